@@ -1,0 +1,281 @@
+"""The ``.wlrn`` codec: bytes <-> manifest and artifacts. It knows nothing of models.
+
+A bundle is a little-endian header, two JSON texts, then the artifacts end to end::
+
+    offset    bytes  what
+    0         4      magic, b"WLRN"
+    4         4      u32, version of this layout: 1
+    8         4      u32 m, size of the manifest
+    12        4      u32 t, size of the table of contents (TOC)
+    16        m      manifest {typeId, bundleVersion, requires, artifacts, params, ...}
+    16+m      t      TOC [{id, offset, length, sha256, mediaType}, ...], sorted by id
+    16+m+t           the artifacts; a TOC offset counts from here
+
+The same manifest and artifacts always give the same bytes, those of PyPI's ``wlearn``: JSON
+has sorted keys, no spaces, and is ASCII. Bundles of the older JavaScript package lack
+``requires``, ``artifacts`` and ``mediaType``; they are read, not written. Bundles within
+bundles are neither read nor written.
+
+When to bump which version:
+
+- The layout's, in the header and as ``manifest.bundleVersion``, belongs to wlearn. It changes
+  when a reader of the old layout could no longer find or verify an artifact.
+- The number after the ``@`` of ``typeId`` changes when a reader of the old artifacts would
+  misread the new ones: one is gone, or its dtype, order or meaning is another.
+- A further artifact or manifest key bumps nothing: readers skip what they don't know.
+"""
+
+import hashlib
+import json
+import os
+import re
+import struct
+from pathlib import Path
+from reprlib import repr as brief  # damaged input may hold megabytes, a message should not
+
+from ._errors import BundleError
+
+_MAGIC = b"WLRN"
+_VERSION = 1
+_HEADER = struct.Struct("<4sIII")
+_TYPE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[0-9]+")
+_MAX_INTEGER = 2**53 - 1  # the largest that JavaScript reads exactly
+_MAX_DEPTH = 64  # far from Python's recursion limit
+
+# No reader of wlearn 0.3.2 accepts more. It grants manifest and TOC 2**24 bytes each.
+_MAX_BUNDLE_SIZE = 2**30
+_MAX_JSON_SIZE = 2**24
+_MAX_ARTIFACTS = 10_000
+
+# The fields that are checked, and the one type each may have.
+_MANIFEST = {"typeId": str, "bundleVersion": int}
+_MANIFEST_OPTIONAL = {"requires": list, "params": dict, "metadata": dict, "seed": int}
+_ENTRY = {"id": str, "offset": int, "length": int, "sha256": str}
+_ENTRY_OPTIONAL = {"mediaType": str}
+
+
+def encode_bundle(manifest, artifacts):
+    """Write a bundle.
+
+    Parameters
+    ----------
+    manifest : dict
+        With ``typeId``. ``bundleVersion`` and ``artifacts`` are filled in; ``requires`` and
+        ``params`` are empty unless given.
+    artifacts : dict of str to (bytes, str)
+        The data and the media type of each artifact, by id.
+
+    Returns
+    -------
+    data : bytes
+    """
+    toc, blobs, offset = [], [], 0
+    for name in sorted(artifacts, key=str):  # an id that is no str is refused below
+        data, media_type = artifacts[name]
+        _check_type(data, f"The data of artifact {name!r}", bytes, bytearray, memoryview)
+        blob = bytes(data)
+        entry = {"id": name, "offset": offset, "length": len(blob), "mediaType": media_type}
+        toc.append({**entry, "sha256": hashlib.sha256(blob).hexdigest()})
+        blobs.append(blob)
+        offset += len(blob)
+    filled_in = {"bundleVersion": _VERSION, "artifacts": _declarations(toc)}
+    manifest = {"requires": [], "params": {}, **manifest, **filled_in}
+    _check_manifest(manifest)
+    _check_toc(toc, offset)
+    manifest["requires"] = sorted(manifest["requires"])
+
+    head, contents = to_json(manifest, "manifest"), to_json(toc, "TOC")
+    header = _HEADER.pack(_MAGIC, _VERSION, len(head), len(contents))
+    _check_sizes(len(head) + len(contents), len(header) + len(head) + len(contents) + offset)
+    return b"".join([header, head, contents, *blobs])
+
+
+def decode_bundle(data):
+    """Read a bundle, after checking all of it: any fault is a `BundleError`.
+
+    Parameters
+    ----------
+    data : bytes, bytearray, memoryview, str or os.PathLike
+        A bundle, or the path of one.
+
+    Returns
+    -------
+    manifest : dict
+    artifacts : dict of str to memoryview
+        Read-only views into the bundle, not copies. They are not aligned.
+    """
+    _check_type(data, "data", bytes, bytearray, memoryview, str, os.PathLike)
+    if isinstance(data, (str, os.PathLike)):
+        data = Path(data).read_bytes()
+    view = memoryview(data).toreadonly().cast("B")
+    if len(view) < _HEADER.size or view[:4] != _MAGIC:
+        raise BundleError(
+            f"A .wlrn bundle starts with {_MAGIC} and has at least {_HEADER.size} bytes. "
+            f"Got {len(view)} bytes that start with {bytes(view[:4])} instead."
+        )
+    _, version, head_size, toc_size = _HEADER.unpack_from(view)
+    if version != _VERSION:
+        raise BundleError(f"The bundle has version {version}; only {_VERSION} can be read.")
+    toc_start = _HEADER.size + head_size
+    blobs_start = toc_start + toc_size
+    if blobs_start > len(view):
+        raise BundleError(
+            f"The bundle is truncated: {len(view)} bytes, of which its header, manifest and "
+            f"TOC would take {blobs_start}."
+        )
+    _check_sizes(head_size + toc_size, len(view))
+
+    manifest = from_json(view[_HEADER.size : toc_start], "manifest")
+    toc = from_json(view[toc_start:blobs_start], "TOC")
+    blobs = view[blobs_start:]
+    _check_manifest(manifest)
+    _check_toc(toc, len(blobs))
+    # Compared as JSON, where 1, 1.0 and true differ.
+    if "artifacts" in manifest and to_json(manifest["artifacts"]) != to_json(_declarations(toc)):
+        raise BundleError("manifest.artifacts doesn't match the TOC.")
+
+    artifacts = {}
+    for entry in toc:
+        blob = blobs[entry["offset"] : entry["offset"] + entry["length"]]
+        if hashlib.sha256(blob).hexdigest() != entry["sha256"]:
+            raise BundleError(f"Artifact {brief(entry['id'])} is damaged: its SHA-256 differs.")
+        artifacts[entry["id"]] = blob
+    return manifest, artifacts
+
+
+def to_json(obj, what="value"):
+    """Write canonical JSON, as bytes; ``what`` names the object in a `BundleError`.
+
+    It may be made of dicts with str keys, lists, str, bool, None, and finite numbers within
+    +-(2**53 - 1), at most 64 levels deep.
+    """
+    _check_portable(obj, what)
+    return json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
+
+
+def from_json(data, what):
+    """Read JSON in any layout, but only what `to_json` could write again.
+
+    ``what`` names the bytes-like ``data`` in a `BundleError`.
+    """
+    try:
+        obj = _DECODER.decode(str(data, "utf-8"))
+    except RecursionError:
+        raise BundleError(f"{what} is nested more than {_MAX_DEPTH} levels deep.") from None
+    except ValueError as error:
+        raise BundleError(f"{what} is not valid JSON: {error}") from error
+    _check_portable(obj, what)
+    return obj
+
+
+def _parse_int(text):
+    if len(text) > 17:  # a sign and 16 digits; int() takes quadratic time on Python 3.10
+        raise ValueError(f"an integer of {len(text)} characters")
+    return int(text)
+
+
+def _parse_object(pairs):
+    obj = dict(pairs)
+    if len(obj) < len(pairs):
+        raise ValueError(f"an object has a duplicate key, one of {brief(list(obj))}")
+    return obj
+
+
+_DECODER = json.JSONDecoder(parse_int=_parse_int, object_pairs_hook=_parse_object)
+
+
+def _check_portable(value, what, depth=0):
+    if isinstance(value, (dict, list)):
+        if depth == _MAX_DEPTH:
+            raise BundleError(f"{what} is nested more than {_MAX_DEPTH} levels deep.")
+        if isinstance(value, dict):
+            for key in value:
+                if not isinstance(key, str):
+                    raise BundleError(f"{what} has a key of type {type(key).__name__}, not str.")
+            value = value.values()
+        for child in value:
+            _check_portable(child, what, depth + 1)
+    elif isinstance(value, (int, float)):
+        if not -_MAX_INTEGER <= value <= _MAX_INTEGER:  # NaN too
+            got = value if isinstance(value, float) else f"an int of {value.bit_length()} bits"
+            raise BundleError(f"{what} has a number beyond +-(2**53 - 1): {got}.")
+    elif not isinstance(value, (str, type(None))):
+        raise BundleError(f"{what} has a {type(value).__name__}, which JSON can't hold.")
+
+
+def _declarations(toc):
+    keys = "id", "length", "sha256", "mediaType"
+    return [{key: entry[key] for key in keys if key in entry} for entry in toc]
+
+
+def _check_type(value, name, *types):
+    if not isinstance(value, types):
+        expected = ", ".join(t.__name__ for t in types)
+        raise TypeError(f"{name} must be of type {expected}. Got {type(value).__name__} instead.")
+
+
+def _check_sizes(json_size, bundle_size):
+    if json_size > _MAX_JSON_SIZE or bundle_size > _MAX_BUNDLE_SIZE:
+        raise BundleError(
+            f"The bundle is too large: {bundle_size} bytes, {json_size} of them JSON. "
+            f"At most {_MAX_BUNDLE_SIZE} and {_MAX_JSON_SIZE} are read."
+        )
+
+
+def _check_fields(obj, what, required, optional):
+    if not isinstance(obj, dict):
+        raise BundleError(f"{what} must be an object. Got {brief(obj)} instead.")
+    for field, kind in {**required, **optional}.items():
+        if field not in obj:
+            if field in required:
+                raise BundleError(f"{what}.{field} is missing.")
+        elif not isinstance(obj[field], kind) or isinstance(obj[field], bool):
+            got = brief(obj[field])
+            raise BundleError(f"{what}.{field} must be of type {kind.__name__}. Got {got} instead.")
+
+
+def _check_manifest(manifest):
+    _check_fields(manifest, "manifest", _MANIFEST, _MANIFEST_OPTIONAL)
+    if manifest["bundleVersion"] != _VERSION:
+        got = manifest["bundleVersion"]
+        raise BundleError(f"manifest.bundleVersion must be {_VERSION}. Got {got} instead.")
+    requires = manifest.get("requires", [])
+    for type_id in [manifest["typeId"], *requires]:
+        if not isinstance(type_id, str) or not _TYPE_ID.fullmatch(type_id):
+            raise BundleError(
+                "manifest.typeId and .requires must name versioned types such as "
+                f"'wlearn.model@1'. Got {brief(type_id)} instead."
+            )
+    if len(set(requires)) < len(requires):
+        raise BundleError(f"manifest.requires has a duplicate: {brief(requires)}.")
+
+
+def _check_toc(toc, size):
+    if not isinstance(toc, list) or len(toc) > _MAX_ARTIFACTS:
+        raise BundleError(f"The TOC must be a list of at most {_MAX_ARTIFACTS} entries.")
+    ids = set()
+    for entry in toc:
+        _check_fields(entry, "TOC entry", _ENTRY, _ENTRY_OPTIONAL)
+        name = brief(entry["id"])
+        if not 0 < len(entry["id"]) <= 1024:
+            raise BundleError(
+                f"An artifact's id must have 1 to 1024 characters. Got {name} instead."
+            )
+        if entry["id"] in ids:
+            raise BundleError(f"Artifact {name} is in the TOC twice.")
+        if entry.get("mediaType") in ("", "application/x-wlearn-bundle"):
+            raise BundleError(f"Artifact {name} must have a media type, and not that of a bundle.")
+        if entry["offset"] < 0 or entry["length"] < 0 or entry["offset"] + entry["length"] > size:
+            raise BundleError(
+                f"Artifact {name} is out of bounds: {entry['length']} bytes at "
+                f"{entry['offset']}, of {size}. The bundle is damaged or truncated."
+            )
+        ids.add(entry["id"])
+    end = 0
+    for entry in sorted(toc, key=lambda entry: (entry["offset"], entry["length"])):
+        if entry["offset"] != end:
+            fault = "overlaps the one before" if entry["offset"] < end else "follows a gap"
+            raise BundleError(f"Artifact {brief(entry['id'])} {fault}.")
+        end += entry["length"]
+    if end < size:
+        raise BundleError(f"The bundle has {size - end} trailing bytes that are no artifact's.")

@@ -1,0 +1,151 @@
+"""The support as the network remembers it, and query rows against it."""
+
+import os
+import threading
+
+import numpy as np
+
+from ._checkpoint import resolve_checkpoint
+from ._errors import CheckpointError
+from ._outputs import targets_to_bins
+from ._quantiles import QuantileEmbedding
+from ._sessions import get_session, run
+
+# Working memory of a run on query rows, in bytes. Per-row times are flat within some percent
+# from 32 to 128 MiB (mini with 4, 20 and 100 features); small tables like it to fit a cache.
+_WORKSPACE = 64 * 2**20
+
+# Contexts are built one at a time: a build uses all threads, and only the first of several
+# concurrent predictions may build.
+_building = threading.Lock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=_building.acquire,
+        after_in_parent=_building.release,
+        after_in_child=_building.release,
+    )
+
+
+class Context:
+    """A support set under its ensemble views, ready for query rows.
+
+    Making one costs nothing. :meth:`prepare` finds the checkpoint and computes the network's
+    keys and values of the support, once. They are kept if they take no more than a quarter of
+    the machine's memory; otherwise support and query go through the network together.
+
+    Parameters
+    ----------
+    name, sha256 : str
+        The checkpoint: as asked for, and what its weights have to be.
+    task : {"classification", "regression"}
+    x_support : ndarray of shape (n_support, n_features), float32
+        Without the columns that are constant in training.
+    y_support : ndarray of shape (n_support,), int64 or float32
+        Class ids or scaled targets.
+    views : list of View
+    """
+
+    def __init__(self, name, sha256, task, x_support, y_support, views):
+        self._name = name
+        self._sha256 = sha256
+        self._task = task
+        self._x_support = x_support
+        self._y_support = y_support
+        self._views = views
+        self._supports = None
+
+    def prepare(self, n_threads, providers):
+        """Find the checkpoint and pass the support through the network, if not done yet.
+
+        Parameters
+        ----------
+        n_threads : int
+        providers : tuple of str
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint can't be had or is not the one of the fit.
+        """
+        with _building:
+            if self._supports is None:
+                self._checkpoint = self._find_checkpoint()
+                self._is_kept = self.nbytes <= _total_memory() // 4
+                self._supports = [self._remember(v, n_threads, providers) for v in self._views]
+
+    @property
+    def nbytes(self):
+        """Size of the keys and values of all views, in bytes."""
+        config = self._checkpoint.config
+        n_support, n_features = self._x_support.shape
+        return 8 * len(self._views) * config.n_layers * n_support * (n_features + 1) * config.dim
+
+    @property
+    def chunk_rows(self):
+        """How many query rows to run at a time, by the bytes they need."""
+        config = self._checkpoint.config
+        n_support, n_features = self._x_support.shape
+        # Per token: the residual stream, its norm and the hidden layers of an MLP make about
+        # ten vectors; the attention across rows has its scores twice.
+        per_token = 10 * config.dim + 2 * config.n_heads * n_support
+        return max(2, _WORKSPACE // (4 * (n_features + 1) * per_token))
+
+    def outputs(self, x, n_threads, providers):
+        """Run query rows through the network, once for every view.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, n_features), float32
+            At most ``chunk_rows`` rows, for bounded memory.
+        n_threads : int
+        providers : tuple of str
+
+        Returns
+        -------
+        outputs : list of (View, ndarray of shape (n_rows, n_outputs), float32)
+        """
+        n_rows = len(x)
+        if n_rows == 1:
+            # A matrix of one row takes another kernel, which rounds differently. Run as two,
+            # a row alone gets the very bits that it gets among others.
+            x = np.repeat(x, 2, axis=0)
+        kind = "predict" if self._is_kept else "fused"
+        session = get_session(self._checkpoint, kind, n_threads, providers)
+        results = []
+        for view, (embedding, support) in zip(self._views, self._supports):
+            query = embedding.transform(view.columns(x))
+            output = run(session, {"x_query": query, **support})["output"].numpy()
+            results.append((view, output[:n_rows]))
+        return results
+
+    def _find_checkpoint(self):
+        checkpoint = resolve_checkpoint(self._name, self._task)
+        if checkpoint.sha256 != self._sha256:
+            raise CheckpointError(
+                f"The weights of {self._name!r} are not those of the fit: the sha256 was "
+                f"{self._sha256} and is {checkpoint.sha256} now. Fit again, or bring the former "
+                "checkpoint back."
+            )
+        return checkpoint
+
+    def _remember(self, view, n_threads, providers):
+        """The quantile embedding of a view, and what the graph is to be told of its support."""
+        x = view.columns(self._x_support)
+        y = view.targets(self._y_support)
+        config = self._checkpoint.config
+        if config.labels_are_classes and config.task == "regression":
+            y = targets_to_bins(y, config.dim_output)
+        embedding = QuantileEmbedding(x)
+        support = {"x_support": embedding.transform(x), "y_support": y}
+        if self._is_kept:
+            session = get_session(self._checkpoint, "encode", n_threads, providers)
+            support = run(session, support)
+        return embedding, support
+
+
+def _total_memory():
+    """Physical memory in bytes; 8 GiB where the system doesn't say."""
+    try:
+        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+    except (AttributeError, ValueError, OSError):
+        return 8 * 2**30

@@ -1,0 +1,274 @@
+"""The network as ONNX graphs, written node by node from a checkpoint's configuration.
+
+Three graphs serve one network:
+
+=========  ==========================================  =================================
+graph      inputs                                      outputs
+=========  ==========================================  =================================
+encode     ``x_support``, ``y_support``                ``key_i``, ``value_i`` per layer
+predict    ``x_query``, ``key_i``, ``value_i``         ``output``
+fused      ``x_support``, ``y_support``, ``x_query``   ``output``
+=========  ==========================================  =================================
+
+Only support rows are keys and values of the attention across rows, so what ``encode``
+returns (the *context*) is all that a query row ever needs of the support, and ``predict``
+may be given any number of query rows at a time.
+
+Weights are not in the graphs: each one is declared as external under its name in the
+checkpoint and handed over when a session is made.
+
+Axis letters: s support rows, q query rows, r rows of either kind, f features,
+t = f + 1 tokens of a row (token 0 carries the label), d dim, h heads, e = d / h.
+The residual stream is kept as a matrix of shape (r * t, d), rows first.
+
+References
+----------
+The network is ``Tab2D`` of AutoGluon 1.6.3, CPU path:
+``autogluon/tabular/models/mitra/_internal/models/tab2d.py``.
+"""
+
+import numpy as np
+from onnx import TensorProto, helper, numpy_helper
+
+# Opset 23 brings the Attention operator; onnxruntime 1.23 is the first to run it on CPUs.
+_OPSET = 23
+_IR_VERSION = 11
+
+
+def context_names(n_layers):
+    """Names of the context's tensors, in the order in which the graphs list them."""
+    return [f"{kind}_{i}" for i in range(n_layers) for kind in ("key", "value")]
+
+
+def build_graph(kind, config, shapes):
+    """Write one of the three graphs.
+
+    Parameters
+    ----------
+    kind : {"encode", "predict", "fused"}
+    config : Config
+        ``dim``, ``dim_output``, ``n_layers``, ``n_heads``, ``labels_are_classes``.
+    shapes : dict of str to tuple of int
+        Shape of every weight, as :func:`sklearn_mitra._checkpoint.expected_shapes` gives it.
+
+    Returns
+    -------
+    model : bytes
+        A serialized ``ModelProto`` of a few kilobytes.
+    weights : list of str
+        The weights that the graph refers to and that a session must be given.
+    """
+    g = _Graph(config, shapes)
+    if kind == "encode":
+        inputs, outputs = _support_inputs(config), _context_values(config)
+        _encode(g)
+    elif kind == "predict":
+        inputs, outputs = [_X_QUERY, *_context_values(config)], [_OUTPUT]
+        _predict(g)
+    else:
+        inputs, outputs = [*_support_inputs(config), _X_QUERY], [_OUTPUT]
+        _encode(g)
+        _predict(g)
+    graph = helper.make_graph(g.nodes, kind, inputs, outputs, g.initializers)
+    model = helper.make_model(
+        graph, opset_imports=[helper.make_opsetid("", _OPSET)], ir_version=_IR_VERSION
+    )
+    return model.SerializeToString(), sorted(g.weights)
+
+
+# ---------------------------------------------------------------- inputs and outputs
+
+_X_QUERY = helper.make_tensor_value_info("x_query", TensorProto.FLOAT, ["q", "f"])
+_OUTPUT = helper.make_tensor_value_info("output", TensorProto.FLOAT, ["q", "c"])
+
+
+def _support_inputs(config):
+    label = TensorProto.INT64 if config.labels_are_classes else TensorProto.FLOAT
+    return [
+        helper.make_tensor_value_info("x_support", TensorProto.FLOAT, ["s", "f"]),
+        helper.make_tensor_value_info("y_support", label, ["s"]),
+    ]
+
+
+def _context_values(config):
+    shape = ["t", config.n_heads, "s", config.dim // config.n_heads]
+    return [
+        helper.make_tensor_value_info(name, TensorProto.FLOAT, shape)
+        for name in context_names(config.n_layers)
+    ]
+
+
+# ---------------------------------------------------------------- the network
+
+
+def _encode(g):
+    """Support rows through all layers, each leaving its keys and values behind."""
+    x = _embed(g, "x_support", _embed_labels(g))
+    n_tokens = _n_tokens(g, "x_support")
+    for i in range(g.config.n_layers):
+        layer = f"layers.{i}"
+        z = g.norm(x, f"{layer}.layer_norm1")
+        for name, output in (("k", f"key_{i}"), ("v", f"value_{i}")):
+            heads = _split_heads(g, g.linear(z, f"{layer}.attention1.{name}"), n_tokens)
+            g.op("Transpose", heads, perm=[1, 2, 0, 3], output=output)  # (t, h, s, e)
+        if i + 1 < g.config.n_layers:  # nothing reads the support after its last keys
+            x = _layer(g, x, z, i, n_tokens)
+
+
+def _predict(g):
+    """Query rows through all layers, then the head on the label token."""
+    n_tokens = _n_tokens(g, "x_query")
+    mask = g.weight("y_embedding.y_mask.weight")  # (1, d)
+    x = _embed(g, "x_query", g.op("Expand", mask, g.op("Concat", _rows(g, "x_query"), g.ints(1))))
+    for i in range(g.config.n_layers):
+        z = g.norm(x, f"layers.{i}.layer_norm1")
+        x = _layer(g, x, z, i, n_tokens, label_only=i + 1 == g.config.n_layers)
+    g.linear(g.norm(x, "final_layer_norm"), "final_layer", output="output")
+
+
+def _layer(g, x, z, i, n_tokens, label_only=False):
+    """One layer: (r * t, d) to (r * t, d), or to (r, d) if only token 0 is wanted.
+
+    ``z`` is ``layer_norm1(x)``, which the caller needs for its own projections as well.
+    """
+    layer = f"layers.{i}"
+
+    # attention across rows: every feature column attends to the support's rows
+    q = g.op(
+        "Transpose",
+        _split_heads(g, g.linear(z, f"{layer}.attention1.q"), n_tokens),
+        perm=[1, 2, 0, 3],
+    )  # (t, h, r, e)
+    a = g.op("Attention", q, f"key_{i}", f"value_{i}")
+    a = _merge_heads(g, g.op("Transpose", a, perm=[2, 0, 1, 3]))
+    x = g.op("Add", x, g.linear(a, f"{layer}.attention1.o"))
+    x = _mlp(g, x, f"{layer}.layer_norm2", f"{layer}.linear1", f"{layer}.linear2")
+
+    # attention across features: every row attends to its own tokens
+    z = g.norm(x, f"{layer}.layer_norm3")
+    k, v = (
+        g.op(
+            "Transpose",
+            _split_heads(g, g.linear(z, f"{layer}.attention2.{name}"), n_tokens),
+            perm=[0, 2, 1, 3],
+        )  # (r, h, t, e)
+        for name in ("k", "v")
+    )
+    if label_only:
+        x, z = _label_token(g, x, n_tokens), _label_token(g, z, n_tokens)
+        n_tokens = g.ints(1)
+    q = _split_heads(g, g.linear(z, f"{layer}.attention2.q"), n_tokens)
+    a = g.op("Attention", g.op("Transpose", q, perm=[0, 2, 1, 3]), k, v)
+    a = _merge_heads(g, g.op("Transpose", a, perm=[0, 2, 1, 3]))
+    x = g.op("Add", x, g.linear(a, f"{layer}.attention2.o"))
+    return _mlp(g, x, f"{layer}.layer_norm4", f"{layer}.linear3", f"{layer}.linear4")
+
+
+def _mlp(g, x, norm, widen, narrow):
+    hidden = g.op("Gelu", g.linear(g.norm(x, norm), widen), approximate="none")
+    return g.op("Add", x, g.linear(hidden, narrow))
+
+
+def _embed(g, x, labels):
+    """Embed x (r, f) and put the label embeddings (r, d) before it: (r * t, d)."""
+    w = g.op("Reshape", g.weight("x_embedding.x_embedding.weight"), g.ints(g.config.dim))
+    x = g.op("Mul", g.op("Unsqueeze", x, g.ints(2)), w)  # (r, f, d)
+    x = g.op("Add", x, g.weight("x_embedding.x_embedding.bias"))
+    tokens = g.op("Concat", g.op("Unsqueeze", labels, g.ints(1)), x, axis=1)  # (r, t, d)
+    return g.op("Reshape", tokens, g.ints(-1, g.config.dim))
+
+
+def _embed_labels(g):
+    """Embeddings of y_support: (s, d)."""
+    w = g.weight("y_embedding.y_embedding.weight")
+    if g.config.labels_are_classes:
+        return g.op("Gather", w, "y_support", axis=0)
+    return g.linear(
+        g.op("Unsqueeze", "y_support", g.ints(1)), "y_embedding.y_embedding"
+    )
+
+
+def _label_token(g, x, n_tokens):
+    """Token 0 of every row: (r * t, d) to (r, d)."""
+    shape = g.op("Concat", g.ints(-1), n_tokens, g.ints(g.config.dim))
+    return g.op("Gather", g.op("Reshape", x, shape), g.scalar(0), axis=1)
+
+
+def _split_heads(g, x, n_tokens):
+    """(r * t, d) to (r, t, h, e)."""
+    c = g.config
+    heads = g.ints(c.n_heads, c.dim // c.n_heads)
+    return g.op("Reshape", x, g.op("Concat", g.ints(-1), n_tokens, heads))
+
+
+def _merge_heads(g, x):
+    """(r, t, h, e) to (r * t, d)."""
+    return g.op("Reshape", x, g.ints(-1, g.config.dim))
+
+
+def _rows(g, x):
+    return g.op("Shape", x, start=0, end=1)
+
+
+def _n_tokens(g, x):
+    return g.op("Add", g.op("Shape", x, start=1, end=2), g.ints(1))
+
+
+# ---------------------------------------------------------------- the graph under construction
+
+
+class _Graph:
+    """Nodes, constants and weight references of a graph under construction."""
+
+    def __init__(self, config, shapes):
+        self.config = config
+        self.nodes = []
+        self.weights = set()
+        self._shapes = shapes
+        self._constants = {}
+        self._declared = {}
+
+    @property
+    def initializers(self):
+        return [*self._constants.values(), *self._declared.values()]
+
+    def op(self, op_type, *inputs, output=None, **attributes):
+        """Append a node and return the name of its output."""
+        if op_type == "Concat":
+            attributes.setdefault("axis", 0)
+        output = output or f"{op_type}_{len(self.nodes)}"
+        self.nodes.append(helper.make_node(op_type, inputs, [output], **attributes))
+        return output
+
+    def ints(self, *values):
+        """A constant int64 vector."""
+        return self._constant(np.array(values, np.int64))
+
+    def scalar(self, value):
+        """A constant int64 scalar."""
+        return self._constant(np.array(value, np.int64))
+
+    def _constant(self, array):
+        name = f"const_{array.tolist()}"
+        self._constants[name] = numpy_helper.from_array(array, name)
+        return name
+
+    def weight(self, name):
+        """Refer to a weight of the checkpoint."""
+        if name not in self._declared:
+            tensor = TensorProto(name=name, data_type=TensorProto.FLOAT, dims=self._shapes[name])
+            tensor.data_location = TensorProto.EXTERNAL
+            tensor.external_data.add(key="location", value="handed over with the session")
+            self._declared[name] = tensor
+            self.weights.add(name)
+        return name
+
+    def linear(self, x, prefix, output=None):
+        """``x @ weight.T + bias``, on the checkpoint's own layout of the weight."""
+        weight, bias = self.weight(f"{prefix}.weight"), self.weight(f"{prefix}.bias")
+        return self.op("Gemm", x, weight, bias, transB=1, output=output)
+
+    def norm(self, x, prefix):
+        """LayerNorm over the last axis, PyTorch's default epsilon."""
+        weight, bias = self.weight(f"{prefix}.weight"), self.weight(f"{prefix}.bias")
+        return self.op("LayerNormalization", x, weight, bias, axis=-1, epsilon=1e-5)

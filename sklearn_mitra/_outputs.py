@@ -1,0 +1,46 @@
+"""What the network puts out, turned into probabilities and target values."""
+
+import numpy as np
+from scipy.special import log_softmax, softmax
+
+
+def bin_edges(n_bins):
+    """Edges of the target bins of a regression checkpoint, ndarray of shape (n_bins + 1,)."""
+    return np.linspace(-0.5, 1.5, n_bins + 1, dtype=np.float32)
+
+
+def targets_to_bins(y, n_bins):
+    """The bin of each scaled target, as upstream's ``torch.bucketize(y, bins) - 1``.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,), float32
+    n_bins : int
+
+    Returns
+    -------
+    bins : ndarray of shape (n_rows,), int64
+        0..n_bins-1. A target on an edge belongs to the bin below.
+    """
+    return np.clip(np.searchsorted(bin_edges(n_bins), y, side="left") - 1, 0, n_bins - 1)
+
+
+def outputs_to_targets(outputs):
+    """Scaled targets from the network's outputs.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_rows, n_outputs), float32
+        One column is the target itself; several are the logits of the target's bins.
+
+    Returns
+    -------
+    y : ndarray of shape (n_rows,), float64
+        With bins, the mean of the predicted distribution over the bins' centres.
+    """
+    if outputs.shape[1] == 1:
+        return outputs[:, 0].astype(np.float64)
+    edges = bin_edges(outputs.shape[1]).astype(np.float64)
+    centres = (edges[:-1] + edges[1:]) / 2
+    # A sum along the row, not a matrix product: the same bits however many rows there are.
+    return (softmax(outputs.astype(np.float64), axis=1) * centres).sum(axis=1)

@@ -1,0 +1,166 @@
+"""The regressor."""
+
+import numpy as np
+from sklearn.base import RegressorMixin
+
+from ._base import BaseMitra
+from ._outputs import outputs_to_targets
+from ._support import select_rows
+
+
+class MitraRegressor(RegressorMixin, BaseMitra):
+    """Regressor that reads the training table in context, with Mitra's Tab2D network.
+
+    ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
+    prediction, a pretrained transformer takes the support and the rows in question through its
+    layers and puts out their targets, scaled to the range of the training targets.
+
+    .. warning::
+        A fitted regressor, its pickle and its bundle contain training rows: the encoded
+        columns and targets of the support. Share them as you would share the data.
+
+    Parameters
+    ----------
+    model : str or PathLike, default="mini"
+        The checkpoint:
+
+        - ``"mini"``: 2.4 million parameters, embedded in this package,
+        - ``"mitra"``, ``"mitra-2"``: AutoGluon's, 75.7 million parameters, from the Hugging
+          Face hub,
+        - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
+        - a directory with ``config.json`` and ``model.safetensors``.
+
+    max_support : int, default=512
+        Most training rows to keep as support, chosen at random. Time and memory of the first
+        prediction grow with it, as do those of every later one, more slowly.
+
+    n_estimators : int, default=None
+        Ensemble views to average: the table as it is, then with random columns turned over
+        and, in every other view, the target too. None is the checkpoint's recommendation, 4
+        for "mini" and 1 for others.
+
+    random_state : int, RandomState instance or None, default=42
+        Chooses the support rows and the views. An int chooses the rows that the JavaScript
+        package ``@wlearn/mitra`` chooses for this seed.
+
+    n_jobs : int, default=None
+        Threads of onnxruntime. None is all cores that this process may use, or its share of
+        them in a worker process of joblib; -1 is all cores.
+
+    providers : list of str, default=None
+        Execution providers of onnxruntime, in order of preference. None is the CPU.
+
+    verbose : int, default=0
+        1 shows a progress bar in predictions that take several chunks of rows.
+
+    Attributes
+    ----------
+    target_min_, target_max_ : float
+        Range of the targets in training.
+    support_indices_ : ndarray of shape (n_support,), int64
+        Rows of the training data that are the support, ascending. Not there in a regressor
+        loaded from a bundle that another package wrote.
+    X_support_ : ndarray of shape (n_support, n_features_in_), float32
+        The support with encoded categories and with missing values filled.
+    y_support_ : ndarray of shape (n_support,), float64
+        Targets of the support.
+    checkpoint_ : dict
+        ``name`` and ``sha256`` of the checkpoint in use.
+    n_features_in_ : int
+        Number of features seen in fit.
+    feature_names_in_ : ndarray of shape (n_features_in_,)
+        Names of the features, if ``X`` had names that are all strings.
+
+    See Also
+    --------
+    MitraClassifier : The same for classes; its notes and references hold here, too.
+
+    Examples
+    --------
+    >>> from sklearn.datasets import load_diabetes
+    >>> from sklearn.model_selection import train_test_split
+    >>> from sklearn_mitra import MitraRegressor
+    >>> X, y = load_diabetes(return_X_y=True)
+    >>> X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
+    >>> reg = MitraRegressor().fit(X_train, y_train)
+    >>> print(f"{reg.score(X_test, y_test):.2f}")
+    0.39
+    """
+
+    _task = "regression"
+
+    def __init__(
+        self,
+        *,
+        model="mini",
+        max_support=512,
+        n_estimators=None,
+        random_state=42,
+        n_jobs=None,
+        providers=None,
+        verbose=0,
+    ):
+        self.model = model
+        self.max_support = max_support
+        self.n_estimators = n_estimators
+        self.random_state = random_state
+        self.n_jobs = n_jobs
+        self.providers = providers
+        self.verbose = verbose
+
+    def predict(self, X):
+        """Targets of rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Columns as in training.
+
+        Returns
+        -------
+        y : ndarray of shape (n_samples,), float64
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
+        CheckpointError
+            If the checkpoint of the fit is gone or has changed.
+        TypeError, ValueError
+            If ``X`` is not of the kind seen in training.
+        """
+        X = self._check_query(X)
+        y = np.full(len(X), self.target_min_)
+        if self.target_min_ == self.target_max_:
+            return y
+        return self._predict_rows(X, y)
+
+    @property
+    def capabilities(self):
+        """What wlearn asks of a model, dict of str to bool."""
+        return {**super().capabilities, "regressor": True}
+
+    def _encode_target(self, y, config):
+        y = y.astype(np.float64)
+        low, high = y.min(), y.max()
+        if not np.isfinite(high - low):
+            raise ValueError(
+                f"The range of y is too large for float64: {low} to {high}. Scale it, for example "
+                "with sklearn.compose.TransformedTargetRegressor."
+            )
+        return y, {"target_min_": low, "target_max_": high}
+
+    def _select_support(self, y, seed):
+        return select_rows(len(y), self.max_support, seed)
+
+    def _network_target(self):
+        """Targets of the support scaled to 0..1, float32."""
+        scale = self.target_max_ - self.target_min_
+        if scale == 0:
+            return np.zeros(len(self.y_support_), np.float32)
+        return ((self.y_support_ - self.target_min_) / scale).astype(np.float32)
+
+    def _combine(self, outputs):
+        """Average the views' targets, and scale them back."""
+        y = np.mean([view.undo_targets(outputs_to_targets(o)) for view, o in outputs], axis=0)
+        return y * (self.target_max_ - self.target_min_) + self.target_min_

@@ -1,0 +1,163 @@
+"""The onnxruntime sessions of this process, shared by all estimators.
+
+A session holds the weights in the layout that its kernels want and a pool of threads, so
+one is made per (weights, graph, threads, providers) and kept, whoever asks for it.
+"""
+
+import functools
+import os
+import threading
+from collections import OrderedDict
+
+import joblib
+import numpy as np
+import onnxruntime
+
+from ._checkpoint import expected_shapes
+
+# encode and predict sessions of the classifier and the regressor, for two checkpoints
+_MOST_SESSIONS = 8
+
+_lock = threading.Lock()
+_sessions = OrderedDict()
+_abandoned = []
+
+
+def get_session(checkpoint, kind, n_threads, providers):
+    """The session for a graph of a checkpoint, made at the first call.
+
+    Parameters
+    ----------
+    checkpoint : Checkpoint
+    kind : {"encode", "predict", "fused"}
+    n_threads : int
+    providers : tuple of str
+
+    Returns
+    -------
+    session : onnxruntime.InferenceSession
+        Safe to run from several threads. The least recently used session is forgotten when
+        there are more than eight; it lives on as long as somebody runs it.
+    """
+    key = (checkpoint.identity, checkpoint.config, kind, n_threads, providers)
+    with _lock:
+        session = _sessions.get(key)
+        if session is None:
+            weights = _load_weights(checkpoint, checkpoint.identity)
+            session = _make_session(checkpoint.config, kind, weights, n_threads, providers)
+            _sessions[key] = session
+        _sessions.move_to_end(key)
+        while len(_sessions) > _MOST_SESSIONS:
+            _sessions.popitem(last=False)
+    return session
+
+
+def clear_sessions():
+    """Forget all onnxruntime sessions of this process, to give their memory back.
+
+    Estimators stay fitted; the next prediction makes the sessions that it needs again.
+
+    Examples
+    --------
+    >>> import sklearn_mitra
+    >>> sklearn_mitra.clear_sessions()
+    """
+    with _lock:
+        _sessions.clear()
+        _load_weights.cache_clear()
+
+
+def run(session, inputs):
+    """Run a session.
+
+    Parameters
+    ----------
+    session : onnxruntime.InferenceSession
+    inputs : dict of str to (ndarray or OrtValue)
+
+    Returns
+    -------
+    outputs : dict of str to OrtValue
+        In onnxruntime's own memory, so that they go into a later run without a copy.
+    """
+    names = [output.name for output in session.get_outputs()]
+    values = {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(np.ascontiguousarray(value))
+        if isinstance(value, np.ndarray)
+        else value
+        for name, value in inputs.items()
+    }
+    return dict(zip(names, session.run_with_ort_values(names, values)))
+
+
+def resolve_threads(n_jobs):
+    """Number of threads for scikit-learn's ``n_jobs``.
+
+    None is all cores this process may use, but no more than ``OMP_NUM_THREADS``: joblib sets
+    that variable in its worker processes to their share of the cores. Negative numbers count
+    back from all cores.
+    """
+    cores = joblib.cpu_count()
+    if n_jobs is None:
+        share = os.environ.get("OMP_NUM_THREADS", "")
+        return min(cores, int(share)) if share.isdecimal() and int(share) else cores
+    return n_jobs if n_jobs > 0 else max(1, cores + 1 + n_jobs)
+
+
+def resolve_providers(providers):
+    """Execution providers as a tuple; None is the CPU.
+
+    Raises
+    ------
+    ValueError
+        If onnxruntime as installed lacks one of them.
+    """
+    providers = ("CPUExecutionProvider",) if providers is None else tuple(providers)
+    available = onnxruntime.get_available_providers()
+    for provider in providers:
+        if provider not in available:
+            raise ValueError(
+                f"The providers parameter names {provider!r}, which this onnxruntime doesn't "
+                f"have. It has {', '.join(available)}."
+            )
+    return providers
+
+
+@functools.lru_cache(maxsize=2)
+def _load_weights(checkpoint, identity):
+    """Weights as OrtValues over NumPy's memory, shared by a checkpoint's sessions."""
+    return {
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
+        for name, array in checkpoint.load_weights().items()
+    }
+
+
+def _make_session(config, kind, weights, n_threads, providers):
+    from ._graph import build_graph  # brings in onnx, which takes a while
+
+    model, names = build_graph(kind, config, expected_shapes(config))
+    options = onnxruntime.SessionOptions()
+    options.intra_op_num_threads = n_threads
+    options.inter_op_num_threads = 1
+    options.log_severity_level = 3  # errors: warnings are about its own choices, not the user's
+    options.add_external_initializers(names, [weights[name] for name in names])
+    session = onnxruntime.InferenceSession(model, options, providers=list(providers))
+    session.weights = weights  # onnxruntime doesn't keep the arrays alive itself
+    return session
+
+
+def _after_fork_in_child():
+    # The threads of a session don't exist in the child, and destroying it would wait for
+    # them: put the sessions aside and start anew.
+    global _sessions
+    _abandoned.append(_sessions)
+    _sessions = OrderedDict()
+    _lock.release()
+
+
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=_lock.acquire,
+        after_in_parent=_lock.release,
+        after_in_child=_after_fork_in_child,
+    )

@@ -1,0 +1,125 @@
+"""Which training rows become the support.
+
+The selection is bit-compatible with the JavaScript package ``@wlearn/mitra``: the same seed
+picks the same rows. Where that package leaves places empty (a class with fewer rows than its
+share), the same generator goes on and fills them from the rows left over.
+"""
+
+import numpy as np
+
+_MULTIPLIER, _INCREMENT, _MASK = 1664525, 1013904223, 0x7FFFFFFF
+
+
+class Lcg:
+    """The linear congruential generator of wlearn.
+
+    ``s = (s * 1664525 + 1013904223) & 0x7fffffff``; a draw is ``s / 0x7fffffff``, which
+    lies in [0, 1], both ends included.
+    """
+
+    def __init__(self, seed):
+        self._state = seed & _MASK
+
+    def draw(self, n):
+        """The next ``n`` draws, ndarray of shape (n,), float64."""
+        # The k-th state in closed form. uint64 wraps modulo 2**64, a multiple of 2**31.
+        powers = np.cumprod(np.full(n, _MULTIPLIER, np.uint64))
+        sums = np.cumsum(np.concatenate([np.ones(1, np.uint64), powers]))[:n]
+        states = (powers * np.uint64(self._state) + sums * np.uint64(_INCREMENT)) & np.uint64(_MASK)
+        if n:
+            self._state = int(states[-1])
+        return states / _MASK
+
+    def shuffle(self, values):
+        """Fisher-Yates from the end; returns a list."""
+        shuffled = list(values)
+        ends = np.arange(len(shuffled) - 1, 0, -1)
+        draws = self.draw(len(ends))
+        partners = np.minimum((draws * (ends + 1)).astype(np.int64), ends)  # a draw can be 1
+        for i, j in zip(ends.tolist(), partners.tolist()):
+            shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
+        return shuffled
+
+
+def select_rows(n_rows, max_support, seed):
+    """Select support rows at random.
+
+    Parameters
+    ----------
+    n_rows : int
+        Number of training rows.
+    max_support : int
+        Most rows to select. With ``n_rows <= max_support``, all are.
+    seed : int
+
+    Returns
+    -------
+    indices : ndarray of shape (min(n_rows, max_support),), int64
+        Ascending.
+    """
+    if n_rows <= max_support:
+        return np.arange(n_rows)
+    return np.sort(Lcg(seed).shuffle(range(n_rows))[:max_support])
+
+
+def select_rows_per_class(class_ids, max_support, seed, sampling):
+    """Select support rows with a quota for every class.
+
+    Parameters
+    ----------
+    class_ids : ndarray of shape (n_rows,), int64
+        0..n_classes-1, each present at least once.
+    max_support : int
+        Most rows to select. With ``n_rows <= max_support``, all are.
+    seed : int
+    sampling : {"balanced", "stratified"}
+        "balanced" gives every class the same number of places, "stratified" a number
+        proportional to its rows and at least one.
+
+    Returns
+    -------
+    indices : ndarray of shape (min(n_rows, max_support),), int64
+        Ascending.
+
+    Raises
+    ------
+    ValueError
+        If there are fewer places than classes.
+    """
+    n_rows = len(class_ids)
+    if n_rows <= max_support:
+        return np.arange(n_rows)
+    counts = np.bincount(class_ids)
+    if max_support < len(counts):
+        raise ValueError(
+            f"max_support={max_support} leaves no place for some of the {len(counts)} classes. "
+            "Raise max_support to the number of classes at least."
+        )
+    if sampling == "balanced":
+        quotas = _equal_quotas(len(counts), max_support)
+    else:
+        quotas = _proportional_quotas(counts, max_support)
+    generator = Lcg(seed)
+    selected = []
+    for class_id, quota in enumerate(quotas):
+        selected += generator.shuffle(np.flatnonzero(class_ids == class_id))[:quota]
+    rest = np.setdiff1d(np.arange(n_rows), selected)
+    missing = max_support - len(selected)
+    if missing:
+        selected += generator.shuffle(rest)[:missing]
+    return np.sort(selected)
+
+
+def _equal_quotas(n_classes, places):
+    quotas = np.full(n_classes, places // n_classes)
+    quotas[: places % n_classes] += 1
+    return quotas
+
+
+def _proportional_quotas(counts, places):
+    """One place each, the others by largest remainder."""
+    shares = counts / counts.sum() * (places - len(counts))
+    quotas = np.floor(shares).astype(np.int64)
+    left = places - len(counts) - quotas.sum()
+    quotas[np.argsort(quotas - shares, kind="stable")[:left]] += 1
+    return quotas + 1

@@ -1,0 +1,465 @@
+import hashlib
+import json
+import re
+import shutil
+import subprocess
+import sys
+import timeit
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
+from safetensors.numpy import load_file, save_file
+from safetensors.torch import save_file as save_torch_file
+
+from sklearn_mitra._checkpoint import Config, expected_shapes, resolve_checkpoint
+from sklearn_mitra._errors import CheckpointError
+
+TASKS = ["classification", "regression"]
+CONFIG = {"dim": 8, "dim_output": 3, "n_layers": 2, "n_heads": 2, "task": "CLASSIFICATION"}
+SHAPES = expected_shapes(Config(8, 3, 2, 2, "classification"))
+
+
+def upstream(dim, dim_output, n_layers, n_heads, task):
+    return Tab2D(dim, dim_output, n_layers, n_heads, task.upper(), False, "", "cpu")
+
+
+def random_weights(dtype=np.float32):
+    rng = np.random.default_rng(0)
+    return {name: rng.standard_normal(shape).astype(dtype) for name, shape in SHAPES.items()}
+
+
+def write_header(path, header, data=b""):
+    """A safetensors file, however wrong."""
+    if not isinstance(header, bytes):
+        header = json.dumps(header).encode()
+    path.write_bytes(len(header).to_bytes(8, "little") + header + data)
+
+
+def split(path):
+    """The header and the data of a safetensors file."""
+    content = path.read_bytes()
+    end = 8 + int.from_bytes(content[:8], "little")
+    return json.loads(content[8:end]), content[end:]
+
+
+@pytest.fixture
+def directory(tmp_path):
+    """A small classification checkpoint, to be read or broken."""
+    directory = tmp_path / "checkpoint"
+    directory.mkdir()
+    (directory / "config.json").write_text(json.dumps(CONFIG))
+    save_file(random_weights(), directory / "model.safetensors")
+    return directory
+
+
+# ---- against AutoGluon's Tab2D -----------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        Config(16, 10, 1, 4, "classification"),
+        Config(8, 1, 3, 2, "classification"),
+        Config(16, 1, 2, 4, "regression"),
+        Config(8, 1000, 2, 1, "regression"),  # target bins
+    ],
+    ids=str,
+)
+class TestUpstream:
+    def test_names_shapes_and_order(self, config):
+        model = upstream(
+            config.dim, config.dim_output, config.n_layers, config.n_heads, config.task
+        )
+        state = {name: tuple(weight.shape) for name, weight in model.state_dict().items()}
+        assert list(expected_shapes(config).items()) == list(state.items())
+        embedding = model.y_embedding.y_embedding
+        assert config.labels_are_classes == isinstance(embedding, torch.nn.Embedding)
+
+    def test_what_save_pretrained_writes(self, config, tmp_path):
+        model = upstream(
+            config.dim, config.dim_output, config.n_layers, config.n_heads, config.task
+        )
+        model.save_pretrained(str(tmp_path))
+        Tab2D.from_pretrained(str(tmp_path), device="cpu")  # upstream reads it back, too
+
+        checkpoint = resolve_checkpoint(tmp_path, config.task)
+        assert checkpoint.config == config
+        assert checkpoint.n_estimators == 1
+        weights = checkpoint.load_weights()
+        assert weights.keys() == model.state_dict().keys()
+        for name, weight in model.state_dict().items():
+            np.testing.assert_array_equal(weights[name], weight.numpy())
+
+
+# ---- embedded ----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "task, dim_output, sha256",
+    [
+        (
+            "classification",
+            10,
+            "4a04af7eb33f7f9c74cb1e44ee3e947484687511e9c89b13bfba05416c445c2b",
+        ),
+        ("regression", 1, "b381a5a2899d3749f0d3edaa829a30430939e3c122aaceadb10c785b5823dbeb"),
+    ],
+)
+def test_embedded(task, dim_output, sha256):
+    checkpoint = resolve_checkpoint("mini", task)
+    assert checkpoint.name == "mini"
+    assert checkpoint.config == Config(128, dim_output, 6, 4, task)
+    assert checkpoint.n_estimators == 4
+    assert checkpoint.sha256 == sha256
+
+    weights = checkpoint.load_weights()
+    model = Tab2D.from_pretrained(str(Path(checkpoint.weights_file).parent), device="cpu")
+    for name, weight in model.state_dict().items():
+        np.testing.assert_array_equal(weights[name], weight.numpy())
+
+
+def test_resolving_again_is_cheap():
+    resolve_checkpoint("mini", "classification")
+    seconds = timeit.repeat(
+        lambda: resolve_checkpoint("mini", "classification"), number=1, repeat=50
+    )
+    assert min(seconds) < 1e-3
+
+
+def test_the_hub_client_is_not_imported_without_need():
+    code = """
+import sys
+from sklearn_mitra._checkpoint import resolve_checkpoint
+resolve_checkpoint("mini", "regression").load_weights()
+assert not {"huggingface_hub", "safetensors", "torch"} & sys.modules.keys()
+"""
+    subprocess.run([sys.executable, "-c", code], check=True)
+
+
+# ---- weights -----------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=["F32", "F16"])
+def test_weights_as_safetensors_loads_them(directory, dtype):
+    save_file(random_weights(dtype), directory / "model.safetensors", metadata={"format": "pt"})
+    weights = resolve_checkpoint(directory, "classification").load_weights()
+    expected = load_file(directory / "model.safetensors")
+    assert weights.keys() == expected.keys()
+    for name, weight in weights.items():
+        assert weight.dtype == np.float32
+        assert weight.shape == SHAPES[name]
+        np.testing.assert_array_equal(weight, expected[name].astype(np.float32))
+
+
+def test_bfloat16(directory):
+    stored = {name: torch.from_numpy(w).bfloat16() for name, w in random_weights().items()}
+    stored["final_layer.bias"] = torch.tensor([float("inf"), -0.0, 1e-40]).bfloat16()
+    save_torch_file(stored, directory / "model.safetensors")
+    weights = resolve_checkpoint(directory, "classification").load_weights()
+    for name, weight in weights.items():
+        assert weight.dtype == np.float32
+        np.testing.assert_array_equal(weight, stored[name].float().numpy())
+
+
+def test_mixed_types(directory):
+    stored = random_weights()
+    stored["final_layer.bias"] = stored["final_layer.bias"].astype(np.float16)
+    save_file(stored, directory / "model.safetensors")
+    weights = resolve_checkpoint(directory, "classification").load_weights()
+    for name, weight in weights.items():
+        np.testing.assert_array_equal(weight, stored[name].astype(np.float32))
+
+
+def test_float32_is_mapped_and_not_copied(directory):
+    weights = resolve_checkpoint(directory, "classification").load_weights()
+    for weight in weights.values():
+        assert type(weight) is np.ndarray
+        assert not weight.flags.owndata
+        assert not weight.flags.writeable
+    # All are views of one mapping, as far apart as in the file.
+    header, _ = split(directory / "model.safetensors")
+    starts = {weights[n].ctypes.data - header[n]["data_offsets"][0] for n in weights}
+    assert len(starts) == 1
+
+
+def test_sha256_and_identity(directory):
+    file = directory / "model.safetensors"
+    checkpoint = resolve_checkpoint(directory, "classification")
+    assert checkpoint.sha256 == hashlib.sha256(file.read_bytes()).hexdigest()
+    assert checkpoint.identity == resolve_checkpoint(str(directory), "classification").identity
+    assert hash(checkpoint.identity) is not None
+
+    before = checkpoint.identity, checkpoint.sha256
+    save_file({n: w + 1 for n, w in random_weights().items()}, file, metadata={"changed": "yes"})
+    assert checkpoint.identity != before[0]
+    assert checkpoint.sha256 == hashlib.sha256(file.read_bytes()).hexdigest() != before[1]
+    np.testing.assert_array_equal(
+        checkpoint.load_weights()["final_layer.bias"], load_file(file)["final_layer.bias"]
+    )
+
+
+def test_identity_is_that_of_the_real_file(directory, tmp_path):
+    (tmp_path / "link").symlink_to(directory)
+    checkpoint = resolve_checkpoint(directory, "classification")
+    linked = resolve_checkpoint(tmp_path / "link", "classification")
+    assert linked.weights_file != checkpoint.weights_file
+    assert linked.identity == checkpoint.identity
+
+
+def test_sha256_is_computed_once(directory):
+    checkpoint = resolve_checkpoint(directory, "classification")
+    assert checkpoint.sha256 is resolve_checkpoint(directory, "classification").sha256
+
+
+# ---- names -------------------------------------------------------------------------------------
+
+
+def test_directories(directory, monkeypatch):
+    expected = resolve_checkpoint(directory, "classification")
+    assert expected.name == str(directory)
+    monkeypatch.chdir(directory.parent)
+    monkeypatch.setenv("HOME", str(directory.parent))
+    monkeypatch.setenv("USERPROFILE", str(directory.parent))
+    for model in ["checkpoint", "./checkpoint", "~/checkpoint", Path("checkpoint")]:
+        checkpoint = resolve_checkpoint(model, "classification")
+        assert checkpoint.name == str(model)
+        assert checkpoint.identity == expected.identity
+
+
+def test_a_path_is_never_a_name(directory, monkeypatch):
+    monkeypatch.chdir(directory.parent)
+    directory.rename("mini")
+    assert resolve_checkpoint(Path("mini"), "classification").config.dim == 8
+    assert resolve_checkpoint("mini", "classification").config.dim == 128
+
+
+@pytest.mark.parametrize("model", ["model.onnx", "some/model.onnx", Path("/models/model.onnx")])
+def test_interchange_graphs(model):
+    with pytest.raises(NotImplementedError, match=r"\.onnx files are not supported yet.*pass the"):
+        resolve_checkpoint(model, "classification")
+
+
+@pytest.mark.parametrize(
+    "model",
+    ["/no/such", "./none", "../none", "~/none", "a/b/c", "a\\b", Path("none"), Path("org/name")],
+)
+def test_missing_directory(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="no such directory: .*config.json and model.safet"):
+        resolve_checkpoint(model, "classification")
+
+
+def test_a_file_is_no_directory(directory, monkeypatch):
+    monkeypatch.chdir(directory.parent)
+    for model in ["checkpoint/model.safetensors", directory / "model.safetensors"]:
+        with pytest.raises(CheckpointError, match="no such directory: .*model.safetensors"):
+            resolve_checkpoint(model, "classification")
+
+
+@pytest.mark.parametrize(
+    "model", ["", "Mini", "mitra-3", "org/", "/", "org/name@", None, 3, b"mini"]
+)
+def test_unknown_names(model, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    if model == "/":
+        pattern = "The directory '/' has no config.json"
+    else:
+        pattern = rf"one of \['mini', 'mitra', 'mitra-2'\], a directory .*Got {model!r} instead"
+    with pytest.raises(CheckpointError, match=pattern):
+        resolve_checkpoint(model, "classification")
+
+
+# ---- directories that are no checkpoint ----------------------------------------------------------
+
+
+@pytest.mark.parametrize("filename", ["config.json", "model.safetensors"])
+def test_missing_file(directory, filename):
+    (directory / filename).unlink()
+    with pytest.raises(CheckpointError, match=f"{directory}' has no {filename}. A checkpoint"):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\xfd", b"[" * 100_000])
+def test_config_that_is_not_json(directory, content):
+    (directory / "config.json").write_bytes(content)
+    with pytest.raises(CheckpointError, match="config.json' can't be read as JSON: "):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("values", [[], "text", 3, None])
+def test_config_that_is_not_an_object(directory, values):
+    (directory / "config.json").write_text(json.dumps(values))
+    with pytest.raises(CheckpointError, match="must be a JSON object. Got "):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("key", CONFIG)
+def test_config_without_a_key(directory, key):
+    (directory / "config.json").write_text(json.dumps({k: CONFIG[k] for k in CONFIG if k != key}))
+    with pytest.raises(CheckpointError, match=f"'{key}' in .*Got nothing instead"):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("key", ["dim", "dim_output", "n_layers", "n_heads"])
+@pytest.mark.parametrize("value", [0, -8, True, 8.0, "8", None, [8]])
+def test_config_with_a_wrong_size(directory, key, value):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, key: value}))
+    message = f"'{key}' in .* must be a positive int. Got {re.escape(repr(value))} instead"
+    with pytest.raises(CheckpointError, match=message):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_config_with_heads_that_do_not_divide(directory):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, "n_heads": 3}))
+    with pytest.raises(CheckpointError, match="'dim' in .* a multiple of n_heads=3. Got 8 instead"):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("value", ["RANKING", "", 1, None, ["REGRESSION"]])
+def test_config_with_an_unknown_task(directory, value):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, "task": value}))
+    message = r"'task' in .* one of \['CLASSIFICATION', 'REGRESSION'\]. Got "
+    with pytest.raises(CheckpointError, match=message):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_further_keys_of_a_config_are_ignored(directory):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, "dropout": 0.1}))
+    assert resolve_checkpoint(directory, "classification").config.dim == 8
+
+
+@pytest.mark.parametrize("stored, asked", [TASKS, TASKS[::-1]])
+def test_wrong_task(tmp_path, stored, asked):
+    upstream(8, 3, 1, 2, stored).save_pretrained(str(tmp_path))
+    estimator = {"classification": "MitraClassifier", "regression": "MitraRegressor"}[stored]
+    message = f"is for {stored}, but was asked for {asked}. Use it with {estimator}, or pass"
+    with pytest.raises(CheckpointError, match=message):
+        resolve_checkpoint(tmp_path, asked)
+
+
+# ---- weights that don't fit their config -----------------------------------------------------------
+
+
+def test_missing_weight(directory):
+    weights = random_weights()
+    del weights["layers.1.attention2.k.bias"]
+    save_file(weights, directory / "model.safetensors")
+    with pytest.raises(CheckpointError, match="lacks the weight 'layers.1.attention2.k.bias'"):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_unexpected_weight(directory):
+    weights = {**random_weights(), "layers.2.layer_norm1.weight": np.ones(8, np.float32)}
+    save_file(weights, directory / "model.safetensors")
+    with pytest.raises(CheckpointError, match="has a weight 'layers.2.layer_norm1.weight' unexp"):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_wrong_shape(directory):
+    weights = {**random_weights(), "final_layer.weight": np.ones((8, 3), np.float32)}
+    save_file(weights, directory / "model.safetensors")
+    message = r"'final_layer.weight' in .* the shape \(3, 8\). Got \(8, 3\) instead"
+    with pytest.raises(CheckpointError, match=message):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_unsupported_dtype(directory):
+    weights = {**random_weights(), "final_layer.bias": np.ones(3)}
+    save_file(weights, directory / "model.safetensors")
+    message = r"'final_layer.bias' in .* one of \['F32', 'F16', 'BF16'\]. Got 'F64' instead"
+    with pytest.raises(CheckpointError, match=message):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("changed", ["dim", "dim_output", "n_layers", "task"])
+def test_weights_of_another_config(directory, changed):
+    value = {"task": "REGRESSION", "dim_output": 1}.get(changed, 4)
+    config = {**CONFIG, "dim_output": 1, "task": "REGRESSION"} if changed == "task" else CONFIG
+    (directory / "config.json").write_text(json.dumps({**config, changed: value}))
+    task = "regression" if changed == "task" else "classification"
+    with pytest.raises(CheckpointError, match="lacks the weight|must have the shape"):
+        resolve_checkpoint(directory, task)
+
+
+# ---- damaged weights -------------------------------------------------------------------------------
+
+POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4a04af7e\nsize 4783436\n"
+
+
+@pytest.mark.parametrize("content", [b"", b"1234567", b"\0" * 8, b"\xff" * 64, POINTER])
+def test_files_that_are_no_safetensors(directory, content):
+    (directory / "model.safetensors").write_bytes(content)
+    with pytest.raises(CheckpointError, match="is not a whole safetensors file: .*Git LFS pointer"):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("size", [4, 100, 4000, -1000, -1])
+def test_truncated_file(directory, size):
+    file = directory / "model.safetensors"
+    content = file.read_bytes()[:size]
+    file.write_bytes(content)
+    with pytest.raises(CheckpointError, match="is not a whole safetensors file"):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_bytes_that_belong_to_no_weight(directory):
+    file = directory / "model.safetensors"
+    file.write_bytes(file.read_bytes() + b"\0")
+    with pytest.raises(CheckpointError, match=r"it should have \d+ bytes, but has \d+\. Fetch"):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize(
+    "header",
+    [b"", b"{", b"[]", b"3", b'"text"', b"\xff{}", b"[" * 100_000, b'{"final_layer.bias": []}'],
+)
+def test_damaged_header(directory, header):
+    write_header(directory / "model.safetensors", header)
+    with pytest.raises(CheckpointError, match="is not a whole safetensors file"):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize(
+    "entry",
+    [
+        {"dtype": 3},
+        {"shape": 3},
+        {"shape": None},
+        {"data_offsets": [0]},
+        {"data_offsets": [0, 1, 2]},
+        {"data_offsets": [0.0, 12.0]},
+        {"data_offsets": None},
+    ],
+    ids=str,
+)
+def test_damaged_header_entry(directory, entry):
+    file = directory / "model.safetensors"
+    header, data = split(file)
+    header["final_layer.bias"].update(entry)
+    write_header(file, header, data)
+    with pytest.raises(CheckpointError, match="its header has .* for 'final_layer.bias'"):
+        resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("move", [(-4, -4), (4, 4), (0, 4), (-(10**6), 0), (10**30, 10**30)])
+def test_offsets_that_overlap_or_leave_the_file(directory, move):
+    file = directory / "model.safetensors"
+    header, data = split(file)
+    offsets = header["layers.0.linear1.weight"]["data_offsets"]
+    offsets[:] = [offset + step for offset, step in zip(offsets, move)]
+    write_header(file, header, data)
+    with pytest.raises(CheckpointError, match=r"is at \[.*\], not \["):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_a_repaired_checkpoint_resolves(directory):
+    file = directory / "model.safetensors"
+    shutil.copy(file, directory / "copy")
+    file.write_bytes(b"")
+    with pytest.raises(CheckpointError):
+        resolve_checkpoint(directory, "classification")
+    shutil.copy(directory / "copy", file)
+    assert resolve_checkpoint(directory, "classification").load_weights().keys() == SHAPES.keys()

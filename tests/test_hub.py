@@ -1,0 +1,263 @@
+"""Downloading from the hub: the real client against a hub on the loopback interface.
+
+``huggingface_hub`` reads its environment when it is imported, so every scenario runs in a new
+process.
+"""
+
+import hashlib
+import json
+import math
+import os
+import socket
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from hub_server import HubServer
+from safetensors.numpy import save_file
+
+from sklearn_mitra._checkpoint import Config, expected_shapes
+
+RESOLVE = """
+import json, os, shutil, sys, time
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._errors import CheckpointError
+
+environment = dict(os.environ)
+results = []
+for model, task in json.loads(sys.argv[1]):
+    start = time.perf_counter()
+    try:
+        checkpoint = resolve_checkpoint(model, task)
+    except CheckpointError as error:
+        result = {"error": str(error), "cause": type(error.__cause__).__name__}
+    else:
+        result = {
+            "name": checkpoint.name,
+            "file": checkpoint.weights_file,
+            "n_layers": checkpoint.config.n_layers,
+            "n_estimators": checkpoint.n_estimators,
+            "sha256": checkpoint.sha256,
+        }
+    results.append({**result, "seconds": time.perf_counter() - start})
+    if "--empty-the-cache" in sys.argv:
+        shutil.rmtree(os.environ["HF_HOME"])
+assert dict(os.environ) == environment
+print(json.dumps(results))
+"""
+MINI_AND_DIRECTORY = "model='mini' works offline, and so does the path of a directory with config"
+CLASSIFIER, REGRESSOR = ("mitra", "classification"), ("mitra", "regression")
+TINY = ("some-org/tiny@v1", "classification")
+
+
+def resolve(home, *models, endpoint="http://127.0.0.1:9", arguments=(), **environment):
+    """Resolve (model, task) pairs in a new process; its results, one per pair."""
+    inherited = {
+        name: value
+        for name, value in os.environ.items()
+        if not name.startswith(("HF_", "HUGGING")) and "PROXY" not in name.upper()
+    }
+    environment = {**inherited, "HF_HOME": str(home), "HF_ENDPOINT": endpoint, **environment}
+    command = [sys.executable, "-c", RESOLVE, json.dumps(models), *arguments]
+    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    return json.loads(done.stdout)
+
+
+def write_checkpoint(directory, config, seed=0):
+    """A checkpoint of random weights, all from one pool: 300 MB are quickly written."""
+    directory.mkdir(parents=True)
+    shapes = expected_shapes(config)
+    largest = max(map(math.prod, shapes.values()))
+    pool = np.random.default_rng(seed).standard_normal(largest, np.float32)
+    weights = {name: pool[: math.prod(shape)].reshape(shape) for name, shape in shapes.items()}
+    save_file(weights, directory / "model.safetensors")
+    values = {**vars(config), "task": config.task.upper()}
+    (directory / "config.json").write_text(json.dumps(values))
+    return directory
+
+
+def sha256(directory):
+    return hashlib.sha256((directory / "model.safetensors").read_bytes()).hexdigest()
+
+
+@pytest.fixture(scope="session")
+def repositories(tmp_path_factory):
+    """The classifier has the size of the original, 75.7 million parameters."""
+    root = tmp_path_factory.mktemp("hub")
+    full = Config(512, 10, 12, 4, "classification")
+    small = Config(8, 1, 2, 2, "regression")
+    tiny = Config(8, 3, 1, 2, "classification")
+    no_weights = write_checkpoint(root / "no-weights", tiny)
+    (no_weights / "model.safetensors").unlink()
+    return {
+        "autogluon/mitra-classifier": {"main": write_checkpoint(root / "full", full)},
+        "autogluon/mitra-regressor": {"main": write_checkpoint(root / "small", small)},
+        "autogluon/mitra-regressor-2": {
+            "main": write_checkpoint(root / "bins", Config(8, 1000, 3, 2, "regression"))
+        },
+        "some-org/tiny": {
+            "main": write_checkpoint(root / "tiny", tiny),
+            "v1": write_checkpoint(root / "tiny-v1", tiny, seed=1),
+            "refs/pr/1": write_checkpoint(root / "tiny-pr", tiny, seed=2),
+        },
+        "some-org/no-weights": {"main": no_weights},
+        "some-org/gated": {"main": root / "tiny"},
+    }
+
+
+@pytest.fixture
+def hub(repositories):
+    with HubServer(repositories, gated={"some-org/gated"}) as server:
+        yield server
+
+
+# ---- downloads -----------------------------------------------------------------------------------
+
+
+def test_full_size_download_and_cache(hub, repositories, tmp_path):
+    (first,) = resolve(tmp_path, CLASSIFIER, endpoint=hub.url)
+    source = repositories["autogluon/mitra-classifier"]["main"]
+    assert (source / "model.safetensors").stat().st_size > 302e6
+    assert first["sha256"] == sha256(source)
+    assert (first["name"], first["n_layers"], first["n_estimators"]) == ("mitra", 12, 1)
+    assert first["file"].startswith(str(tmp_path))
+    gets = [request for request in hub.take_requests() if request.startswith("GET")]
+    assert gets == [
+        "GET autogluon/mitra-classifier main config.json",
+        "GET autogluon/mitra-classifier main model.safetensors",
+    ]
+
+    # Another process, with the hub: it is asked for news, and nothing is downloaded.
+    (again,) = resolve(tmp_path, CLASSIFIER, endpoint=hub.url)
+    assert again["file"] == first["file"]
+    assert hub.take_requests() == [
+        "HEAD autogluon/mitra-classifier main config.json",
+        "HEAD autogluon/mitra-classifier main model.safetensors",
+    ]
+
+    # Offline, and with no hub listening.
+    (offline,) = resolve(tmp_path, CLASSIFIER, endpoint=hub.url, HF_HUB_OFFLINE="1")
+    (unreachable,) = resolve(tmp_path, CLASSIFIER)
+    assert hub.take_requests() == []
+    assert offline["file"] == unreachable["file"] == first["file"]
+    assert offline["sha256"] == unreachable["sha256"] == first["sha256"]
+
+
+def test_repository_by_task_and_version(hub, repositories, tmp_path):
+    models = [REGRESSOR, ("mitra-2", "regression")]
+    results = resolve(tmp_path, *models, endpoint=hub.url)
+    for result, repo_id in zip(results, ["mitra-regressor", "mitra-regressor-2"]):
+        assert result["sha256"] == sha256(repositories[f"autogluon/{repo_id}"]["main"])
+    assert [result["n_layers"] for result in results] == [2, 3]
+
+
+def test_revisions(hub, repositories, tmp_path):
+    revisions = ["main", "v1", "refs/pr/1"]
+    models = [(f"some-org/tiny@{revision}", "classification") for revision in revisions]
+    results = resolve(tmp_path, *models, ("some-org/tiny", "classification"), endpoint=hub.url)
+    expected = [sha256(repositories["some-org/tiny"][revision]) for revision in revisions]
+    assert len(set(expected)) == 3
+    assert [result["sha256"] for result in results] == [*expected, expected[0]]
+    assert [result["name"] for result in results] == [*(m for m, _ in models), "some-org/tiny"]
+    for revision in revisions:
+        assert f"GET some-org/tiny {revision} model.safetensors" in hub.requests
+
+
+def test_the_hub_is_asked_once_per_process(hub, tmp_path):
+    results = resolve(tmp_path, TINY, TINY, TINY, endpoint=hub.url)
+    assert len({result["file"] for result in results}) == 1
+    assert len([request for request in hub.requests if request.startswith("GET")]) == 2
+    assert results[-1]["seconds"] < 0.01
+
+
+def test_the_cache_emptied_meanwhile(hub, repositories, tmp_path):
+    results = resolve(
+        tmp_path / "home", TINY, TINY, endpoint=hub.url, arguments=["--empty-the-cache"]
+    )
+    assert [r["sha256"] for r in results] == 2 * [sha256(repositories["some-org/tiny"]["v1"])]
+    assert len([request for request in hub.requests if request.startswith("GET")]) == 4
+
+
+def test_interrupted_download_is_resumed(repositories, tmp_path):
+    with HubServer(repositories, drop_first_download=True) as hub:
+        (result,) = resolve(tmp_path, REGRESSOR, endpoint=hub.url)
+    assert result["sha256"] == sha256(repositories["autogluon/mitra-regressor"]["main"])
+    assert hub.requests.count("GET autogluon/mitra-regressor main config.json") == 2
+
+
+def test_a_new_version_on_the_hub(repositories, tmp_path):
+    revisions = {"main": repositories["some-org/tiny"]["main"]}
+    for directory in (revisions["main"], repositories["some-org/tiny"]["v1"]):
+        revisions["main"] = directory
+        with HubServer({"some-org/tiny": revisions}) as hub:
+            (result,) = resolve(tmp_path, ("some-org/tiny", "classification"), endpoint=hub.url)
+        assert result["sha256"] == sha256(directory)
+
+
+# ---- failures ------------------------------------------------------------------------------------
+
+
+def test_what_the_hub_refuses(hub, tmp_path):
+    causes = {
+        "some-org/none": "RepositoryNotFoundError",
+        "some-org/tiny@v9": "RevisionNotFoundError",
+        "some-org/no-weights": "EntryNotFoundError",
+        "some-org/gated": "GatedRepoError",
+        "some--org/tiny": "HFValidationError",
+    }
+    results = resolve(tmp_path, *((name, "classification") for name in causes), endpoint=hub.url)
+    for (name, cause), result in zip(causes.items(), results):
+        repo_id, _, revision = name.partition("@")
+        assert f"hub repository {repo_id!r}" in result["error"]
+        assert f"at revision {revision!r}" in result["error"] or not revision
+        assert MINI_AND_DIRECTORY in result["error"]
+        assert cause in result["error"]
+        assert cause in result["cause"]
+        assert result["seconds"] < 15
+    assert not any(request.startswith("GET some-org/none") for request in hub.requests)
+
+
+def test_no_weights_are_downloaded_for_the_wrong_task(hub, tmp_path):
+    (result,) = resolve(tmp_path, ("some-org/tiny", "regression"), endpoint=hub.url)
+    assert "is for classification, but was asked for regression" in result["error"]
+    assert not any("model.safetensors" in request for request in hub.requests)
+
+
+def test_offline_with_an_empty_cache(hub, tmp_path):
+    models = [CLASSIFIER, TINY, ("mini", "classification")]
+    *failures, mini = resolve(tmp_path, *models, endpoint=hub.url, HF_HUB_OFFLINE="1")
+    assert hub.requests == []
+    for failure, repo_id in zip(failures, ["autogluon/mitra-classifier", "some-org/tiny"]):
+        assert repr(repo_id) in failure["error"]
+        assert "HF_HUB_OFFLINE" in failure["error"]
+        assert MINI_AND_DIRECTORY in failure["error"]
+    assert mini["n_estimators"] == 4
+
+
+def test_no_server(tmp_path):
+    """Fails at once, where the client alone would retry for 23 seconds."""
+    with socket.create_server(("127.0.0.1", 0)) as free:
+        endpoint = f"http://127.0.0.1:{free.getsockname()[1]}"
+    (result,) = resolve(tmp_path, CLASSIFIER, endpoint=endpoint)
+    assert "config.json of the hub repository 'autogluon/mitra-classifier'" in result["error"]
+    assert "Connection" in result["error"]
+    assert MINI_AND_DIRECTORY in result["error"]
+    assert result["seconds"] < 15
+
+
+def test_a_server_that_does_not_answer(tmp_path):
+    """Fails after one timeout, where the client alone would wait for more than six minutes."""
+    with socket.create_server(("127.0.0.1", 0)) as silent:
+        endpoint = f"http://127.0.0.1:{silent.getsockname()[1]}"
+        (result,) = resolve(tmp_path, REGRESSOR, endpoint=endpoint, HF_HUB_ETAG_TIMEOUT="1")
+    assert "imeout" in result["cause"]
+    assert MINI_AND_DIRECTORY in result["error"]
+    assert 1 <= result["seconds"] < 20
+
+
+def test_a_server_that_is_no_hub(repositories, tmp_path):
+    with HubServer({}) as hub:
+        (result,) = resolve(tmp_path, REGRESSOR, endpoint=hub.url + "/prefix")
+    assert "'autogluon/mitra-regressor'" in result["error"]
+    assert MINI_AND_DIRECTORY in result["error"]
