@@ -191,7 +191,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         labels : ndarray of shape (n_samples,)
             Of the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
-        return self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        return self.classes_[best]
 
     @property
     def capabilities(self):
@@ -207,7 +208,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
                 f"Got {len(classes)}. Merge rare classes, or wrap the classifier in "
                 "sklearn.multiclass.OneVsRestClassifier or OutputCodeClassifier."
             )
-        return ids.astype(np.int64), {"classes_": classes, "class_prior_": np.bincount(ids) / len(ids)}
+        prior = np.bincount(ids) / len(ids)
+        return ids.astype(np.int64), {"classes_": classes, "class_prior_": prior}
 
     def _select_support(self, ids, seed):
         if self.support_sampling == "random":

@@ -183,9 +183,7 @@ def _embed_labels(g):
     w = g.weight("y_embedding.y_embedding.weight")
     if g.config.labels_are_classes:
         return g.op("Gather", w, "y_support", axis=0)
-    return g.linear(
-        g.op("Unsqueeze", "y_support", g.ints(1)), "y_embedding.y_embedding"
-    )
+    return g.linear(g.op("Unsqueeze", "y_support", g.ints(1)), "y_embedding.y_embedding")
 
 
 def _label_token(g, x, n_tokens):

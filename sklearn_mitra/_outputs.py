@@ -1,7 +1,7 @@
 """What the network puts out, turned into probabilities and target values."""
 
 import numpy as np
-from scipy.special import log_softmax, softmax
+from scipy.special import softmax
 
 
 def bin_edges(n_bins):

@@ -8,7 +8,7 @@ import numpy as np
 
 from ._errors import BundleError
 
-_LABEL_DTYPES = {"|b1", "|i1", "|u1"} | {f"<{k}{n}" for k in "iu" for n in "248"} | {"<f2", "<f4", "<f8"}
+_LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]
 _LEVELS = "a list of null, or distinct strings and numbers, for every column"
 
 
@@ -115,7 +115,7 @@ class Fields:
             packed.require(strings, "labels", "a list of strings")
             labels = np.array(values, dtype=object if dtype == "object" else str)
         else:
-            packed.require(dtype in _LABEL_DTYPES, "dtype", f"one of {sorted(_LABEL_DTYPES)}")
+            packed.require(dtype in _LABEL_DTYPES, "dtype", f"one of {_LABEL_DTYPES}")
             labels = self.array(key, dtype, None)
         ascending = len(labels) > 0 and bool(np.all(labels[:-1] < labels[1:]))
         self.require(ascending, key, "one or more labels, each larger than the one before")
