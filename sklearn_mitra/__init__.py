@@ -1,6 +1,6 @@
 """In-context tabular models as scikit-learn estimators: Mitra Tab2D on onnxruntime."""
 
-from importlib.metadata import version
+from importlib.metadata import version as _version
 
 from ._classifier import MitraClassifier
 from ._errors import BundleError, CheckpointError, DisposedError
@@ -8,7 +8,7 @@ from ._regressor import MitraRegressor
 from ._sessions import clear_sessions
 from ._wlearn import load, register_loaders
 
-__version__ = version("sklearn-mitra")
+__version__ = _version("sklearn-mitra")
 
 __all__ = [
     "BundleError",

@@ -21,6 +21,7 @@ INTEROP = sorted((Path(__file__).parent / "interop").glob("*.wlrn"))
 assert INTEROP
 
 MANIFEST = {"typeId": "wlearn.model@1", "bundleVersion": 1}
+RESERVED = {"bundleVersion", "requires", "artifacts", "metadata", "seed"}
 ARTIFACTS = {
     "support_y": (b"\x01\x02\x03", "application/octet-stream"),
     "meta": (b'{"seed":7}', "application/json"),
@@ -116,10 +117,10 @@ def test_bytes_are_those_of_wlearn(manifest, artifacts):
 
 @settings(deadline=None, max_examples=150)
 @given(
-    extra=portable_objects,
+    extra=st.dictionaries(st.text().filter(lambda key: key not in RESERVED), portable_values),
     params=portable_objects,
     artifacts=st.dictionaries(
-        st.text(min_size=1), st.tuples(st.binary(), st.text(min_size=1)), max_size=4
+        st.text(min_size=1, max_size=9), st.tuples(st.binary(), st.text(min_size=1)), max_size=4
     ),
 )
 def test_bytes_are_those_of_wlearn_for_any_manifest(extra, params, artifacts):
@@ -128,7 +129,7 @@ def test_bytes_are_those_of_wlearn_for_any_manifest(extra, params, artifacts):
     assert data == wlearn_encode(manifest, artifacts)
     decoded, blobs = decode_bundle(data)
     assert blobs == {name: blob for name, (blob, _) in artifacts.items()}
-    assert decoded.items() >= {**manifest, "bundleVersion": 1, "requires": []}.items()
+    assert {key: decoded[key] for key in decoded.keys() - RESERVED} == manifest
     wlearn.validate_bundle(data, allow_legacy_manifest=False)
 
 
@@ -187,7 +188,8 @@ def test_input_may_be_bytes_like_or_a_path(tmp_path):
 def test_artifacts_are_readonly_views():
     data = bytearray(encode_bundle(MANIFEST, ARTIFACTS))
     for blob in decode_bundle(data)[1].values():
-        assert isinstance(blob, memoryview) and blob.readonly and blob.obj is data
+        assert blob.readonly
+        assert blob.obj is data
 
 
 @pytest.mark.parametrize("data", [None, 3, [b"WLRN"], {}, object()])
@@ -199,7 +201,7 @@ def test_other_input_is_a_type_error(data):
 def test_a_missing_file_is_an_os_error(tmp_path):
     with pytest.raises(FileNotFoundError):
         decode_bundle(tmp_path / "none.wlrn")
-    with pytest.raises(OSError):
+    with pytest.raises((IsADirectoryError, PermissionError)):
         decode_bundle(tmp_path)
 
 
@@ -373,9 +375,9 @@ def test_size_limits_hold_both_ways(limit, monkeypatch):
     monkeypatch.setattr(_bundle, limit, size)
     assert decode_bundle(encode_bundle(MANIFEST, ARTIFACTS)) == decode_bundle(data)
     monkeypatch.setattr(_bundle, limit, size - 1)
-    with pytest.raises(BundleError, match="bundle is too large: .* bytes"):
+    with pytest.raises(BundleError, match=r"bundle is too large: \d+ bytes"):
         encode_bundle(MANIFEST, ARTIFACTS)
-    with pytest.raises(BundleError, match="bundle is too large: .* bytes"):
+    with pytest.raises(BundleError, match=r"bundle is too large: \d+ bytes"):
         decode_bundle(data)
 
 
@@ -454,7 +456,7 @@ def test_json_round_trip(value):
 
 def test_from_json_names_what_is_wrong():
     assert from_json(bytearray(b' {"b": 1, "a": [2.50]} '), "meta") == {"a": [2.5], "b": 1}
-    with pytest.raises(BundleError, match="^meta is not valid JSON"):
+    with pytest.raises(BundleError, match=r"^meta is not valid JSON"):
         from_json(memoryview(b"{'a': 1}"), "meta")
 
 
@@ -544,7 +546,7 @@ def near_bundles(draw):
     offsets = [sum(map(len, blobs[:i])) for i in range(len(blobs))]
     toc = [
         entry(name, offset, blob, mediaType="m")
-        for name, offset, blob in zip("abc", offsets, blobs)
+        for name, offset, blob in zip("abc", offsets, blobs, strict=False)
     ]
     declared = [{key: item[key] for key in item if key != "offset"} for item in toc]
     manifest = {**MANIFEST, "requires": ["m@1"], "artifacts": declared, "params": {}}

@@ -1,0 +1,39 @@
+"""Checkpoints of random weights, in the layout of AutoGluon's ``Tab2D.save_pretrained``."""
+
+import shutil
+
+import pytest
+import torch
+from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
+
+from sklearn_mitra import clear_sessions
+
+
+@pytest.fixture(scope="session")
+def make_checkpoint(tmp_path_factory):
+    """A function that writes a checkpoint and returns its directory."""
+    root = tmp_path_factory.mktemp("checkpoints")
+
+    def make(dim, dim_output, n_layers, n_heads, task):
+        directory = root / f"{task}-{dim}-{dim_output}"
+        with torch.random.fork_rng():
+            torch.manual_seed(0)
+            model = Tab2D(dim, dim_output, n_layers, n_heads, task.upper(), False, "", "cpu")
+        with torch.no_grad():
+            # Straight from initialization, attention is almost uniform: a wrong scale or a
+            # missing key would hardly show.
+            for name, weight in model.named_parameters():
+                if name.endswith((".q.weight", ".k.weight")):
+                    weight *= 3
+        model.save_pretrained(str(directory))
+        return directory
+
+    yield make
+    clear_sessions()
+    shutil.rmtree(root, ignore_errors=True)  # or pytest keeps 303 MB of it, three times
+
+
+@pytest.fixture(scope="session")
+def large_checkpoint(make_checkpoint):
+    """A classifier of the size of AutoGluon's, 75.7 million parameters."""
+    return make_checkpoint(512, 10, 12, 4, "classification")

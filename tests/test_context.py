@@ -1,0 +1,121 @@
+"""The context: built once, rows in chunks as rows in one piece, bounded memory."""
+
+import subprocess
+import sys
+import threading
+
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_diabetes, load_iris
+
+from sklearn_mitra import MitraClassifier, MitraRegressor, _context
+from sklearn_mitra._context import Context
+from sklearn_mitra._views import make_views
+
+X, Y = load_diabetes(return_X_y=True)
+
+
+def test_many_chunks_predict_the_bits_of_one(monkeypatch):
+    regressor = MitraRegressor(max_support=60).fit(X, Y)
+    whole = regressor.predict(X)
+    for workspace in (2**20, 10 * 2**20):
+        monkeypatch.setattr(_context, "_WORKSPACE", workspace)
+        assert regressor._context.chunk_rows < len(X) / 3
+        np.testing.assert_array_equal(regressor.predict(X), whole)
+
+
+def test_a_context_too_large_to_keep_is_not_kept_and_gives_the_same_bits(monkeypatch):
+    kept = MitraRegressor(max_support=60).fit(X, Y)
+    expected = kept.predict(X)
+    monkeypatch.setattr(_context, "_total_memory", lambda: 2**20)
+    passing = clone(kept).fit(X, Y)
+    np.testing.assert_array_equal(passing.predict(X), expected)
+    assert set(passing._context._supports[0][1]) == {"x_support", "y_support"}
+    assert set(kept._context._supports[0][1]) == {
+        f"{k}_{i}" for i in range(6) for k in ("key", "value")
+    }
+
+
+def test_nbytes_is_the_size_of_the_keys_and_values():
+    regressor = MitraRegressor(max_support=60, n_estimators=3).fit(X, Y)
+    regressor.predict(X[:2])
+    kept = [
+        value.numpy() for _, support in regressor._context._supports for value in support.values()
+    ]
+    assert regressor._context.nbytes == sum(array.nbytes for array in kept)
+    assert len(kept) == 3 * 6 * 2
+
+
+def test_concurrent_first_predictions_build_once():
+    built = []
+
+    class Counting(Context):
+        def _remember(self, *args):
+            built.append(args)
+            return super()._remember(*args)
+
+    views = make_views(3, X.shape[1], 0, seed=0)
+    sha256 = MitraRegressor(max_support=2).fit(X, Y).checkpoint_["sha256"]
+    x = X.astype(np.float32)[:50]
+    context = Counting(
+        "mini", sha256, "regression", x, np.linspace(0, 1, 50, dtype=np.float32), views
+    )
+    barrier = threading.Barrier(8)
+    results = []
+
+    def predict():
+        barrier.wait()
+        context.prepare(1, ("CPUExecutionProvider",))
+        results.append(context.outputs(x, 1, ("CPUExecutionProvider",)))
+
+    threads = [threading.Thread(target=predict) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(results) == 8
+    assert len(built) == 3
+    for result in results:
+        for (_, output), (_, expected) in zip(result, results[0]):
+            np.testing.assert_array_equal(output, expected)
+
+
+def test_a_prediction_that_fails_to_build_can_be_tried_again(tmp_path):
+    iris, species = load_iris(return_X_y=True)
+    source = MitraClassifier(max_support=30).fit(iris, species)
+    weights = source._context
+    state = source.__getstate__()
+    assert "_context" not in state
+    assert weights is source._context
+    state["checkpoint_"] = {"name": str(tmp_path / "gone"), "sha256": "0" * 64}
+    lost = MitraClassifier()
+    lost.__setstate__(state)
+    for _ in range(2):
+        with pytest.raises(ValueError, match="no such directory"):
+            lost.predict(iris)
+
+
+# Peak memory is a property of a process, so each measurement has one of its own. Rows are
+# float32 zeros that are never written to (calloc), and the predictions are the output.
+_PEAK = """
+import resource, sys
+import numpy as np
+from sklearn.datasets import load_diabetes
+from sklearn_mitra import MitraRegressor
+X, y = load_diabetes(return_X_y=True)
+regressor = MitraRegressor(max_support=8, n_estimators=1).fit(X[:, :1], y)
+rows = np.zeros((int(sys.argv[1]), 1), np.float32)
+assert np.isfinite(regressor.predict(rows)).all()
+print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss)
+"""
+
+
+def test_memory_does_not_grow_with_the_rows_to_predict():
+    few, many = (
+        int(subprocess.run([sys.executable, "-c", _PEAK, str(n)], capture_output=True).stdout)
+        for n in (10_000, 110_000)
+    )
+    # without chunks, 100 000 rows of two tokens and ten vectors each would take a GiB more
+    added_input_and_output = 100_000 * (4 + 8) / 1024
+    assert many - few < added_input_and_output + 20_000  # KiB

@@ -1,0 +1,402 @@
+"""The encoding of columns: numbers against AutoGluon's preprocessor, other kinds by example."""
+
+import datetime
+from decimal import Decimal
+
+import numpy as np
+import pandas as pd
+import pytest
+from autogluon.tabular.models.mitra._internal.config.enums import Task
+from autogluon.tabular.models.mitra._internal.data.preprocessor import Preprocessor
+
+from sklearn_mitra._encoding import ColumnEncoder, as_array, take_rows
+
+NAN = np.nan
+
+
+def fit(column, name="a"):
+    """The encoder of a one-column DataFrame, and the column encoded."""
+    encoder, x = ColumnEncoder.fit(pd.DataFrame({name: column}))
+    return encoder, x[:, 0].tolist()
+
+
+def transform(encoder, column, name="a"):
+    return encoder.transform(pd.DataFrame({name: column}))[:, 0].tolist()
+
+
+# ---- numbers, against AutoGluon ------------------------------------------------------------------
+
+
+def with_missing(x, share, rng):
+    x = np.array(x, np.float64)
+    x[rng.random(x.shape) < share] = NAN
+    return x
+
+
+def numeric_tables():
+    rng = np.random.default_rng(0)
+    gaussian = rng.normal(size=(60, 6))
+    missing = with_missing(gaussian, 0.2, rng)
+    constant = missing.copy()
+    constant[:, 1], constant[:, 4] = 3, 0
+    all_missing = missing.copy()
+    all_missing[:, 2] = NAN
+    constant_with_missing = missing.copy()
+    constant_with_missing[:, 0] = np.where(rng.random(60) < 0.5, 2.0, NAN)
+    # The mean of three times 0.1 is not 0.1, so the column varies, if only in float64.
+    almost_constant = missing.copy()
+    almost_constant[:, 3] = [0.1, 0.1, 0.1] + [NAN] * 57
+    return {
+        "gaussian": gaussian,
+        "missing cells": missing,
+        "constant columns": constant,
+        "all-missing column": all_missing,
+        "constant column with missing cells": constant_with_missing,
+        "almost constant column": almost_constant,
+        "varying in float64 alone": 1 + 1e-12 * missing,
+        "tied integers": with_missing(rng.integers(0, 4, (60, 6)), 0.1, rng),
+        "large and small": with_missing(gaussian * 10.0 ** rng.integers(-30, 30, 6), 0.1, rng),
+        "float32": missing.astype(np.float32),
+        "int64": rng.integers(-100, 100, (60, 6)),
+        "bool": rng.random((60, 6)) < 0.5,
+    }
+
+
+TABLES = numeric_tables()
+
+
+@pytest.mark.filterwarnings("ignore:Mean of empty slice:RuntimeWarning")
+@pytest.mark.parametrize("name", TABLES)
+@pytest.mark.parametrize("form", ["array", "frame"])
+def test_numbers_are_encoded_as_autogluon_does(name, form):
+    train, query = TABLES[name][:40], TABLES[name][40:]
+    upstream = Preprocessor(
+        dim_embedding=None,
+        n_classes=2,
+        dim_output=10,
+        use_quantile_transformer=False,
+        use_feature_count_scaling=False,
+        use_random_transforms=False,
+        shuffle_classes=False,
+        shuffle_features=False,
+        random_mirror_regression=False,
+        random_mirror_x=False,
+        task=Task.CLASSIFICATION,
+    )
+    upstream.fit(train.astype(np.float64), np.arange(40) % 2)
+    make = pd.DataFrame if form == "frame" else np.asarray
+    encoder, x = ColumnEncoder.fit(make(train))
+    assert x.dtype == np.float32
+    np.testing.assert_array_equal(encoder.varying, ~upstream.singular_features)
+    varying = encoder.varying
+    # AutoGluon writes into its argument; astype copies.
+    expected = upstream.transform_X(train.astype(np.float64))
+    np.testing.assert_array_equal(x[:, varying], expected)
+    transformed = encoder.transform(make(query))
+    assert transformed.dtype == np.float32
+    expected = upstream.transform_X(query.astype(np.float64))
+    np.testing.assert_array_equal(transformed[:, varying], expected)
+
+
+def test_columns_without_any_value_become_zero():
+    encoder, x = ColumnEncoder.fit(TABLES["all-missing column"])
+    np.testing.assert_array_equal(x[:, 2], 0)
+    assert not encoder.varying[2]
+    assert np.isfinite(encoder.transform(TABLES["all-missing column"])).all()
+
+
+# ---- kinds of columns ----------------------------------------------------------------------------
+
+# Column in training, its encoding there.
+KINDS = {
+    "bool": (pd.Series([True, False, True]), [1, 0, 1]),
+    "int8": (pd.Series([-5, 3, 3], dtype="int8"), [-5, 3, 3]),
+    "float32": (pd.Series([0.5, NAN, 1.5], dtype="float32"), [0.5, 1, 1.5]),
+    "Int64 with NA": (pd.Series([1, pd.NA, 5], dtype="Int64"), [1, 3, 5]),
+    "Float64 with NA": (pd.Series([0.5, pd.NA, 1.5], dtype="Float64"), [0.5, 1, 1.5]),
+    "boolean with NA": (pd.Series([True, pd.NA, False, False], dtype="boolean"), [1, 1 / 3, 0, 0]),
+    "strings": (pd.Series(["b", "a", "c", "a"]), [1, 0, 2, 0]),
+    "string with NA": (pd.Series(["b", "a", pd.NA], dtype="string"), [1, 0, 0.5]),
+    "object of strings": (
+        pd.Series(["b", None, "a", NAN, "d", pd.NA], dtype=object),
+        [1, 1, 0, 1, 2, 1],
+    ),
+    "object of numbers": (
+        pd.Series([1, None, 2.5, True, pd.NA], dtype=object),
+        [1, 1.5, 2.5, 1, 1.5],
+    ),
+    "object of decimals": (pd.Series([Decimal("0.5"), Decimal(2), None]), [0.5, 2, 1.25]),
+    "object of booleans": (pd.Series([True, False, None], dtype=object), [1, 0, 0.5]),
+    "object without values": (pd.Series([None, NAN, pd.NA], dtype=object), [0, 0, 0]),
+    "category": (pd.Categorical(["low", "high", "low"]), [1, 0, 1]),
+    "ordered category": (
+        pd.Categorical(["low", "high", None, "mid"], ["low", "mid", "high"], ordered=True),
+        [0, 2, 1, 1],
+    ),
+    "category in the dtype's order": (pd.Categorical(["a", "b", "c"], ["c", "a", "b"]), [1, 2, 0]),
+    "category with unused levels": (pd.Categorical(["x", "z"], ["x", "y", "z"]), [0, 1]),
+    "category of numbers": (pd.Categorical([30, 10, 30], [30, 20, 10]), [0, 1, 0]),
+    "category of mixed levels": (pd.Categorical([1, "a", 1], ["a", 1]), [1, 0, 1]),
+    "category without values": (pd.Categorical([None, None], ["x"]), [0, 0]),
+    "intervals": (pd.cut([1.0, 9.0, 4.0, NAN], [0, 3, 6, 10]), [0, 2, 1, 1]),
+}
+
+
+@pytest.mark.parametrize(("column", "expected"), KINDS.values(), ids=KINDS)
+def test_a_column_of_each_kind(column, expected):
+    encoder, x = fit(column)
+    np.testing.assert_allclose(x, expected, rtol=1e-7)
+    assert transform(encoder, column) == x
+    assert encoder.varying.item() == (len(set(x)) > 1)
+
+
+def test_columns_of_all_kinds_side_by_side():
+    encoder, x = ColumnEncoder.fit(
+        pd.DataFrame(
+            {
+                "number": [1.5, NAN, 2.5],
+                "text": ["b", "a", None],
+                3: pd.array([1, 2, pd.NA], "Int64"),
+                "when": pd.Categorical(["late", "early", "late"], ["early", "late"]),
+                "same": ["x", "x", "x"],
+            }
+        )
+    )
+    expected = [[1.5, 1, 1, 1, 0], [2, 0, 2, 0, 0], [2.5, 0.5, 1.5, 1, 0]]
+    np.testing.assert_array_equal(x, expected)
+    np.testing.assert_array_equal(encoder.varying, [True, True, True, True, False])
+
+
+def test_columns_of_the_same_name():
+    frame = pd.DataFrame([[1.0, "b"], [2.0, "a"]], columns=["a", "a"])
+    _, x = ColumnEncoder.fit(frame)
+    np.testing.assert_array_equal(x, [[1, 1], [2, 0]])
+
+
+@pytest.mark.parametrize("dtype", [object, "U", "T"])
+def test_arrays_of_strings(dtype):
+    if dtype == "T":
+        dtype = getattr(np.dtypes, "StringDType", lambda: object)()  # NumPy 2
+    X = np.array([["b", "1"], ["a", "10"], ["c", "9"]], dtype=dtype)
+    encoder, x = ColumnEncoder.fit(X)
+    np.testing.assert_array_equal(x, [[1, 0], [0, 1], [2, 2]])  # in the order of strings
+    np.testing.assert_array_equal(encoder.transform(X), x)
+
+
+def test_numbers_beside_strings_in_a_list_stay_numbers():
+    rows = [[10, "b", None], [9, "a", 2.5], [100, "b", 1.5]]
+    X = as_array(rows)
+    assert X.dtype == object
+    encoder, x = ColumnEncoder.fit(X)
+    np.testing.assert_array_equal(x, [[10, 1, 2], [9, 0, 2.5], [100, 1, 1.5]])
+    np.testing.assert_array_equal(encoder.transform(as_array(tuple(rows))), x)
+
+
+def test_lists_of_numbers_become_numeric_and_other_types_pass():
+    assert as_array([[1, 2.5], [True, 3]]).dtype == np.float64
+    assert as_array([[1, 2], [3, 4]]).dtype.kind == "i"
+    X = np.ones((2, 2))
+    assert as_array(X) is X
+    frame = pd.DataFrame(X)
+    assert as_array(frame) is frame
+
+
+# ---- rows not of the training table --------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    ("train", "query"),
+    [
+        (["a", "b", "b", None], ["z", "B", None, "a"]),
+        (pd.Categorical(["x", "y", "y"]), pd.Categorical(["w", "z", None, "x"])),
+        (pd.cut([1, 5, 5], [0, 3, 6]), pd.cut([8, 9, NAN, 1], [0, 3, 6, 10])),
+    ],
+    ids=["strings", "categories", "intervals"],
+)
+def test_unseen_levels_and_missing_values_become_the_mean(train, query):
+    encoder, _ = fit(train)
+    mean = np.float32(2 / 3)
+    np.testing.assert_array_equal(transform(encoder, query), [mean, mean, mean, 0])
+
+
+def test_an_unused_level_of_the_dtype_is_unseen():
+    encoder, _ = fit(pd.Categorical(["x", "z", "z", "z"], ["x", "y", "z"]))
+    assert transform(encoder, pd.Categorical(["y"], ["x", "y", "z"])) == [0.75]
+
+
+def test_levels_are_found_by_value_in_any_order_and_type_of_column():
+    encoder, _ = fit(pd.Categorical(["low", "high"], ["low", "high"]))
+    for column in (
+        pd.Categorical(["high", "low"], ["high", "low"]),
+        ["high", "low"],
+        pd.Series(["high", "low"], dtype="string"),
+        np.array(["high", "low"], dtype=object),
+    ):
+        assert transform(encoder, column) == [1, 0]
+
+
+@pytest.mark.parametrize(
+    "column",
+    [
+        [1, 0],
+        [True, False],
+        pd.array([1, pd.NA], "Int64"),
+        np.array([1, None], object),
+        np.array([Decimal(1), False], object),
+    ],
+    ids=["int", "bool", "Int64", "objects", "decimals"],
+)
+def test_a_column_may_change_between_kinds_of_numbers(column):
+    encoder, _ = fit([-1.0, 1.0, NAN])
+    assert transform(encoder, column) == [1, 0]
+
+
+def test_a_column_missing_throughout():
+    encoder, _ = fit(["a", "b", "b"])
+    np.testing.assert_array_equal(transform(encoder, [None, None]), np.float32([2 / 3] * 2))
+    encoder, _ = fit([1.0, 3.0])
+    assert transform(encoder, [NAN, NAN]) == [2, 2]
+    assert transform(encoder, np.array([None, None], object)) == [2, 2]
+
+
+def mixed_frame():
+    rng = np.random.default_rng(1)
+    return pd.DataFrame(
+        {
+            "number": with_missing(rng.normal(size=50), 0.2, rng),
+            "text": rng.choice(np.array(["a", "b", None], object), 50),
+            "group": pd.Categorical(rng.choice(["x", "y", "z"], 50), ["z", "y", "x"]),
+            "whole": pd.array(rng.integers(0, 9, 50), "Int64"),
+        }
+    )
+
+
+MIXED = {
+    "frame": mixed_frame(),
+    "objects": mixed_frame().to_numpy(object),
+    "numbers": TABLES["missing cells"],
+}
+
+
+@pytest.mark.parametrize("X", MIXED.values(), ids=MIXED)
+def test_rows_in_blocks_are_encoded_as_the_whole(X):
+    encoder, whole = ColumnEncoder.fit(X)
+    np.testing.assert_array_equal(encoder.transform(X), whole)
+    for size in (1, 7, 49):
+        blocks = [
+            encoder.transform(take_rows(X, start, start + size)) for start in range(0, len(X), size)
+        ]
+        np.testing.assert_array_equal(np.concatenate(blocks), whole)
+
+
+@pytest.mark.parametrize("X", MIXED.values(), ids=MIXED)
+def test_input_is_left_alone(X):
+    before = X.copy()
+    encoder, x = ColumnEncoder.fit(X)
+    x += 1
+    transformed = encoder.transform(X)
+    transformed += 1
+    if isinstance(X, pd.DataFrame):
+        pd.testing.assert_frame_equal(X, before)
+    else:
+        assert all(a is b or a == b or a != a for a, b in zip(X.flat, before.flat))
+
+
+def test_a_read_only_array():
+    X = TABLES["missing cells"].copy()
+    X.flags.writeable = False
+    encoder, x = ColumnEncoder.fit(X)
+    np.testing.assert_array_equal(encoder.transform(X), x)
+
+
+# ---- errors --------------------------------------------------------------------------------------
+
+DAYS = pd.to_datetime(["2020-01-01", "2021-01-01"])
+DATES = r"Dates and times are not supported: column 'a' is {}.*Turn it into numbers first"
+MIX = "In column 'a', the argument must be all strings or all numbers.*Got {}. Convert the column"
+TOO_LARGE = "infinity or a value too large for float32 in column 'a'. Replace it by NaN"
+
+REFUSED = {
+    "datetime": (DAYS, TypeError, DATES.format("datetime64")),
+    "timedelta": (DAYS - DAYS[0], TypeError, DATES.format("timedelta64")),
+    "tz-aware": (DAYS.tz_localize("Europe/Paris"), TypeError, DATES.format("datetime64.*Paris")),
+    "period": (pd.Series(DAYS.to_period("M")), TypeError, MIX.format("Period")),
+    "object of dates": ([datetime.date(2020, 1, 1), None], TypeError, MIX.format("date")),
+    "complex": ([1 + 2j, 0j], ValueError, "Complex data not supported: column 'a' is complex128"),
+    "object of complex": (np.array([1 + 2j, 1], object), TypeError, MIX.format("complex, int")),
+    "bytes": (np.array([b"x", b"y"], object), TypeError, MIX.format("bytes")),
+    "lists": ([[1], [2]], TypeError, MIX.format("list")),
+    "infinity": ([1.0, np.inf], ValueError, TOO_LARGE),
+    "minus infinity": ([1.0, -np.inf], ValueError, TOO_LARGE),
+    "infinity in objects": (np.array([1.0, np.inf], object), ValueError, TOO_LARGE),
+    "infinity in Float64": (pd.array([1.0, np.inf], "Float64"), ValueError, TOO_LARGE),
+    "too large": ([1.0, 1e39], ValueError, TOO_LARGE),
+    "too large an integer": (np.array([1, 10**50], object), ValueError, TOO_LARGE),
+    "strings and numbers": (np.array(["x", 1.5], object), TypeError, MIX.format("float, str")),
+}
+
+
+@pytest.mark.parametrize(("column", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_in_training(column, error, message):
+    with pytest.raises(error, match=message):
+        fit(column)
+
+
+@pytest.mark.parametrize(("column", "error", "message"), REFUSED.values(), ids=REFUSED)
+def test_what_is_refused_in_prediction(column, error, message):
+    encoder, _ = fit([1.0, 2.0])
+    with pytest.raises(error, match=message):
+        transform(encoder, column)
+
+
+@pytest.mark.parametrize(
+    ("X", "error", "message"),
+    [
+        (np.array([["2020-01-01"]] * 2, "M8[D]"), TypeError, "column 0 is datetime64"),
+        (np.array([[1], [2]], "m8[s]"), TypeError, "column 0 is timedelta64"),
+        (np.array([[1j], [2]]), ValueError, "Complex data not supported: column 0"),
+        (np.array([[b"x"], [b"y"]]), TypeError, "In column 0, .* Got bytes"),
+        (np.array([[0, 1], [0, np.inf]]), ValueError, "too large for float32 in column 1"),
+        (np.array([[1e39, 1], [0, 1]]), ValueError, "too large for float32 in column 0"),
+        (np.array([["x", 1], ["y", "z"]], object), TypeError, "In column 1, .* Got int, str"),
+    ],
+    ids=["datetime", "timedelta", "complex", "bytes", "infinity", "too large", "mixed"],
+)
+def test_what_is_refused_in_arrays(X, error, message):
+    with pytest.raises(error, match=message):
+        ColumnEncoder.fit(X)
+
+
+def test_the_largest_values():
+    largest = np.finfo(np.float32).max / 2  # the difference of two is finite
+    _, x = ColumnEncoder.fit(np.array([[-largest], [largest]]))
+    np.testing.assert_array_equal(x, [[-largest], [largest]])
+    with pytest.raises(ValueError, match="too large for float32 in column 0"):
+        ColumnEncoder.fit(np.array([[largest * 1.001], [0]]))
+
+
+@pytest.mark.parametrize(
+    ("train", "query", "message"),
+    [
+        (["x", "y"], [1, 2], "In column 'a', training held categories such as 'x'; got .*1"),
+        (["x", "y"], np.array(["x", 2.5], object), r"such as 'x'; got 2\.5"),
+        (pd.Categorical(["x", "y"]), [0.5, NAN], r"such as 'x'; got .*0\.5"),
+        (pd.Categorical([3, 4]), ["3", "4"], "such as 3; got '3'. Pass the type seen in training"),
+        ([1.0, 2.0], ["x", "y"], "In column 'a', the argument must be all .*, the type seen in"),
+        ([1.0, 2.0], ["1", "2"], "In column 'a', the argument must be all .* Got str"),
+        (["x", "y"], DAYS, "Dates and times are not supported: column 'a'"),
+    ],
+    ids=[
+        "strings to numbers",
+        "strings to a mixture",
+        "category to numbers",
+        "category of numbers to strings",
+        "numbers to strings",
+        "numbers to digits",
+        "strings to dates",
+    ],
+)
+def test_a_type_that_changes_between_fit_and_transform(train, query, message):
+    encoder, _ = fit(train)
+    with pytest.raises(TypeError, match=message):
+        transform(encoder, query)

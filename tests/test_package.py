@@ -1,0 +1,135 @@
+"""The package from outside: its surface, its imports, its wheel."""
+
+import os
+import subprocess
+import sys
+import zipfile
+from pathlib import Path
+
+import pytest
+
+import sklearn_mitra
+
+ROOT = Path(__file__).parents[1]
+
+
+def _run(*command, **kwargs):
+    result = subprocess.run(command, capture_output=True, text=True, **kwargs)
+    assert result.returncode == 0, result.stdout + result.stderr
+    return result.stdout
+
+
+def test_public_surface():
+    assert sklearn_mitra.__all__ == [
+        "BundleError",
+        "CheckpointError",
+        "DisposedError",
+        "MitraClassifier",
+        "MitraRegressor",
+        "__version__",
+        "clear_sessions",
+        "load",
+        "register_loaders",
+    ]
+    public = {name for name in vars(sklearn_mitra) if not name.startswith("_")}
+    assert public == set(sklearn_mitra.__all__) - {"__version__"}
+
+
+def test_public_objects_are_documented():
+    for name in set(sklearn_mitra.__all__) - {"__version__"}:
+        public = getattr(sklearn_mitra, name)
+        assert public.__doc__
+        if name.startswith("Mitra"):
+            methods = [m for m in vars(public) if not m.startswith("_")]
+            assert all(getattr(public, m).__doc__ for m in methods)
+
+
+def test_import_leaves_heavy_packages_alone():
+    code = (
+        "import sys, sklearn_mitra;"
+        "print(*sorted({name.split('.')[0] for name in sys.modules}), sep='\\n')"
+    )
+    loaded = set(_run(sys.executable, "-c", code).split())
+    assert loaded >= {"onnxruntime", "sklearn"}
+    assert not loaded & {"torch", "onnx", "huggingface_hub", "tqdm"}
+
+
+def test_import_adds_no_module_that_sklearn_and_onnxruntime_would_not_bring():
+    # Import time in modules rather than seconds: what is imported beyond the estimators' own
+    # dependencies, which a user of scikit-learn and onnxruntime has loaded anyway.
+    parts = "sklearn.base, sklearn.multiclass, sklearn.utils.validation, onnxruntime, joblib"
+    code = "import sys, {}; print(*sys.modules, sep='\\n')"
+    with_ours = set(_run(sys.executable, "-c", code.format("sklearn_mitra")).split())
+    without = set(_run(sys.executable, "-c", code.format(parts)).split())
+    added = {name for name in with_ours - without if not name.startswith("sklearn_mitra")}
+    assert {name.split(".")[0] for name in added} <= set(sys.stdlib_module_names) | {"scipy"}
+
+
+def test_nothing_of_the_process_is_touched():
+    code = """
+import os, random, threading
+import numpy as np
+from threadpoolctl import threadpool_info
+from sklearn.datasets import load_iris
+from sklearn_mitra import MitraClassifier
+X, y = load_iris(return_X_y=True)
+def state():
+    pools = [(p["filepath"], p["num_threads"]) for p in threadpool_info()]
+    return dict(os.environ), random.getstate(), repr(np.random.get_state()), sorted(pools)
+before = state()
+MitraClassifier(max_support=30, random_state=None).fit(X, y).predict(X)
+assert state() == before
+assert threading.active_count() == 1
+"""
+    _run(sys.executable, "-c", code)
+
+
+# What uses the network raises, whatever the reason; hooks can't be taken away again.
+_OFFLINE = """
+import sys
+def no_network(event, args):
+    if event in ("socket.connect", "socket.getaddrinfo", "socket.bind"):
+        raise RuntimeError(f"network: {event} {args}")
+sys.addaudithook(no_network)
+import numpy as np
+from sklearn.datasets import load_diabetes, load_iris
+import sklearn_mitra
+from sklearn_mitra import MitraClassifier, MitraRegressor
+X, y = load_iris(return_X_y=True)
+classifier = MitraClassifier(max_support=60).fit(X, y)
+assert classifier.score(X, y) > 0.9
+again = sklearn_mitra.load(classifier.save())
+assert (again.predict_proba(X) == classifier.predict_proba(X)).all()
+X, y = load_diabetes(return_X_y=True)
+assert MitraRegressor(max_support=60).fit(X, y).score(X, y) > 0.2
+print(sklearn_mitra.__file__)
+"""
+
+
+@pytest.fixture(scope="module")
+def wheel(tmp_path_factory):
+    directory = tmp_path_factory.mktemp("wheel")
+    _run(sys.executable, "-m", "build", "--wheel", "--outdir", directory, ROOT)
+    (wheel,) = directory.glob("*.whl")
+    return wheel
+
+
+def test_wheel_holds_the_checkpoints_and_the_licence_and_no_tests(wheel):
+    names = zipfile.ZipFile(wheel).namelist()
+    for task in ("classifier", "regressor"):
+        for file in ("config.json", "model.safetensors"):
+            assert f"sklearn_mitra/checkpoints/mini-{task}/{file}" in names
+    assert "sklearn_mitra/py.typed" in names
+    assert any(name.endswith("licenses/LICENSE") for name in names)
+    assert any(name.endswith("licenses/NOTICE") for name in names)
+    assert {name.split("/")[0].split("-")[0] for name in names} == {"sklearn_mitra"}
+    assert wheel.stat().st_size < 12e6
+
+
+def test_wheel_works_in_a_clean_environment_without_network(wheel, tmp_path):
+    _run(sys.executable, "-m", "venv", tmp_path / "venv")
+    python = tmp_path / "venv" / "bin" / "python"
+    _run(python, "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
+    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+    location = _run(python, "-c", _OFFLINE, cwd=tmp_path, env=clean).strip()
+    assert Path(location).is_relative_to(tmp_path / "venv")

@@ -1,0 +1,39 @@
+"""Quality on the tables that scikit-learn brings along, with the default parameters.
+
+The bounds are a little below what was measured. They are to catch a wrong step on the way from
+table to prediction, which costs more than that.
+"""
+
+import pytest
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
+from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+
+from sklearn_mitra import MitraClassifier, MitraRegressor
+
+
+def split(load, stratified):
+    X, y = load(return_X_y=True)
+    stratify = y if stratified else None
+    return train_test_split(X, y, test_size=0.4, random_state=0, stratify=stratify)
+
+
+@pytest.mark.parametrize(
+    ("load", "bound"), [(load_iris, 0.96), (load_wine, 0.97), (load_digits, 0.80)]
+)
+def test_accuracy(load, bound):
+    X_train, X_test, y_train, y_test = split(load, stratified=True)
+    predicted = MitraClassifier().fit(X_train, y_train).predict(X_test)
+    assert accuracy_score(y_test, predicted) >= bound
+
+
+def test_auc():
+    X_train, X_test, y_train, y_test = split(load_breast_cancer, stratified=True)
+    probabilities = MitraClassifier().fit(X_train, y_train).predict_proba(X_test)
+    assert roc_auc_score(y_test, probabilities[:, 1]) >= 0.985
+
+
+def test_r2():
+    X_train, X_test, y_train, y_test = split(load_diabetes, stratified=False)
+    predicted = MitraRegressor().fit(X_train, y_train).predict(X_test)
+    assert r2_score(y_test, predicted) >= 0.38

@@ -1,0 +1,137 @@
+"""The regressor's own; what it shares with the classifier is tested beside that."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from sklearn_mitra import MitraRegressor
+
+
+def make_table(n_rows=80, seed=0):
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, 3))
+    return X, X[:, 0] - 0.5 * X[:, 1] + 0.1 * rng.normal(size=n_rows)
+
+
+def small(**params):
+    return MitraRegressor(**{"max_support": 40, "n_estimators": 1, **params})
+
+
+def same(a, b):
+    np.testing.assert_array_equal(a, b, strict=True)
+
+
+def test_targets_are_learned():
+    X, y = make_table(300)
+    reg = MitraRegressor(max_support=60).fit(X[:200], y[:200])
+    predictions = reg.predict(X[200:])
+    assert predictions.shape == (100,) and predictions.dtype == np.float64
+    assert reg.score(X[200:], y[200:]) > 0.9
+
+
+def test_predictions_are_the_mean_over_views_in_the_units_of_training():
+    X, y = make_table()
+    reg = MitraRegressor(max_support=40, n_estimators=3).fit(X, y)
+    predictions = reg.predict(X)
+    views = reg._context.outputs(X.astype(np.float32), 1, ("CPUExecutionProvider",))
+    expected = np.zeros(80)
+    for i, (view, output) in enumerate(views):
+        assert view.mirror == (i == 1)
+        scaled = output[:, 0].astype(np.float64)
+        expected += (1 - scaled if view.mirror else scaled) / 3
+    expected = y.min() + expected * (y.max() - y.min())
+    np.testing.assert_allclose(predictions, expected, rtol=1e-12)
+
+
+def test_range_is_that_of_all_training_rows():
+    X, y = make_table()
+    reg = small().fit(X, y)
+    assert (reg.target_min_, reg.target_max_) == (y.min(), y.max())
+    outside = np.setdiff1d(np.arange(80), reg.support_indices_)[0]
+    y[outside] = 1000
+    assert small().fit(X, y).target_max_ == 1000
+
+
+@pytest.mark.parametrize(
+    "make_y",
+    [
+        lambda y: y.astype(np.int64),
+        lambda y: y.astype(np.int8),
+        lambda y: y.astype(np.float32),
+        lambda y: y.astype(object),
+        list,
+        lambda y: y.reshape(-1, 1)[:, 0],
+        pd.Series,
+        lambda y: pd.Series(y, dtype="Float64"),
+        lambda y: pd.Series(y, dtype="Int16"),
+    ],
+    ids=["int64", "int8", "float32", "object", "list", "strided", "Series", "Float64", "Int16"],
+)
+def test_targets_come_in_any_type_and_container(make_y):
+    X, y = make_table()
+    y = np.round(10 * y)
+    same(small().fit(X, make_y(y)).predict(X), small().fit(X, y).predict(X))
+
+
+def test_bool_targets_are_zero_and_one():
+    X, y = make_table()
+    same(small().fit(X, y > 0).predict(X), small().fit(X, (y > 0) * 1.0).predict(X))
+
+
+@pytest.mark.parametrize("factor", [2.0**-40, 2.0**30, 2.0**500])
+def test_other_units_scale_predictions_and_change_no_bit_else(factor):
+    X, y = make_table()
+    expected = small(n_estimators=2).fit(X, y).predict(X) * factor
+    same(small(n_estimators=2).fit(X, y * factor).predict(X), expected)
+
+
+@pytest.mark.parametrize("offset", [1e9, -1e9, 1e12])
+def test_targets_far_from_zero_keep_the_precision_of_their_range(offset):
+    X, y = make_table()
+    near = small().fit(X, y).predict(X)
+    far = small().fit(X, y + offset).predict(X) - offset
+    # What adding the offset rounded away, relative to the range; the network's float32 beside.
+    step = np.spacing(abs(offset)) / np.ptp(y)
+    np.testing.assert_allclose(far, near, rtol=0, atol=(1e-5 + 10 * step) * np.ptp(y))
+
+
+@pytest.mark.parametrize("value", [0.0, -7.25, 1e300, 5])
+def test_constant_target_is_predicted_exactly(value):
+    X, _ = make_table()
+    reg = small().fit(X, np.full(80, value))
+    same(reg.predict(X), np.full(80, float(value)))
+    with pytest.raises(ValueError, match="infinity"):
+        reg.predict(np.full((2, 3), np.inf))
+
+
+@pytest.mark.parametrize("factor", [1e-300, 1e100, 4e307])
+def test_targets_of_any_size_are_predicted_in_their_range(factor):
+    X, y = make_table()
+    y /= np.ptp(y)
+    predictions = small().fit(X, y * factor).predict(X) / factor
+    assert (predictions > y.min() - 0.5).all() and (predictions < y.max() + 0.5).all()
+
+
+def test_range_beyond_float64_is_an_error_that_says_what_to_do():
+    X, y = make_table()
+    y[:2] = -1.7e308, 1.7e308
+    message = r"range of y is too large for float64: -1.7e\+308 to 1.7e\+308. .*Transformed"
+    reg = small()
+    with pytest.raises(ValueError, match=message):
+        reg.fit(X, y)
+    assert not hasattr(reg, "target_min_")
+
+
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (["low", "high"] * 40, "could not convert string to float|dtype='numeric'"),
+        (np.full(80, 1j), "Complex data not supported"),
+        (pd.Series([1.0, None] * 40), "Input y contains NaN"),
+    ],
+    ids=["strings", "complex", "missing"],
+)
+def test_targets_that_are_no_numbers_are_refused(y, message):
+    X, _ = make_table()
+    with pytest.raises(ValueError, match=message):
+        MitraRegressor().fit(X, y)

@@ -1,0 +1,195 @@
+"""The session cache: shared, bounded, safe in threads and after a fork."""
+
+import multiprocessing
+import os
+import subprocess
+import sys
+import threading
+import weakref
+
+import joblib
+import numpy as np
+import pytest
+from sklearn.base import clone
+from sklearn.datasets import load_iris
+from sklearn.model_selection import cross_val_predict
+
+from sklearn_mitra import MitraClassifier, MitraRegressor, _sessions, clear_sessions
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._sessions import get_session, resolve_providers, resolve_threads
+
+X, Y = load_iris(return_X_y=True)
+CPU = ("CPUExecutionProvider",)
+
+
+@pytest.fixture(autouse=True)
+def no_sessions():
+    clear_sessions()
+    yield
+    clear_sessions()
+
+
+def test_clones_folds_and_refits_share_two_sessions():
+    estimator = MitraClassifier(max_support=30, n_estimators=2)
+    cross_val_predict(estimator, X, Y, cv=4)
+    clone(estimator).fit(X, Y).predict(X)
+    kinds = sorted(key[2] for key in _sessions._sessions)
+    assert kinds == ["encode", "predict"]
+
+
+def test_sessions_differ_by_task_and_threads():
+    MitraClassifier(max_support=30).fit(X, Y).predict(X)
+    MitraRegressor(max_support=30).fit(X, Y).predict(X)
+    assert len(_sessions._sessions) == 4
+    MitraRegressor(max_support=30, n_jobs=1).fit(X, Y).predict(X)
+    assert len(_sessions._sessions) == 6
+
+
+def test_number_of_sessions_is_bounded_and_the_oldest_go():
+    checkpoint = resolve_checkpoint("mini", "classification")
+    oldest = weakref.ref(get_session(checkpoint, "predict", 1, CPU))
+    for n_threads in range(2, 2 + _sessions._MOST_SESSIONS):
+        get_session(checkpoint, "predict", n_threads, CPU)
+    assert len(_sessions._sessions) == _sessions._MOST_SESSIONS
+    assert oldest() is None
+
+
+def test_a_forgotten_session_can_still_be_run_by_its_holder():
+    checkpoint = resolve_checkpoint("mini", "regression")
+    session = get_session(checkpoint, "fused", 1, CPU)
+    inputs = {
+        "x_support": np.eye(3, dtype=np.float32),
+        "y_support": np.zeros(3, np.float32),
+        "x_query": np.ones((2, 3), np.float32),
+    }
+    before = _sessions.run(session, inputs)["output"].numpy()
+    clear_sessions()
+    after = _sessions.run(session, inputs)["output"].numpy()
+    assert np.isfinite(before).all()
+    np.testing.assert_array_equal(before, after)
+
+
+def test_estimators_stay_fitted_when_sessions_are_cleared():
+    classifier = MitraClassifier(max_support=30).fit(X, Y)
+    before = classifier.predict_proba(X)
+    clear_sessions()
+    np.testing.assert_array_equal(classifier.predict_proba(X), before)
+
+
+def test_concurrent_requests_make_one_session():
+    checkpoint = resolve_checkpoint("mini", "classification")
+    barrier = threading.Barrier(8)
+    sessions = []
+
+    def request():
+        barrier.wait()
+        sessions.append(get_session(checkpoint, "encode", 1, CPU))
+
+    threads = [threading.Thread(target=request) for _ in range(8)]
+    for thread in threads:
+        thread.start()
+    for thread in threads:
+        thread.join()
+    assert len(sessions) == 8
+    assert len(set(map(id, sessions))) == 1
+
+
+def test_weights_changed_on_disk_make_a_new_session(tmp_path):
+    source = os.path.dirname(resolve_checkpoint("mini", "classification").weights_file)
+    for name in ("config.json", "model.safetensors"):
+        with open(os.path.join(source, name), "rb") as file:
+            (tmp_path / name).write_bytes(file.read())
+    first = get_session(resolve_checkpoint(tmp_path, "classification"), "predict", 1, CPU)
+    weights = bytearray((tmp_path / "model.safetensors").read_bytes())
+    weights[-2:] = b"\x00\x3c"  # 1.0 in float16
+    (tmp_path / "model.safetensors").write_bytes(weights)
+    os.utime(tmp_path / "model.safetensors", ns=(0, 0))
+    second = get_session(resolve_checkpoint(tmp_path, "classification"), "predict", 1, CPU)
+    assert second is not first
+    assert second.weights["y_embedding.y_mask.weight"].numpy()[0, -1] == 1.0
+
+
+def _predict_in_child(classifier, queue):
+    queue.put((len(_sessions._sessions), classifier.predict_proba(X)))
+
+
+def test_a_forked_child_starts_with_no_sessions_and_predicts_the_same():
+    classifier = MitraClassifier(max_support=30).fit(X, Y)
+    expected = classifier.predict_proba(X)
+    context = multiprocessing.get_context("fork")
+    queue = context.Queue()
+    child = context.Process(target=_predict_in_child, args=(classifier, queue))
+    child.start()
+    try:
+        n_sessions, probabilities = queue.get(timeout=60)
+        child.join(timeout=60)
+        assert child.exitcode == 0
+    finally:
+        child.kill()
+    assert n_sessions == 0
+    np.testing.assert_array_equal(probabilities, expected)
+    np.testing.assert_array_equal(classifier.predict_proba(X), expected)
+
+
+def test_a_fork_while_another_thread_predicts_does_not_hang_the_child():
+    classifiers = [MitraClassifier(max_support=30, random_state=i).fit(X, Y) for i in range(20)]
+    expected = MitraClassifier(max_support=30).fit(X, Y).predict_proba(X)
+    stop = threading.Event()
+
+    def predict_on():
+        while not stop.is_set():
+            for classifier in classifiers:
+                clone(classifier).fit(X, Y).predict(X[:2])
+
+    thread = threading.Thread(target=predict_on)
+    thread.start()
+    context = multiprocessing.get_context("fork")
+    try:
+        for _ in range(5):
+            queue = context.Queue()
+            classifier = MitraClassifier(max_support=30).fit(X, Y)
+            child = context.Process(target=_predict_in_child, args=(classifier, queue))
+            child.start()
+            try:
+                np.testing.assert_array_equal(queue.get(timeout=60)[1], expected)
+                child.join(timeout=60)
+                assert child.exitcode == 0
+            finally:
+                child.kill()
+    finally:
+        stop.set()
+        thread.join()
+
+
+@pytest.mark.parametrize(
+    ("environment", "threads"),
+    [({}, joblib.cpu_count()), ({"OMP_NUM_THREADS": "1"}, 1), ({"OMP_NUM_THREADS": "4096"}, None)],
+    ids=["all cores", "a worker's share", "no more than the cores"],
+)
+def test_threads_without_n_jobs(environment, threads):
+    clean = {name: v for name, v in os.environ.items() if name != "OMP_NUM_THREADS"}
+    code = "from sklearn_mitra._sessions import resolve_threads; print(resolve_threads(None))"
+    result = subprocess.run(
+        [sys.executable, "-c", code], env={**clean, **environment}, capture_output=True, text=True
+    )
+    assert int(result.stdout) == (threads or joblib.cpu_count())
+
+
+def test_loky_workers_take_their_share_of_the_cores():
+    n_workers = 2
+    parallel = joblib.Parallel(n_jobs=n_workers, backend="loky")
+    threads = parallel(joblib.delayed(resolve_threads)(None) for _ in range(n_workers))
+    assert sum(threads) <= max(joblib.cpu_count(), n_workers)
+
+
+def test_threads_with_n_jobs():
+    assert resolve_threads(3) == 3
+    assert resolve_threads(-1) == joblib.cpu_count()
+    assert resolve_threads(-10_000) == 1
+
+
+def test_unknown_provider_is_named_with_what_there_is():
+    with pytest.raises(ValueError, match="'NoSuchProvider'.* has .*CPUExecutionProvider"):
+        resolve_providers(["NoSuchProvider"])
+    assert resolve_providers(None) == CPU
+    assert resolve_providers(["CPUExecutionProvider"]) == CPU
