@@ -24,7 +24,9 @@ _REGRESSION = {"diabetes": load_diabetes}
 
 def main():
     """Fit and score three models on four tables, 60 % of the rows for training."""
-    print(f"sklearn-mitra {__version__}: checkpoint 'mini', defaults, scikit-learn's bundled data\n")
+    print(
+        f"sklearn-mitra {__version__}: checkpoint 'mini', defaults, scikit-learn's bundled data\n"
+    )
     print(f"{'data':<15}{'model':<33}{'AUC':>7}{'log loss':>10}{'fit s':>9}{'predict s':>11}")
     for name, load in _CLASSIFICATION.items():
         X, y = load(return_X_y=True)

@@ -142,8 +142,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
     def _encode_target(self, y, config):
         y = y.astype(np.float64)
-        low, high = y.min(), y.max()
-        if not np.isfinite(high - low):
+        low, high = float(y.min()), float(y.max())
+        if high - low == np.inf:
             raise ValueError(
                 f"The range of y is too large for float64: {low} to {high}. Scale it, for example "
                 "with sklearn.compose.TransformedTargetRegressor."

@@ -127,11 +127,13 @@ def to_bundle(estimator):
         "levels": [pack_levels(*pair) for pair in zip(encoder.levels, encoder.names)],
         "means": pack(encoder.means),
         "varying": pack(encoder.varying),
-        "indices": pack(estimator.support_indices_),
+        "indices": None,
         "signs": pack([view.signs for view in views]),
         "permutations": pack([view.classes for view in views]),
         "mirrors": pack([view.mirror for view in views]),
     }
+    if hasattr(estimator, "support_indices_"):
+        ours["indices"] = pack(estimator.support_indices_)
     if hasattr(estimator, "feature_names_in_"):
         ours["featureNames"] = estimator.feature_names_in_.tolist()
     if isinstance(estimator, MitraClassifier):
@@ -144,6 +146,11 @@ def to_bundle(estimator):
     else:
         ours["range"] = pack([estimator.target_min_, estimator.target_max_])
         ours["targets"] = pack(estimator.y_support_)
+        if np.abs(estimator.y_support_).max() > np.finfo(np.float32).max:
+            raise BundleError(
+                "A bundle holds targets as float32, and these are too large for it. Scale them "
+                "before fitting, or pickle the estimator instead."
+            )
         support_y = estimator.y_support_.astype("<f4")
     manifest = {
         "typeId": type_id,
@@ -154,7 +161,7 @@ def to_bundle(estimator):
         "meta": (to_json(meta), "application/json"),
         "support_x": (estimator.X_support_.astype("<f4").tobytes(), "application/octet-stream"),
         "support_y": (support_y.tobytes(), "application/octet-stream"),
-        "sklearn_mitra": (to_json(ours), "application/json"),
+        "sklearn_mitra": (to_json(ours, "artifact 'sklearn_mitra'"), "application/json"),
     }
     return encode_bundle(manifest, artifacts)
 
@@ -233,8 +240,6 @@ def _read_ours(cls, ours, x, y, model):
         )
     seed = ours.get("seed", "an integer", int)
     varying = ours.array("varying", "|b1", n_features)
-    indices = ours.array("indices", "<i8", len(x))
-    ours.require(indices[0] >= 0 and (np.diff(indices) > 0).all(), "indices", "ascending rows")
     learned = {
         "n_features_in_": n_features,
         "X_support_": x,
@@ -245,9 +250,12 @@ def _read_ours(cls, ours, x, y, model):
             ours.array("means", "<f8", n_features),
             varying,
         ),
-        "support_indices_": indices,
         "checkpoint_": {"name": checkpoint.name, "sha256": sha256},
     }
+    if ours.get("indices", "an object or null", dict, type(None)) is not None:
+        indices = ours.array("indices", "<i8", len(x))
+        ours.require(indices[0] >= 0 and (np.diff(indices) > 0).all(), "indices", "ascending rows")
+        learned["support_indices_"] = indices
     if ours.get("featureNames", "a list or null", list, type(None)) is not None:
         names = ours.strings("featureNames", n_features)
         learned["feature_names_in_"] = np.array(names, dtype=object)
@@ -268,7 +276,7 @@ def _read_ours(cls, ours, x, y, model):
         targets = ours.array("targets", "<f8", len(x))
         ours.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
         ours.require((targets.astype(np.float32) == y).all(), "targets", "those of 'support_y'")
-        learned.update(target_min_=low, target_max_=high, y_support_=targets)
+        learned.update(target_min_=float(low), target_max_=float(high), y_support_=targets)
     learned["_views"] = _read_views(ours, max(1, int(varying.sum())), n_classes)
     estimator.__setstate__({**vars(estimator), **learned})
     return estimator
