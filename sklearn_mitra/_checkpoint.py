@@ -192,7 +192,10 @@ def _find(model, task):
             f"Interchange .onnx files are not supported yet. Got {name!r}; pass the checkpoint "
             f"it was exported from, a directory with {_FILES}."
         )
-    path = os.path.expanduser(name)
+    try:
+        path = os.path.expanduser(name)
+    except ValueError:  # a null byte, or half of a character, after the tilde
+        path = name
     if os.path.isdir(path):
         return functools.partial(_from_directory, path)
     is_path = isinstance(model, os.PathLike) or os.path.exists(path)

@@ -16,7 +16,7 @@ from numbers import Real
 import numpy as np
 
 # Quantiles interpolate between two values, so their difference has to be finite in float32.
-_LARGEST = float(np.finfo(np.float32).max) / 2
+LARGEST = float(np.finfo(np.float32).max) / 2
 
 
 def is_frame(X):
@@ -125,7 +125,7 @@ class ColumnEncoder:
             x = np.empty(X.shape)
             for j, (column, name) in enumerate(zip(_columns(X), self.names)):
                 x[:, j] = _encode_column(column, self.levels[j], name)
-        too_large = (np.abs(x) > _LARGEST).any(axis=0)
+        too_large = (np.abs(x) > LARGEST).any(axis=0)
         if too_large.any():
             raise ValueError(
                 f"Input X contains infinity or a value too large for float32 in "
@@ -194,9 +194,9 @@ def _encode_column(column, levels, name):
         _check_numbers([value for value in values if value is not None], name)
         return np.array([np.nan if value is None else value for value in values], np.float64)
     if levels:
-        expected = any(isinstance(level, str) for level in levels)
+        kinds = {isinstance(level, str) for level in levels}
         for value in values:
-            if value is not None and value == value and isinstance(value, str) != expected:
+            if value is not None and value == value and isinstance(value, str) not in kinds:
                 raise TypeError(
                     f"In {name}, training held categories such as {levels[0]!r}; got {value!r}. "
                     "Pass the type seen in training."

@@ -5,8 +5,23 @@ from scipy.special import softmax
 
 
 def bin_edges(n_bins):
-    """Edges of the target bins of a regression checkpoint, ndarray of shape (n_bins + 1,)."""
-    return np.linspace(-0.5, 1.5, n_bins + 1, dtype=np.float32)
+    """Edges of the target bins of a regression checkpoint, bit for bit as ``torch.linspace``.
+
+    Parameters
+    ----------
+    n_bins : int
+
+    Returns
+    -------
+    edges : ndarray of shape (n_bins + 1,), float32
+        From -0.5 to 1.5: a scaled target in a query may lie outside the range in training.
+    """
+    # PyTorch counts from the nearer end, in float32 with a fused multiply-add. The product is
+    # exact in float64, so one rounding at the end stands for the fused operation.
+    step = np.float64(np.float32(2) / np.float32(n_bins))
+    i = np.arange(n_bins + 1)
+    edges = np.where(i < (n_bins + 1) // 2, -0.5 + step * i, 1.5 - step * (n_bins - i))
+    return edges.astype(np.float32)
 
 
 def targets_to_bins(y, n_bins):

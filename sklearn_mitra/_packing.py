@@ -22,7 +22,7 @@ def pack(values):
 
 def pack_labels(classes):
     """Class labels, ndarray of shape (n_classes,) of numbers, booleans or strings."""
-    if classes.dtype.kind in "biuf":
+    if classes.dtype.newbyteorder("<").str in _LABEL_DTYPES:
         return pack(classes)
     if all(isinstance(label, str) for label in classes):
         dtype = "object" if classes.dtype == object else "str"

@@ -27,7 +27,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from ._bundle import decode_bundle, encode_bundle, from_json, to_json
 from ._checkpoint import resolve_checkpoint
 from ._classifier import MitraClassifier
-from ._encoding import ColumnEncoder
+from ._encoding import LARGEST, ColumnEncoder
 from ._errors import BundleError, CheckpointError
 from ._packing import Fields, pack, pack_labels, pack_levels
 from ._regressor import MitraRegressor
@@ -128,6 +128,7 @@ def to_bundle(estimator):
         "means": pack(encoder.means),
         "varying": pack(encoder.varying),
         "indices": None,
+        "nViews": len(views),
         "signs": pack([view.signs for view in views]),
         "permutations": pack([view.classes for view in views]),
         "mirrors": pack([view.mirror for view in views]),
@@ -220,6 +221,8 @@ def _support(artifacts, name, dtype, shape):
     array = np.frombuffer(artifacts[name], dtype).reshape(shape)
     if not np.isfinite(array).all():
         raise BundleError(f"The artifact {name!r} holds NaN or infinity.")
+    if name == "support_x" and np.abs(array).max() > LARGEST:
+        raise BundleError(f"The artifact {name!r} holds values too large to compute with.")
     return array.astype(array.dtype.newbyteorder("="))
 
 
@@ -229,15 +232,7 @@ def _read_ours(cls, ours, x, y, model):
     ours.require(version == _FORMAT, "format", f"{_FORMAT}: get a newer version of sklearn_mitra")
     n_features = x.shape[1]
     estimator = _make(cls, ours.get("params", "an object", dict), model)
-    was = ours.fields("checkpoint")
-    name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
-    checkpoint = resolve_checkpoint(name if model is None else model, cls._task)
-    if checkpoint.sha256 != sha256:
-        raise BundleError(
-            f"The bundle was made with a checkpoint {name!r} of sha256 {sha256}. "
-            f"{checkpoint.name!r} is another, of sha256 {checkpoint.sha256}. Pass the former as "
-            "model, for example as a directory, or fit again."
-        )
+    checkpoint = _find_checkpoint(cls, ours.fields("checkpoint"), model)
     seed = ours.get("seed", "an integer", int)
     varying = ours.array("varying", "|b1", n_features)
     learned = {
@@ -250,7 +245,7 @@ def _read_ours(cls, ours, x, y, model):
             ours.array("means", "<f8", n_features),
             varying,
         ),
-        "checkpoint_": {"name": checkpoint.name, "sha256": sha256},
+        "checkpoint_": {"name": checkpoint.name, "sha256": checkpoint.sha256},
     }
     if ours.get("indices", "an object or null", dict, type(None)) is not None:
         indices = ours.array("indices", "<i8", len(x))
@@ -263,32 +258,50 @@ def _read_ours(cls, ours, x, y, model):
     if cls is MitraClassifier:
         classes = ours.labels("labels")
         n_classes = len(classes)
-        if not (0 <= y.min() and y.max() < n_classes <= checkpoint.config.dim_output):
-            raise BundleError(
-                f"'support_y' has class ids {y.min()} to {y.max()} for {n_classes} classes and a "
-                f"checkpoint of {checkpoint.config.dim_output}."
-            )
+        if y.min() < 0:
+            raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
+        most = checkpoint.config.dim_output
+        fits = y.max() < n_classes <= most
+        ours.require(fits, "labels", f"of {int(y.max()) + 1} to {most} classes")
         prior = ours.array("prior", "<f8", n_classes)
-        ours.require((prior > 0).all(), "prior", "positive")
+        frequencies = (prior > 0).all() and (prior <= 1).all() and np.isclose(prior.sum(), 1)
+        ours.require(frequencies, "prior", "frequencies of the classes")
         learned.update(classes_=classes, class_prior_=prior, y_support_=y.astype(np.int64))
     else:
-        low, high = ours.array("range", "<f8", 2)
+        low, high = ours.array("range", "<f8", 2).tolist()
+        ours.require(0 <= high - low < np.inf, "range", "the smallest and the largest target")
         targets = ours.array("targets", "<f8", len(x))
         ours.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
         ours.require((targets.astype(np.float32) == y).all(), "targets", "those of 'support_y'")
-        learned.update(target_min_=float(low), target_max_=float(high), y_support_=targets)
+        learned.update(target_min_=low, target_max_=high, y_support_=targets)
     learned["_views"] = _read_views(ours, max(1, int(varying.sum())), n_classes)
     estimator.__setstate__({**vars(estimator), **learned})
     return estimator
 
 
+def _find_checkpoint(cls, was, model):
+    name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
+    try:
+        checkpoint = resolve_checkpoint(name if model is None else model, cls._task)
+    except NotImplementedError as error:
+        raise CheckpointError(str(error)) from error
+    if checkpoint.sha256 != sha256:
+        raise BundleError(
+            f"The bundle was made with a checkpoint {name!r} of sha256 {sha256}. "
+            f"{checkpoint.name!r} is another, of sha256 {checkpoint.sha256}. Pass the former as "
+            "model, for example as a directory, or fit again."
+        )
+    return checkpoint
+
+
 def _read_views(ours, n_columns, n_classes):
-    signs = ours.array("signs", "<f4", None, n_columns)
-    ours.require(len(signs) > 0 and (np.abs(signs) == 1).all(), "signs", "1 or -1")
-    permutations = ours.array("permutations", "<i8", len(signs), n_classes)
+    n_views = ours.count("nViews")
+    signs = ours.array("signs", "<f4", n_views, n_columns)
+    ours.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
+    permutations = ours.array("permutations", "<i8", n_views, n_classes)
     permuted = (np.sort(permutations, axis=1) == np.arange(n_classes)).all()
     ours.require(permuted, "permutations", "permutations of the classes")
-    mirrors = ours.array("mirrors", "|b1", len(signs))
+    mirrors = ours.array("mirrors", "|b1", n_views)
     return [View(s, p, bool(m)) for s, p, m in zip(signs, permutations, mirrors)]
 
 
