@@ -14,7 +14,7 @@ def make_checkpoint(tmp_path_factory):
     """A function that writes a checkpoint and returns its directory."""
     root = tmp_path_factory.mktemp("checkpoints")
 
-    def make(dim, dim_output, n_layers, n_heads, task):
+    def make(dim, dim_output, n_layers, n_heads, task, embedding_scale=1):
         directory = root / f"{task}-{dim}-{dim_output}"
         with torch.random.fork_rng():
             torch.manual_seed(0)
@@ -25,6 +25,8 @@ def make_checkpoint(tmp_path_factory):
             for name, weight in model.named_parameters():
                 if name.endswith((".q.weight", ".k.weight")):
                     weight *= 3
+                if "_embedding." in name:
+                    weight *= embedding_scale
         model.save_pretrained(str(directory))
         return directory
 

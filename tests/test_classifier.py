@@ -1,5 +1,6 @@
 """The classifier; and for both estimators, what they share."""
 
+import enum
 import os
 import random
 import re
@@ -81,6 +82,7 @@ WRONG_FOR_CLASSIFIER = [
     ("softmax_temperature", 0),
     ("softmax_temperature", -1.0),
     ("softmax_temperature", float("nan")),
+    ("softmax_temperature", float("inf")),
     ("softmax_temperature", "1"),
 ]
 
@@ -210,14 +212,18 @@ def test_random_state_instance_is_drawn_from(cls):
     assert not np.array_equal(second, first)
 
 
+def global_state():
+    generators = np.random.get_state(), random.getstate()  # noqa: NPY002, to see it untouched
+    return *generators, dict(os.environ)
+
+
 @both
 @pytest.mark.parametrize("random_state", [42, None, np.random.RandomState(0)], ids=str)
 def test_global_generators_and_environment_stay_as_they_are(cls, random_state):
     X, y = make_table()
-    before = np.random.get_state(), random.getstate(), dict(os.environ)
+    before = global_state()
     small(cls, n_estimators=2, random_state=random_state).fit(X, y).predict(X)
-    after = np.random.get_state(), random.getstate(), dict(os.environ)
-    np.testing.assert_equal(after, before)
+    np.testing.assert_equal(global_state(), before)
 
 
 @both
@@ -297,6 +303,20 @@ def test_categories_are_ranks_of_their_levels(cls):
     same(outputs(small(cls).fit(frame, y), frame), outputs(small(cls).fit(numbers, y), numbers))
 
 
+class Size(str, enum.Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+
+@both
+def test_strings_with_another_str_are_the_categories_they_equal(cls):
+    X, y = make_table()
+    names = np.where(X[:, 0] > 0, "s", "l").astype(object)
+    sizes = np.array([Size(name) for name in names], dtype=object)
+    frame, plain = (pd.DataFrame({"a": X[:, 1], "b": column}) for column in (sizes, names))
+    same(outputs(small(cls).fit(frame, y), frame), outputs(small(cls).fit(plain, y), plain))
+
+
 @both
 def test_refit_forgets_the_former_table(cls):
     X, y = make_table()
@@ -331,7 +351,7 @@ def with_chunks(cls, **params):
     """A fitted estimator, and a table that takes it three chunks."""
     # Much support for few columns: that makes chunks of the fewest values.
     X, y = make_table(1000, 1)
-    query, _ = make_table(2000, 1, seed=1)
+    query, _ = make_table(1900, 1, seed=1)
     return small(cls, max_support=1000, **params).fit(X, y), query
 
 
@@ -352,7 +372,7 @@ def test_progress_bar_for_several_chunks_only_and_only_if_wanted(cls, capsys):
     assert capsys.readouterr() == ("", "")
     with_bar = outputs(estimator, query)
     out, err = capsys.readouterr()
-    assert out == "" and cls.__name__ in err and "2000/2000" in err
+    assert out == "" and cls.__name__ in err and "1900/1900" in err
     same(outputs(estimator.set_params(verbose=0), query), with_bar)
     assert capsys.readouterr() == ("", "")
 
@@ -593,7 +613,9 @@ def test_nothing_is_predicted_or_saved_before_fit(cls, method):
     if not hasattr(cls, method):
         method = "predict"
     arguments = () if method == "save" else (np.ones((2, 4)),)
-    with pytest.raises(NotFittedError, match=f"This {cls.__name__} instance is not fitted yet") as e:
+    with pytest.raises(
+        NotFittedError, match=f"This {cls.__name__} instance is not fitted yet"
+    ) as e:
         getattr(cls(), method)(*arguments)
     assert not isinstance(e.value, DisposedError)
 
@@ -622,7 +644,9 @@ def test_disposed_estimators_raise_until_the_next_fit(cls):
     if cls is MitraClassifier:
         methods.append(estimator.predict_proba)
     for method in methods:
-        with pytest.raises(DisposedError, match="disposed of: its support is gone. Call 'fit'") as e:
+        with pytest.raises(
+            DisposedError, match="disposed of: its support is gone. Call 'fit'"
+        ) as e:
             method(X)
         assert isinstance(e.value, NotFittedError)
     same(outputs(estimator.fit(X, y), X), expected)
@@ -788,8 +812,10 @@ def naive_probabilities(clf, X):
     return p / p.sum(axis=1, keepdims=True)
 
 
-@pytest.mark.parametrize("sampling", ["balanced", "stratified", "random"])
-@pytest.mark.parametrize("temperature", [1.0, 0.5, 3])
+@pytest.mark.parametrize(
+    ("sampling", "temperature"),
+    [("balanced", 1.0), ("balanced", 3), ("stratified", 0.5), ("random", 1.0)],
+)
 def test_probabilities_are_those_of_bayes_rule(sampling, temperature):
     X, y = imbalanced()
     clf = MitraClassifier(
@@ -810,7 +836,7 @@ def test_a_class_that_missed_the_support_keeps_what_the_network_gives_it():
 
 @pytest.mark.parametrize("sampling", ["balanced", "stratified", "random"])
 def test_mean_probabilities_are_near_the_frequencies_in_training(sampling):
-    X, y = imbalanced(600)
+    X, y = imbalanced(400)
     clf = MitraClassifier(max_support=60, support_sampling=sampling).fit(X, y)
     np.testing.assert_allclose(clf.predict_proba(X).mean(axis=0), clf.class_prior_, atol=0.1)
 
@@ -823,7 +849,7 @@ def test_temperature_softens():
     assert (cold >= warm).all() and (warm > hot).all() and (hot < 0.5).all()
 
 
-@pytest.mark.parametrize("temperature", [1e-320, 1e-300, 1e300, np.inf, np.float32(2)], ids=str)
+@pytest.mark.parametrize("temperature", [1e-320, 1e-300, 1e300, np.float32(2)], ids=str)
 def test_extreme_temperatures_still_give_probabilities(temperature):
     X, _, y = labelled(LABELS["int"])
     probabilities = small(softmax_temperature=temperature).fit(X, y).predict_proba(X)

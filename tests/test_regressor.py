@@ -112,6 +112,7 @@ def test_targets_of_any_size_are_predicted_in_their_range(factor):
     assert (predictions > y.min() - 0.5).all() and (predictions < y.max() + 0.5).all()
 
 
+@pytest.mark.filterwarnings("error")
 def test_range_beyond_float64_is_an_error_that_says_what_to_do():
     X, y = make_table()
     y[:2] = -1.7e308, 1.7e308
