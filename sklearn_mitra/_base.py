@@ -27,7 +27,7 @@ class BaseMitra(BaseEstimator):
     """Base of both estimators; not to be used itself.
 
     A subclass has ``_task``, "classification" or "regression", and these methods:
-    ``_encode_target`` (checks y; returns it encoded, with what was learned from it),
+    ``_encode_target`` (checks y, learns from it and returns it encoded),
     ``_select_support`` (rows for the support), ``_network_target`` (y of the support as the
     network takes it) and ``_combine`` (from the views' outputs to predictions).
     """
@@ -71,30 +71,13 @@ class BaseMitra(BaseEstimator):
         TypeError, ValueError
             If a parameter, ``X`` or ``y`` is not of a kind described here.
         """
-        resolve_providers(self.providers)
-        X = self._check_table(X, reset=True)
-        rows = np.broadcast_to(np.float32(0), X.shape)  # stands in for X beside y
-        _, y = check_X_y(rows, y, y_numeric=self._task == "regression", estimator=self)
-        checkpoint = resolve_checkpoint(self.model, self._task)
-        y, learned = self._encode_target(y, checkpoint.config)
-        seed = self._draw_seed()
-        indices = self._select_support(y, seed)
-        encoder, x = ColumnEncoder.fit(X)
-        # All that can be wrong has been looked at: a failed fit leaves a former one alone.
-        self._seed = seed
-        self._encoder = encoder
-        self.support_indices_ = indices
-        self.X_support_ = x[indices]
-        self.y_support_ = y[indices]
-        self.checkpoint_ = {"name": checkpoint.name, "sha256": checkpoint.sha256}
-        for name, value in learned.items():
-            setattr(self, name, value)
-        n_views = self.n_estimators or checkpoint.n_estimators
-        n_classes = len(self.classes_) if self._task == "classification" else 0
-        self._views = make_views(n_views, len(self._columns()), n_classes, seed)
-        self._make_context()
-        self.__dict__.pop("_disposed", None)
-        return self
+        former = vars(self).copy()
+        try:
+            return self._fit(X, y)
+        except BaseException:  # leave the estimator as it was
+            vars(self).clear()
+            vars(self).update(former)
+            raise
 
     def set_params(self, **params):
         """Set the parameters of this estimator.
@@ -170,7 +153,7 @@ class BaseMitra(BaseEstimator):
         """
         from ._wlearn import from_bundle
 
-        return from_bundle(source, model, (cls,))
+        return from_bundle(source, model, cls)
 
     def dispose(self):
         """Drop the support and all else that was learned, and the memory it takes.
@@ -222,6 +205,26 @@ class BaseMitra(BaseEstimator):
         return tags
 
     # ------------------------------------------------------------ fit
+
+    def _fit(self, X, y):
+        resolve_providers(self.providers)
+        X = self._check_table(X, reset=True)
+        rows = np.broadcast_to(np.float32(0), X.shape)  # stands in for X beside y
+        _, y = check_X_y(rows, y, y_numeric=self._task == "regression", estimator=self)
+        checkpoint = resolve_checkpoint(self.model, self._task)
+        y = self._encode_target(y, checkpoint.config)
+        self._seed = self._draw_seed()
+        self.support_indices_ = self._select_support(y)
+        self._encoder, x = ColumnEncoder.fit(X)
+        self.X_support_ = x[self.support_indices_]
+        self.y_support_ = y[self.support_indices_]
+        self.checkpoint_ = {"name": checkpoint.name, "sha256": checkpoint.sha256}
+        n_views = self.n_estimators or checkpoint.n_estimators
+        n_classes = len(self.classes_) if self._task == "classification" else 0
+        self._views = make_views(n_views, len(self._columns()), n_classes, self._seed)
+        self._make_context()
+        self.__dict__.pop("_disposed", None)
+        return self
 
     def _check_table(self, X, reset):
         """X as an array of any type or a DataFrame, with scikit-learn's checks of its form."""

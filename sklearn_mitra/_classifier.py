@@ -208,13 +208,14 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
                 f"Got {len(classes)}. Merge rare classes, or wrap the classifier in "
                 "sklearn.multiclass.OneVsRestClassifier or OutputCodeClassifier."
             )
-        prior = np.bincount(ids) / len(ids)
-        return ids.astype(np.int64), {"classes_": classes, "class_prior_": prior}
+        self.classes_ = classes
+        self.class_prior_ = np.bincount(ids) / len(ids)
+        return ids.astype(np.int64)
 
-    def _select_support(self, ids, seed):
+    def _select_support(self, ids):
         if self.support_sampling == "random":
-            return select_rows(len(ids), self.max_support, seed)
-        return select_rows_per_class(ids, self.max_support, seed, self.support_sampling)
+            return select_rows(len(ids), self.max_support, self._seed)
+        return select_rows_per_class(ids, self.max_support, self._seed, self.support_sampling)
 
     def _network_target(self):
         return self.y_support_
@@ -227,5 +228,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         # A class without support rows keeps what the network gives it.
         correction = np.ones_like(support)
         np.divide(self.class_prior_, support, out=correction, where=support > 0)
-        scaled = np.mean(logits, axis=0, dtype=np.float64) / self.softmax_temperature
+        logits = np.mean(logits, axis=0, dtype=np.float64)
+        with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
+            scaled = (logits - logits.max(axis=1, keepdims=True)) / self.softmax_temperature
         return softmax(scaled + np.log(correction), axis=1)

@@ -160,7 +160,7 @@ def _read_column(column, name):
             return column.to_numpy(np.float64, na_value=np.nan)
         return column.astype(np.float64)
     values = np.array(column, dtype=object)
-    values[[_is_missing(value) for value in values]] = None
+    values[:] = [None if _is_missing(value) else _plain(value) for value in values]
     return values
 
 
@@ -168,6 +168,11 @@ def _is_missing(value):
     if isinstance(value, (float, np.floating)):
         return value != value
     return value is None or type(value).__name__ in ("NAType", "NaTType")
+
+
+def _plain(value):
+    """A string of a class of its own, such as an enumeration's, as a str."""
+    return str.__str__(value) if isinstance(value, str) else value
 
 
 def _find_levels(column, name):
@@ -180,7 +185,7 @@ def _find_levels(column, name):
         seen = set(present)
         return [level for level in column.cat.categories.tolist() if level in seen]
     if all(isinstance(value, str) for value in present):
-        return sorted(set(map(str, present)))
+        return sorted(set(present))
     _check_numbers(present, name)
     return None
 

@@ -26,7 +26,7 @@ def pack_labels(classes):
         return pack(classes)
     if all(isinstance(label, str) for label in classes):
         dtype = "object" if classes.dtype == object else "str"
-        return {"dtype": dtype, "labels": [str(label) for label in classes]}
+        return {"dtype": dtype, "labels": [str.__str__(label) for label in classes]}
     types = ", ".join(sorted({type(label).__name__ for label in classes}))
     raise BundleError(
         f"A bundle can hold class labels that are all numbers or all strings. Got {types}. "

@@ -148,10 +148,11 @@ class MitraRegressor(RegressorMixin, BaseMitra):
                 f"The range of y is too large for float64: {low} to {high}. Scale it, for example "
                 "with sklearn.compose.TransformedTargetRegressor."
             )
-        return y, {"target_min_": low, "target_max_": high}
+        self.target_min_, self.target_max_ = low, high
+        return y
 
-    def _select_support(self, y, seed):
-        return select_rows(len(y), self.max_support, seed)
+    def _select_support(self, y):
+        return select_rows(len(y), self.max_support, self._seed)
 
     def _network_target(self):
         """Targets of the support scaled to 0..1, float32."""

@@ -24,6 +24,7 @@ from numbers import Integral
 import numpy as np
 from sklearn.utils._param_validation import InvalidParameterError
 
+from ._base import BaseMitra
 from ._bundle import decode_bundle, encode_bundle, from_json, to_json
 from ._checkpoint import resolve_checkpoint
 from ._classifier import MitraClassifier
@@ -38,8 +39,9 @@ _TYPES = {
     "wlearn.mitra_onnx.classifier@1": MitraClassifier,
     "wlearn.mitra_onnx.regressor@1": MitraRegressor,
 }
-# n_jobs, providers and verbose belong to a machine and a user, not to a model.
+# They belong to a machine and a user, not to a model.
 _NOT_STORED = {"n_jobs", "providers", "verbose"}
+_MOST_ROWS = 2**53 - 1  # the largest integer that JSON carries everywhere
 
 
 def load(source, model=None):
@@ -74,7 +76,7 @@ def load(source, model=None):
     >>> sklearn_mitra.load(bundle)
     MitraClassifier(max_support=50)
     """
-    return from_bundle(source, model, tuple(_TYPES.values()))
+    return from_bundle(source, model, BaseMitra)
 
 
 def register_loaders():
@@ -96,7 +98,7 @@ def register_loaders():
 
     def load_validated(manifest, toc, blobs):
         artifacts = {e["id"]: blobs[e["offset"] : e["offset"] + e["length"]] for e in toc}
-        return _build(manifest, artifacts, None, tuple(_TYPES.values()))
+        return _build(manifest, artifacts, None, BaseMitra)
 
     for type_id in _TYPES:
         wlearn.register(type_id, load_validated)
@@ -155,7 +157,7 @@ def to_bundle(estimator):
         support_y = estimator.y_support_.astype("<f4")
     manifest = {
         "typeId": type_id,
-        "params": {"maxSupport": int(estimator.max_support), "seed": estimator._seed},
+        "params": {"maxSupport": ours["params"]["max_support"], "seed": estimator._seed},
         "metadata": metadata,
     }
     artifacts = {
@@ -174,6 +176,8 @@ def _pack_params(estimator):
             continue
         if name == "model":
             value = str(value)
+        elif name == "max_support":
+            value = min(value, _MOST_ROWS)
         elif name == "random_state" and not isinstance(value, (Integral, type(None))):
             value = estimator._seed  # what was drawn from the generator
         params[name] = value.item() if isinstance(value, np.generic) else value
@@ -183,25 +187,30 @@ def _pack_params(estimator):
 # ---------------------------------------------------------------- bundle to estimator
 
 
-def from_bundle(source, model, classes):
-    """The estimator in a bundle, which has to be of one of ``classes``."""
+def from_bundle(source, model, cls):
+    """The estimator in a bundle, of a class or of its subclass for the bundle's type."""
     manifest, artifacts = decode_bundle(source)
-    return _build(manifest, artifacts, model, classes)
+    return _build(manifest, artifacts, model, cls)
 
 
-def _build(manifest, artifacts, model, classes):
+def _build(manifest, artifacts, model, cls):
     """Check all that a bundle says, then make the estimator."""
-    cls = _TYPES.get(manifest["typeId"])
-    if cls not in classes:
-        wanted = " or ".join(t for t, c in _TYPES.items() if c in classes)
-        raise BundleError(f"Expected a bundle of type {wanted}. Got {manifest['typeId']}.")
+    type_id = manifest["typeId"]
+    found = _TYPES.get(type_id, type(None))
+    if not (issubclass(found, cls) or issubclass(cls, found)):
+        wanted = [t for t, c in _TYPES.items() if issubclass(c, cls) or issubclass(cls, c)]
+        raise BundleError(f"Expected a bundle of type {' or '.join(wanted)}. Got {type_id}.")
+    if issubclass(found, cls):
+        cls = found
     for name in ("meta", "support_x", "support_y"):
         if name not in artifacts:
             raise BundleError(f"The bundle has no artifact {name!r}.")
     meta = Fields(from_json(artifacts["meta"], "artifact 'meta'"), "artifact 'meta'")
     shape = meta.count("nSupport"), meta.count("nFeatures")
     x = _support(artifacts, "support_x", "<f4", shape)
-    y = _support(artifacts, "support_y", "<i4" if cls is MitraClassifier else "<f4", shape[:1])
+    y = _support(
+        artifacts, "support_y", "<i4" if issubclass(cls, MitraClassifier) else "<f4", shape[:1]
+    )
     if "sklearn_mitra" in artifacts:
         ours = from_json(artifacts["sklearn_mitra"], "artifact 'sklearn_mitra'")
         ours = Fields(ours, "artifact 'sklearn_mitra'")
@@ -235,6 +244,8 @@ def _read_ours(cls, ours, x, y, model):
     checkpoint = _find_checkpoint(cls, ours.fields("checkpoint"), model)
     seed = ours.get("seed", "an integer", int)
     varying = ours.array("varying", "|b1", n_features)
+    means = ours.array("means", "<f8", n_features)
+    ours.require((np.abs(means) <= LARGEST).all(), "means", "small enough to compute with")
     learned = {
         "n_features_in_": n_features,
         "X_support_": x,
@@ -242,7 +253,7 @@ def _read_ours(cls, ours, x, y, model):
         "_encoder": ColumnEncoder(
             ours.strings("columns", n_features),
             ours.levels("levels", n_features),
-            ours.array("means", "<f8", n_features),
+            means,
             varying,
         ),
         "checkpoint_": {"name": checkpoint.name, "sha256": checkpoint.sha256},
@@ -255,7 +266,7 @@ def _read_ours(cls, ours, x, y, model):
         names = ours.strings("featureNames", n_features)
         learned["feature_names_in_"] = np.array(names, dtype=object)
     n_classes = 0
-    if cls is MitraClassifier:
+    if issubclass(cls, MitraClassifier):
         classes = ours.labels("labels")
         n_classes = len(classes)
         if y.min() < 0:
@@ -310,7 +321,7 @@ def _fit_foreign(cls, meta, params, x, y, model):
     seed = meta.get("seed", "an integer", int) & 0x7FFFFFFF  # all that a selection takes of it
     max_support = params.count("maxSupport")
     params.require(max_support >= len(x), "maxSupport", f"at least {len(x)}, the rows in it")
-    if cls is MitraClassifier:
+    if issubclass(cls, MitraClassifier):
         labels = meta.get("classes", "a list of integers", list)
         integers = all(type(label) is int for label in labels)
         meta.require(integers, "classes", "a list of integers")

@@ -8,6 +8,9 @@ from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
 
 from sklearn_mitra import clear_sessions
 
+# More threads than free cores wait for each other: tests of small networks took thrice as long.
+torch.set_num_threads(1)
+
 
 @pytest.fixture(scope="session")
 def make_checkpoint(tmp_path_factory):
