@@ -1,0 +1,94 @@
+"""Small fitted estimators, and bundles taken apart and put together again."""
+
+import json
+from pathlib import Path
+
+import numpy as np
+import wlearn
+from estimators import outputs, same
+
+import sklearn_mitra
+from sklearn_mitra import (
+    MitraClassifier,
+    MitraRegressor,
+)
+from sklearn_mitra._bundle import decode_bundle, encode_bundle
+
+KINDS = {MitraClassifier: "classifier", MitraRegressor: "regressor"}
+TYPE_IDS = {cls: f"wlearn.mitra_onnx.{kind}@1" for cls, kind in KINDS.items()}
+
+INTEROP = Path(__file__).parent / "interop"
+DATA = {name: np.array(v) for name, v in json.loads((INTEROP / "data.json").read_text()).items()}
+JAVASCRIPT = {
+    "classifier_all_rows": ("y_class", 512, 42),
+    "classifier_50_seed7": ("y_class", 50, 7),
+    "classifier_labels125_40_seed3": ("y_class_125", 40, 3),
+    "regressor_64_seed11": ("y_reg", 64, 11),
+    "regressor_all_rows": ("y_reg", 512, 42),
+}
+
+
+def make_table(n_rows=60, n_features=3, seed=0):
+    """A table, and y that both a classifier (three classes) and a regressor can take."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, n_features))
+    return X, np.digitize(X[:, 0], [-0.5, 0.5])
+
+
+def fitted(cls=MitraClassifier, X=None, y=None, **params):
+    if X is None:
+        X, y = make_table()
+    return cls(**{"max_support": 30, "n_estimators": 2, **params}).fit(X, y)
+
+
+def learned(estimator):
+    """All that fit learned and a bundle keeps, made of what compares."""
+    state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
+    views = [(view.signs, view.classes, view.mirror) for view in estimator._views]
+    return {**state, "seed": estimator._seed, **vars(estimator._encoder), "views": views}
+
+
+def assert_same(loaded, estimator, X, params=None):
+    """Equal in type, parameters, learned attributes with their dtypes, and every bit predicted."""
+    assert type(loaded) is type(estimator)
+    assert loaded.get_params() == {**estimator.get_params(), **(params or {})}
+    found, expected = learned(loaded), learned(estimator)
+    np.testing.assert_equal(found, expected)
+    for name, value in expected.items():
+        if isinstance(value, np.ndarray):
+            same(found[name], value)
+    same(outputs(loaded, X), outputs(estimator, X))
+
+
+def assert_survives(estimator, X):
+    """Through a bundle and back, and the bundle made again is the same."""
+    bundle = estimator.save()
+    loaded = sklearn_mitra.load(bundle)
+    assert_same(loaded, estimator, X)
+    assert loaded.save() == bundle
+    wlearn.validate_bundle(bundle, allow_legacy_manifest=False)
+
+
+def opened(bundle):
+    """The manifest and the artifacts, JSON parsed."""
+    manifest, artifacts = decode_bundle(bundle)
+    parsed = {name: bytes(data) for name, data in artifacts.items()}
+    for name in {"meta", "sklearn_mitra"} & parsed.keys():
+        parsed[name] = json.loads(parsed[name])
+    return manifest, parsed
+
+
+def closed(manifest, parsed):
+    """A bundle with right sizes and hashes, whatever is in it."""
+    artifacts = {}
+    for name, value in parsed.items():
+        data = value if isinstance(value, bytes) else json.dumps(value).encode()
+        artifacts[name] = data, "application/octet-stream"
+    return encode_bundle(manifest, artifacts)
+
+
+def changed(bundle, artifact, **fields):
+    """The bundle with fields of a JSON artifact replaced."""
+    manifest, parsed = opened(bundle)
+    parsed[artifact].update(fields)
+    return closed(manifest, parsed)

@@ -1,0 +1,37 @@
+"""Small tables and estimators for the tests of both estimators."""
+
+import numpy as np
+import pytest
+
+from sklearn_mitra import MitraClassifier, MitraRegressor
+
+ESTIMATORS = [MitraClassifier, MitraRegressor]
+both = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
+
+
+def make_table(n_rows=80, n_features=4, seed=0):
+    """A table, and y that both a classifier (0 or 1) and a regressor can take."""
+    rng = np.random.default_rng(seed)
+    X = rng.normal(size=(n_rows, n_features))
+    return X, (X[:, 0] + 0.5 * X[:, -1] > 0).astype(int)
+
+
+def small(cls=MitraClassifier, **params):
+    return cls(**{"max_support": 40, "n_estimators": 1, **params})
+
+
+def outputs(estimator, X):
+    """Predictions of every kind side by side."""
+    if isinstance(estimator, MitraClassifier):
+        return estimator.predict_proba(X)
+    return estimator.predict(X)
+
+
+def same(a, b):
+    np.testing.assert_array_equal(a, b, strict=True)
+
+
+def with_value(value):
+    X, _ = make_table()
+    X[5, 1] = value
+    return X

@@ -1,0 +1,638 @@
+"""What the classifier and the regressor share."""
+
+import enum
+import os
+import random
+import re
+import shutil
+import weakref
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from estimators import ESTIMATORS, both, make_table, outputs, same, small, with_value
+from scipy.sparse import csr_array
+from sklearn.base import clone
+from sklearn.exceptions import NotFittedError
+from sklearn.utils._param_validation import InvalidParameterError
+from wlearn._capabilities import estimator_capabilities
+
+from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
+from sklearn_mitra._checkpoint import resolve_checkpoint
+
+# --------------------------------------------------------------------------------------------
+# Parameters
+# --------------------------------------------------------------------------------------------
+
+WRONG = [
+    ("model", 5),
+    ("model", None),
+    ("max_support", 0),
+    ("max_support", -1),
+    ("max_support", 1.5),
+    ("max_support", "10"),
+    ("max_support", None),
+    ("n_estimators", 0),
+    ("n_estimators", 2.0),
+    ("n_estimators", "auto"),
+    ("random_state", -1),
+    ("random_state", 2**32),
+    ("random_state", 0.5),
+    ("random_state", "seed"),
+    ("n_jobs", 0),
+    ("n_jobs", 1.5),
+    ("n_jobs", "all"),
+    ("providers", "CPUExecutionProvider"),
+    ("providers", 5),
+    ("verbose", -1),
+    ("verbose", "yes"),
+    ("verbose", None),
+]
+WRONG_FOR_CLASSIFIER = [
+    ("support_sampling", "equal"),
+    ("support_sampling", None),
+    ("softmax_temperature", 0),
+    ("softmax_temperature", -1.0),
+    ("softmax_temperature", float("nan")),
+    ("softmax_temperature", float("inf")),
+    ("softmax_temperature", "1"),
+]
+
+
+@pytest.mark.parametrize(
+    ("cls", "name", "value"),
+    [
+        *((cls, name, value) for cls in ESTIMATORS for name, value in WRONG),
+        *((MitraClassifier, name, value) for name, value in WRONG_FOR_CLASSIFIER),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else str(value),
+)
+def test_wrong_parameters_are_refused_before_anything_else_is_looked_at(cls, name, value):
+    message = rf"The '{name}' parameter of {cls.__name__} must be .* Got {value!r} instead"
+    estimator = cls(**{name: value})
+    with pytest.raises(InvalidParameterError, match=message):
+        estimator.fit(None, None)
+    assert vars(estimator) == cls(**{name: value}).get_params()
+
+
+@both
+def test_constructor_and_set_params_keep_values_as_they_are(cls):
+    wrong = {"max_support": -1, "random_state": "seed"}
+    assert wrong.items() <= cls(**wrong).get_params().items()
+    assert wrong.items() <= cls().set_params(**wrong).get_params().items()
+
+
+@both
+def test_unknown_provider_is_named_with_those_there_are(cls):
+    message = "providers .*'NoSuchExecutionProvider'.* has .*CPUExecutionProvider"
+    with pytest.raises(ValueError, match=message):
+        cls(providers=["CPUExecutionProvider", "NoSuchExecutionProvider"]).fit(None, None)
+
+
+@both
+def test_named_cpu_provider_predicts_the_same(cls):
+    X, y = make_table()
+    default = small(cls).fit(X, y)
+    named = small(cls, providers=("CPUExecutionProvider",)).fit(X, y)
+    same(outputs(named, X), outputs(default, X))
+
+
+@both
+def test_number_of_threads_changes_no_bit(cls):
+    X, y = make_table()
+    predictions = [outputs(small(cls, n_jobs=n).fit(X, y), X) for n in (1, 2, -1, None)]
+    for other in predictions[1:]:
+        same(other, predictions[0])
+
+
+@both
+def test_none_estimators_is_the_checkpoints_number_of_views(cls, tmp_path):
+    X, y = make_table()
+    embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
+    copy = shutil.copytree(embedded, tmp_path / "copy")
+    by_default = small(cls, n_estimators=None).fit(X, y)
+    same(outputs(by_default, X), outputs(small(cls, n_estimators=4).fit(X, y), X))
+    assert len(by_default._views) == 4
+    by_default = small(cls, n_estimators=None, model=copy).fit(X, y)
+    same(outputs(by_default, X), outputs(small(cls, n_estimators=1).fit(X, y), X))
+    assert len(by_default._views) == 1
+
+
+@both
+@pytest.mark.parametrize("model", ["no such checkpoint", "./nowhere", Path("nowhere")], ids=str)
+def test_missing_checkpoint_is_an_error_of_fit(cls, model):
+    X, y = make_table()
+    estimator = cls(model=model)
+    with pytest.raises(CheckpointError, match=re.escape(str(model).strip("./"))):
+        estimator.fit(X, y)
+    with pytest.raises(NotFittedError):
+        estimator.predict(X)
+
+
+@both
+def test_checkpoint_of_the_other_task_is_refused(cls, tmp_path):
+    X, y = make_table()
+    other = {"classification": "regression", "regression": "classification"}[cls._task]
+    directory = Path(resolve_checkpoint("mini", other).weights_file).parent
+    with pytest.raises(CheckpointError, match=f"is for {other}, but was asked for {cls._task}"):
+        cls(model=directory).fit(X, y)
+
+
+@both
+def test_checkpoint_that_changes_between_fit_and_prediction_is_refused(cls, tmp_path):
+    X, y = make_table()
+    embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
+    copy = shutil.copytree(embedded, tmp_path / "copy")
+    estimator = small(cls, model=str(copy)).fit(X, y)
+    weights = bytearray((copy / "model.safetensors").read_bytes())
+    weights[-1] ^= 1
+    (copy / "model.safetensors").write_bytes(weights)
+    with pytest.raises(CheckpointError, match="not those of the fit"):
+        estimator.predict(X)
+
+
+# --------------------------------------------------------------------------------------------
+# Seeds, and what fit and predict leave alone
+# --------------------------------------------------------------------------------------------
+
+
+@both
+def test_int_seed_gives_the_same_bits_again(cls):
+    X, y = make_table()
+    first, again = (small(cls, n_estimators=2, random_state=3).fit(X, y) for _ in range(2))
+    same(again.support_indices_, first.support_indices_)
+    same(outputs(again, X), outputs(first, X))
+    other = small(cls, n_estimators=2, random_state=4).fit(X, y)
+    assert not np.array_equal(other.support_indices_, first.support_indices_)
+
+
+@both
+def test_none_draws_a_new_support_each_time(cls):
+    X, y = make_table()
+    first, again = (small(cls, random_state=None).fit(X, y) for _ in range(2))
+    assert not np.array_equal(again.support_indices_, first.support_indices_)
+
+
+@both
+def test_random_state_instance_is_drawn_from(cls):
+    X, y = make_table()
+    generator = np.random.RandomState(5)
+    first = small(cls, random_state=generator).fit(X, y).support_indices_
+    second = small(cls, random_state=generator).fit(X, y).support_indices_
+    again = small(cls, random_state=np.random.RandomState(5)).fit(X, y).support_indices_
+    same(again, first)
+    assert not np.array_equal(second, first)
+
+
+def global_state():
+    generators = np.random.get_state(), random.getstate()  # noqa: NPY002, to see it untouched
+    return *generators, dict(os.environ)
+
+
+@both
+@pytest.mark.parametrize("random_state", [42, None, np.random.RandomState(0)], ids=str)
+def test_global_generators_and_environment_stay_as_they_are(cls, random_state):
+    X, y = make_table()
+    before = global_state()
+    small(cls, n_estimators=2, random_state=random_state).fit(X, y).predict(X)
+    np.testing.assert_equal(global_state(), before)
+
+
+@both
+@pytest.mark.parametrize("kind", ["float64", "float32", "int64", "object", "frame", "list"])
+def test_tables_and_targets_are_not_modified(cls, kind):
+    X, y = make_table()
+    X = np.round(X * 4)
+    if kind in ("float64", "float32"):
+        X[::7, 1] = np.nan
+    if kind == "frame":
+        X = pd.DataFrame(X, columns=list("abcd")).astype({"b": "category"})
+        X.loc[3, "a"] = np.nan
+        y = pd.Series(y)
+    elif kind == "list":
+        X, y = X.tolist(), y.tolist()
+    else:
+        X = X.astype(kind)
+        X.flags.writeable = y.flags.writeable = False
+    X_before, y_before = (pd.DataFrame(X).copy(), pd.Series(y).copy())
+    small(cls).fit(X, y).predict(X)
+    pd.testing.assert_frame_equal(pd.DataFrame(X), X_before)
+    pd.testing.assert_series_equal(pd.Series(y), y_before)
+
+
+@both
+def test_changes_to_the_callers_arrays_after_fit_change_nothing(cls):
+    X, y = make_table(30)
+    query, _ = make_table(10, seed=1)
+    estimator = small(cls).fit(X, y)  # all 30 rows: no selection that would copy them
+    expected = outputs(small(cls).fit(X.copy(), y.copy()), query)
+    X[:], y[:] = 0, 0
+    same(outputs(estimator, query), expected)
+
+
+# --------------------------------------------------------------------------------------------
+# What fit learns
+# --------------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize(("n_rows", "n_support"), [(80, 40), (41, 40), (40, 40), (7, 7)])
+def test_support_is_training_rows_in_order(cls, n_rows, n_support):
+    X, y = make_table(n_rows)
+    estimator = small(cls)
+    assert estimator.fit(X, y) is estimator
+    rows = estimator.support_indices_
+    assert rows.dtype == np.int64 and len(rows) == n_support and (np.diff(rows) > 0).all()
+    same(estimator.X_support_, X[rows].astype(np.float32))
+    dtype = np.int64 if cls is MitraClassifier else np.float64
+    same(estimator.y_support_, y[rows].astype(dtype))
+    assert estimator.n_features_in_ == 4
+    assert not hasattr(estimator, "feature_names_in_")
+    assert estimator.checkpoint_["name"] == "mini"
+    assert re.fullmatch("[0-9a-f]{64}", estimator.checkpoint_["sha256"])
+
+
+@both
+def test_frames_lists_and_arrays_of_the_same_numbers_give_the_same_bits(cls):
+    X, y = make_table()
+    expected = outputs(small(cls).fit(X, y), X)
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    estimator = small(cls).fit(frame, pd.Series(y))
+    same(outputs(estimator, frame), expected)
+    assert estimator.feature_names_in_.tolist() == list("abcd")
+    same(outputs(small(cls).fit(X.tolist(), y.tolist()), X.tolist()), expected)
+    same(outputs(small(cls).fit(np.asfortranarray(X), y), X.astype(object)), expected)
+
+
+@both
+def test_categories_are_ranks_of_their_levels(cls):
+    X, y = make_table()
+    ranks = np.digitize(X[:, 1], [-0.5, 0.5])
+    levels = ["small", "medium", "large"]
+    words = pd.Categorical.from_codes(ranks, [*levels, "unused"])
+    frame = pd.DataFrame({"a": X[:, 0], "b": words})
+    numbers = np.column_stack([X[:, 0], ranks])
+    same(outputs(small(cls).fit(frame, y), frame), outputs(small(cls).fit(numbers, y), numbers))
+
+
+class Size(str, enum.Enum):
+    SMALL = "s"
+    LARGE = "l"
+
+
+@both
+def test_strings_with_another_str_are_the_categories_they_equal(cls):
+    X, y = make_table()
+    names = np.where(X[:, 0] > 0, "s", "l").astype(object)
+    sizes = np.array([Size(name) for name in names], dtype=object)
+    frame, plain = (pd.DataFrame({"a": X[:, 1], "b": column}) for column in (sizes, names))
+    same(outputs(small(cls).fit(frame, y), frame), outputs(small(cls).fit(plain, y), plain))
+
+
+@both
+def test_refit_forgets_the_former_table(cls):
+    X, y = make_table()
+    frame = pd.DataFrame(X[:, :2], columns=["a", "b"])
+    estimator = small(cls).fit(frame, y)
+    estimator.predict(frame)
+    estimator.fit(X, y)
+    assert estimator.n_features_in_ == 4 and not hasattr(estimator, "feature_names_in_")
+    same(outputs(estimator, X), outputs(small(cls).fit(X, y), X))
+
+
+# --------------------------------------------------------------------------------------------
+# Rows
+# --------------------------------------------------------------------------------------------
+
+
+@both
+def test_a_row_gets_the_same_bits_alone_in_any_batch_and_in_any_order(cls):
+    X, y = make_table()
+    query, _ = make_table(40, seed=1)
+    estimator = small(cls, n_estimators=2).fit(X, y)
+    expected = outputs(estimator, query)
+    for size in (1, 2, 3, 7, 17, 39):
+        parts = [outputs(estimator, query[i : i + size]) for i in range(0, 40, size)]
+        same(np.concatenate(parts), expected)
+    order = np.random.default_rng(0).permutation(40)
+    same(outputs(estimator, query[order]), expected[order])
+    same(outputs(estimator, query.repeat(3, axis=0)), expected.repeat(3, axis=0))
+
+
+def with_chunks(cls, **params):
+    """A fitted estimator, and a table that takes it three chunks."""
+    # Much support for few columns: that makes chunks of the fewest values.
+    X, y = make_table(1000, 1)
+    query, _ = make_table(1900, 1, seed=1)
+    return small(cls, max_support=1000, **params).fit(X, y), query
+
+
+@both
+def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
+    estimator, query = with_chunks(cls)
+    expected = outputs(estimator, query)
+    end = estimator._context.chunk_rows
+    assert 2 * end < len(query)
+    for rows in ([end - 1], [end], slice(end - 2, end + 2), slice(-1, None)):
+        same(outputs(estimator, query[rows]), expected[rows])
+
+
+@both
+def test_progress_bar_for_several_chunks_only_and_only_if_wanted(cls, capsys):
+    estimator, query = with_chunks(cls, verbose=1)
+    estimator.predict(query[:2])
+    assert capsys.readouterr() == ("", "")
+    with_bar = outputs(estimator, query)
+    out, err = capsys.readouterr()
+    assert out == "" and cls.__name__ in err and "1900/1900" in err
+    same(outputs(estimator.set_params(verbose=0), query), with_bar)
+    assert capsys.readouterr() == ("", "")
+
+
+# --------------------------------------------------------------------------------------------
+# Odd tables
+# --------------------------------------------------------------------------------------------
+
+
+@both
+def test_missing_values_count_as_the_mean_of_the_training_column(cls):
+    X, y = make_table()
+    X[::5, 2] = np.nan
+    mean = np.nanmean(X[:, 2])
+    filled = np.where(np.isnan(X), mean, X)
+    estimator = small(cls).fit(X, y)
+    same(estimator.X_support_, filled[estimator.support_indices_].astype(np.float32))
+    same(outputs(estimator, X), outputs(estimator, filled))
+    same(outputs(estimator, np.full((1, 4), np.nan)), outputs(estimator, [np.nanmean(X, axis=0)]))
+
+
+@both
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA], ids=["None", "NaN", "NA"])
+def test_every_kind_of_missing_value_is_the_same(cls, missing):
+    X, y = make_table()
+    numbers = X.copy()
+    numbers[::5, 2] = np.nan
+    objects = X.astype(object)
+    objects[::5, 2] = missing
+    estimator = small(cls).fit(objects, y)
+    same(outputs(estimator, objects), outputs(small(cls).fit(numbers, y), numbers))
+
+
+@both
+def test_columns_constant_in_training_change_no_bit(cls):
+    X, y = make_table()
+    wide = np.column_stack([np.full(80, 3.0), X, np.full(80, np.nan)])
+    estimator = small(cls, n_estimators=2).fit(wide, y)
+    query = wide.copy()
+    query[:, 0] = np.arange(80)
+    expected = outputs(small(cls, n_estimators=2).fit(X, y), X)
+    same(outputs(estimator, query), expected)
+
+
+@both
+@pytest.mark.parametrize("value", [0.0, 3.0, np.nan], ids=str)
+@pytest.mark.parametrize("n_features", [1, 3])
+def test_constant_columns_alone_give_the_same_finite_answer_for_every_row(cls, value, n_features):
+    y = np.arange(20) % 2
+    estimator = small(cls).fit(np.full((20, n_features), value), y)
+    query, _ = make_table(5, n_features)
+    predictions = outputs(estimator, query)
+    assert np.isfinite(predictions).all()
+    same(predictions, np.repeat(predictions[:1], 5, axis=0))
+
+
+@both
+@pytest.mark.parametrize("n_rows", [1, 2, 3])
+def test_few_training_rows_are_enough(cls, n_rows):
+    X, _ = make_table(n_rows)
+    estimator = cls().fit(X, np.arange(n_rows))
+    query, _ = make_table(5)
+    assert np.isfinite(outputs(estimator, query)).all()
+
+
+@both
+@pytest.mark.parametrize("value", [1.6e38, -1.6e38, 1e-300, 5e-324], ids=str)
+def test_large_and_tiny_numbers_predict_something_finite(cls, value):
+    X, y = make_table()
+    X[:, 1] *= value / np.abs(X[:, 1]).max()
+    assert np.isfinite(outputs(small(cls).fit(X, y), X)).all()
+
+
+# --------------------------------------------------------------------------------------------
+# Errors about X
+# --------------------------------------------------------------------------------------------
+
+DATES = pd.date_range("2020-01-01", periods=80)
+
+
+BAD_TABLES = {
+    "1-d": (np.ones(80), ValueError, "Expected 2D array, got 1D array instead"),
+    "3-d": (np.ones((80, 4, 1)), ValueError, "Found array with dim 3"),
+    "scalar": (3.0, ValueError, "Expected 2D array, got scalar array instead"),
+    "no rows": (np.ones((0, 4)), ValueError, r"Found array with 0 sample\(s\)"),
+    "no columns": (np.ones((80, 0)), ValueError, r"0 feature\(s\)"),
+    "sparse": (csr_array(np.ones((80, 4))), TypeError, "Sparse data was passed"),
+    "infinity": (with_value(np.inf), ValueError, "infinity or a value too large .* column 1"),
+    "-infinity": (with_value(-np.inf), ValueError, "infinity or a value too large .* column 1"),
+    "too large": (with_value(1e39), ValueError, "infinity or a value too large .* column 1"),
+    "complex": (np.ones((80, 4)) + 1j, ValueError, "Complex data not supported"),
+    "dates": (np.full((80, 4), "2020-01-01", "M8[D]"), TypeError, "Dates and times"),
+    "dates in a frame": (
+        pd.DataFrame({"a": range(80), "b": DATES, "c": 0.0, "d": 1.0}),
+        TypeError,
+        "Dates and times are not supported: column ('b'|1) is",
+    ),
+    "time spans in a frame": (
+        pd.DataFrame({"a": range(80), "b": DATES - DATES[0], "c": 0.0, "d": 1.0}),
+        TypeError,
+        "Dates and times are not supported: column ('b'|1) is",
+    ),
+    "numbers beside strings": (
+        np.array([[1, 2, 3, 4], [1, "two", 3, 4]] * 40, dtype=object),
+        TypeError,
+        "column 1, the argument must be all strings or all numbers",
+    ),
+    "lists in cells": (
+        pd.DataFrame({"a": range(80), "b": [[1]] * 80, "c": 0.0, "d": 1.0}),
+        TypeError,
+        "column ('b'|1), the argument must be all strings or all numbers.* Got list",
+    ),
+}
+
+
+@both
+@pytest.mark.parametrize(("X", "error", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.filterwarnings("ignore:X has feature names, but")
+def test_wrong_tables_are_refused_in_fit_and_in_prediction(cls, X, error, message):
+    good, y = make_table()
+    with pytest.raises(error, match=message):
+        cls().fit(X, y)
+    estimator = cls().fit(good, y)
+    with pytest.raises(error, match=message):
+        estimator.predict(X)
+
+
+@both
+def test_other_number_of_columns_is_refused(cls):
+    X, y = make_table()
+    estimator = cls().fit(X, y)
+    message = f"X has 3 features, but {cls.__name__} is expecting 4 features as input"
+    with pytest.raises(ValueError, match=message):
+        estimator.predict(X[:, :3])
+
+
+@both
+def test_columns_have_to_come_by_the_names_and_in_the_order_of_training(cls):
+    X, y = make_table()
+    frame = pd.DataFrame(X, columns=list("abcd"))
+    estimator = small(cls).fit(frame, y)
+    with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
+        estimator.predict(frame[["b", "a", "c", "d"]])
+    with pytest.raises(ValueError, match="Feature names unseen at fit time:\n- z"):
+        estimator.predict(frame.rename(columns={"a": "z"}))
+    with pytest.raises(ValueError, match="Feature names seen at fit time, yet now missing:\n- d"):
+        estimator.predict(frame[["a", "b", "c"]])
+    with pytest.warns(UserWarning, match="does not have valid feature names"):
+        same(outputs(estimator, X), outputs(estimator, frame))
+
+
+@both
+def test_strings_for_numbers_and_numbers_for_strings_are_refused_in_prediction(cls):
+    X, y = make_table()
+    frame = pd.DataFrame({"a": X[:, 0], "b": np.where(X[:, 1] > 0, "x", "y")})
+    estimator = small(cls).fit(frame, y)
+    with pytest.raises(TypeError, match="column 'b', training held categories such as 'x'"):
+        estimator.predict(frame.assign(b=1.5))
+    with pytest.raises(TypeError, match="column 'a', the argument must be all strings or all num"):
+        estimator.predict(frame.assign(a="x"))
+
+
+@both
+def test_lengths_of_table_and_target_have_to_agree(cls):
+    X, y = make_table()
+    with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[80, 79\]"):
+        cls().fit(X, y[:-1])
+
+
+@both
+@pytest.mark.parametrize(
+    ("y", "message"),
+    [
+        (None, "requires y to be passed, but the target y is None"),
+        (np.zeros((80, 2)), "y should be a 1d array|got an array of shape \\(80, 2\\)"),
+        (np.full(80, np.nan), "Input y contains NaN"),
+        (np.full(80, np.inf), "Input y contains infinity"),
+    ],
+    ids=["None", "two columns", "NaN", "infinity"],
+)
+def test_wrong_targets_are_refused(cls, y, message):
+    X, _ = make_table()
+    with pytest.raises(ValueError, match=message):
+        cls().fit(X, y)
+
+
+# --------------------------------------------------------------------------------------------
+# A failed fit, and the end
+# --------------------------------------------------------------------------------------------
+
+GOOD, TARGET = make_table()
+FAILING = {
+    "NaN in y": ({}, GOOD, np.full(80, np.nan)),
+    "no y": ({}, GOOD, None),
+    "infinity in X": ({}, with_value(np.inf), TARGET),
+    "dates among other columns": (
+        {},
+        pd.DataFrame({"a": range(80), "b": DATES}),
+        TARGET,
+    ),
+    "too few y for more columns": ({}, np.ones((80, 7)), TARGET[:-1]),
+    "infinity in fewer columns": ({}, with_value(np.inf)[:, :2], TARGET),
+    "wrong parameter": ({"max_support": 0}, GOOD, TARGET),
+    "missing checkpoint": ({"model": "./nowhere"}, GOOD, TARGET),
+    "missing checkpoint for other columns": ({"model": "./nowhere"}, np.ones((80, 7)), TARGET),
+    "missing provider": ({"providers": ["NoSuchExecutionProvider"]}, GOOD, TARGET),
+}
+
+
+@both
+@pytest.mark.parametrize("named", [False, True], ids=["array", "frame"])
+@pytest.mark.parametrize("failing", FAILING)
+def test_failed_refit_leaves_the_former_fit(cls, named, failing):
+    X, y = make_table()
+    X = pd.DataFrame(X, columns=list("abcd")) if named else X
+    estimator = small(cls).fit(X, y)
+    expected, learned = outputs(estimator, X), set(vars(estimator))
+    params, bad_X, bad_y = FAILING[failing]
+    before = estimator.get_params()
+    estimator.set_params(**params)
+    with pytest.raises((ValueError, TypeError)):
+        estimator.fit(bad_X, bad_y)
+    estimator.set_params(**before)
+    assert set(vars(estimator)) == learned
+    same(outputs(estimator, X), expected)
+
+
+@both
+@pytest.mark.parametrize("method", ["predict", "predict_proba", "save"])
+def test_nothing_is_predicted_or_saved_before_fit(cls, method):
+    if not hasattr(cls, method):
+        method = "predict"
+    arguments = () if method == "save" else (np.ones((2, 4)),)
+    with pytest.raises(
+        NotFittedError, match=f"This {cls.__name__} instance is not fitted yet"
+    ) as e:
+        getattr(cls(), method)(*arguments)
+    assert not isinstance(e.value, DisposedError)
+
+
+@both
+def test_dispose_drops_what_was_learned_and_its_memory(cls):
+    X, y = make_table()
+    estimator = small(cls).fit(X, y)
+    estimator.predict(X)
+    dropped = [weakref.ref(estimator._context), weakref.ref(estimator.X_support_)]
+    estimator.dispose()
+    assert [reference() for reference in dropped] == [None, None]
+    assert not [name for name in vars(estimator) if name.endswith("_")]
+    assert estimator.get_params() == small(cls).get_params()
+    assert clone(estimator).get_params() == estimator.get_params()
+
+
+@both
+def test_disposed_estimators_raise_until_the_next_fit(cls):
+    X, y = make_table()
+    estimator = small(cls).fit(X, y)
+    expected = outputs(estimator, X)
+    estimator.dispose()
+    estimator.dispose()
+    methods = [estimator.predict, lambda X: estimator.save()]
+    if cls is MitraClassifier:
+        methods.append(estimator.predict_proba)
+    for method in methods:
+        with pytest.raises(
+            DisposedError, match="disposed of: its support is gone. Call 'fit'"
+        ) as e:
+            method(X)
+        assert isinstance(e.value, NotFittedError)
+    same(outputs(estimator.fit(X, y), X), expected)
+
+
+@both
+def test_unfitted_estimators_can_be_disposed_of(cls):
+    X, y = make_table()
+    estimator = small(cls)
+    estimator.dispose()
+    with pytest.raises(DisposedError):
+        estimator.predict(X)
+    estimator.fit(X, y).predict(X)
+
+
+@both
+def test_capabilities_are_wlearns(cls):
+    is_classifier = cls is MitraClassifier
+    expected = estimator_capabilities(
+        classifier=is_classifier, regressor=not is_classifier, predict_proba=is_classifier
+    )
+    assert cls().capabilities == expected

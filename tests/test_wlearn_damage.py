@@ -1,0 +1,495 @@
+"""Damaged bundles: whatever is wrong, a BundleError says what."""
+
+import base64
+import json
+
+import numpy as np
+import pandas as pd
+import pytest
+from bundles import DATA, INTEROP, changed, closed, fitted, make_table, opened
+from estimators import ESTIMATORS, both, outputs
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import sklearn_mitra
+from sklearn_mitra import (
+    BundleError,
+    CheckpointError,
+    MitraClassifier,
+    MitraRegressor,
+)
+from sklearn_mitra._packing import pack
+
+# --------------------------------------------------------------------------------------------
+# Damage
+# --------------------------------------------------------------------------------------------
+
+GOOD = {cls: fitted(cls).save() for cls in ESTIMATORS}
+OURS = {cls: opened(GOOD[cls])[1]["sklearn_mitra"] for cls in ESTIMATORS}
+PAIRS = [(cls, field) for cls in ESTIMATORS for field in OURS[cls]]
+ARRAYS = [(cls, field) for cls, field in PAIRS if "data" in str(OURS[cls][field])]
+pairs = pytest.mark.parametrize(("cls", "field"), PAIRS, ids=lambda v: getattr(v, "__name__", v))
+arrays = pytest.mark.parametrize(("cls", "field"), ARRAYS, ids=lambda v: getattr(v, "__name__", v))
+
+# Where two fields disagree, either may be the wrong one.
+COUNTERPARTS = {"signs": ["permutations"], "labels": ["prior"], "range": ["targets"]}
+
+
+def assert_field_is_named(bundle, field):
+    fields = "|".join([field, *COUNTERPARTS.get(field, ())])
+    with pytest.raises(BundleError, match=f"'({fields})'.* artifact 'sklearn_mitra'"):
+        sklearn_mitra.load(bundle)
+
+
+@pairs
+def test_missing_field_is_named(cls, field):
+    manifest, parsed = opened(GOOD[cls])
+    del parsed["sklearn_mitra"][field]
+    assert_field_is_named(closed(manifest, parsed), field)
+
+
+@pairs
+@pytest.mark.parametrize("value", [1.5, True, "text", None, [None], {}, []], ids=repr)
+def test_field_of_another_type_is_named(cls, field, value):
+    if (field, value) in [("featureNames", None), ("indices", None), ("params", {})]:  # rightly
+        sklearn_mitra.load(changed(GOOD[cls], "sklearn_mitra", **{field: value}))
+        return
+    assert_field_is_named(changed(GOOD[cls], "sklearn_mitra", **{field: value}), field)
+
+
+@arrays
+@pytest.mark.parametrize("part", ["dtype", "shape", "data"])
+@pytest.mark.parametrize(
+    "value", ["missing", None, 7, "?", [-1], [1.0], [True], "[0]", []], ids=repr
+)
+def test_damaged_part_of_an_array_is_named(cls, field, part, value):
+    array = dict(OURS[cls][field])
+    if value == "missing":
+        del array[part]
+    else:
+        array[part] = value
+    bundle = changed(GOOD[cls], "sklearn_mitra", **{field: array})
+    with pytest.raises(BundleError, match=rf"'{field}'.* artifact 'sklearn_mitra'"):
+        sklearn_mitra.load(bundle)
+
+
+def unpacked(cls, field):
+    array = OURS[cls][field]
+    values = np.frombuffer(base64.b64decode(array["data"]), array["dtype"])
+    return values.reshape(array["shape"]).copy()
+
+
+@arrays
+@pytest.mark.parametrize("change", ["longer", "shorter", "empty", "2-d", "other bytes"])
+def test_array_of_another_length_or_shape_is_named(cls, field, change):
+    values = unpacked(cls, field)
+    if change == "longer":
+        values = np.concatenate([values, values[-1:] + 1 if field == "labels" else values[-1:]])
+    elif change == "shorter":
+        values = values[1:]
+    elif change == "empty":
+        values = values[:0]
+    elif change == "2-d":
+        values = values[None]
+    array = pack(values)
+    if change == "other bytes":
+        array["data"] = base64.b64encode(values.tobytes() + b"\0").decode()
+    assert_field_is_named(changed(GOOD[cls], "sklearn_mitra", **{field: array}), field)
+
+
+@arrays
+@pytest.mark.parametrize(
+    "dtype", ["<f8", "<i8", "<f4", ">f8", "|b1", "|O", "<U3", "f8,f8", "<M8[s]"]
+)
+def test_array_of_another_dtype_is_named(cls, field, dtype):
+    array = OURS[cls][field]
+    if array["dtype"] == dtype:
+        return
+    itemsize = np.dtype(dtype).itemsize
+    data = base64.b64encode(bytes(int(np.prod(array["shape"])) * itemsize)).decode()
+    array = {**array, "dtype": dtype, "data": data}
+    assert_field_is_named(changed(GOOD[cls], "sklearn_mitra", **{field: array}), field)
+
+
+@arrays
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+def test_nan_and_infinity_in_an_array_are_named(cls, field, value):
+    values = unpacked(cls, field)
+    if values.dtype.kind != "f":
+        return
+    values.flat[-1] = value
+    assert_field_is_named(changed(GOOD[cls], "sklearn_mitra", **{field: pack(values)}), field)
+
+
+def labels(*values):
+    return {"dtype": "str", "labels": list(values)}
+
+
+i8, f8 = np.int64, np.float64
+OUT_OF_RANGE = {
+    "format of the future": (MitraClassifier, "format", 2),
+    "format 0": (MitraClassifier, "format", 0),
+    "huge format": (MitraClassifier, "format", 2**53 - 1),
+    "checkpoint without name": (MitraClassifier, "checkpoint", {"sha256": "0" * 64}),
+    "checkpoint without sha256": (MitraClassifier, "checkpoint", {"name": "mini"}),
+    "checkpoint by number": (MitraClassifier, "checkpoint", {"name": 1, "sha256": "0" * 64}),
+    "too few feature names": (MitraClassifier, "featureNames", ["a", "b"]),
+    "numbers as feature names": (MitraClassifier, "featureNames", [1, 2, 3]),
+    "too many columns": (MitraClassifier, "columns", ["a", "b", "c", "d"]),
+    "null among columns": (MitraClassifier, "columns", ["a", None, "c"]),
+    "too few levels": (MitraClassifier, "levels", [None, None]),
+    "number as levels": (MitraClassifier, "levels", [None, None, 3]),
+    "object as levels": (MitraClassifier, "levels", [None, None, {"a": 1}]),
+    "twice the same level": (MitraClassifier, "levels", [None, None, ["a", "b", "a"]]),
+    "twice the same number": (MitraClassifier, "levels", [None, None, [1, 1.0]]),
+    "list as level": (MitraClassifier, "levels", [None, None, [["a"]]]),
+    "null as level": (MitraClassifier, "levels", [None, None, ["a", None]]),
+    "mean beyond float32": (MitraClassifier, "means", pack([0.0, 1e39, 0.0])),
+    "negative index": (MitraClassifier, "indices", pack(np.arange(-1, 29))),
+    "descending indices": (MitraClassifier, "indices", pack(np.arange(30)[::-1])),
+    "twice the same index": (MitraClassifier, "indices", pack(np.arange(30) // 2)),
+    "half a sign": (MitraClassifier, "signs", pack(np.full((2, 3), 0.5, "f4"))),
+    "zero as sign": (MitraClassifier, "signs", pack(np.zeros((2, 3), "f4"))),
+    "no permutation": (MitraClassifier, "permutations", pack(np.array([[0, 1, 2], [0, 0, 2]]))),
+    "class beyond": (MitraClassifier, "permutations", pack(np.array([[0, 1, 2], [1, 2, 3]]))),
+    "negative class": (MitraClassifier, "permutations", pack(np.array([[0, 1, 2], [-1, 0, 1]]))),
+    "three mirrors": (MitraClassifier, "mirrors", pack([False, True, False])),
+    "no labels": (MitraClassifier, "labels", labels()),
+    "twice the same label": (MitraClassifier, "labels", labels("a", "b", "b")),
+    "descending labels": (MitraClassifier, "labels", labels("c", "b", "a")),
+    "number among strings": (
+        MitraClassifier,
+        "labels",
+        {"dtype": "object", "labels": ["a", "b", 3]},
+    ),
+    "twice the same int": (MitraClassifier, "labels", pack(np.array([1, 1, 2]))),
+    "zero prior": (MitraClassifier, "prior", pack([0.5, 0.5, 0.0])),
+    "negative prior": (MitraClassifier, "prior", pack([0.5, -0.5, 1.0])),
+    "huge prior": (MitraClassifier, "prior", pack([1e308, 1e308, 1e308])),
+    "range that ends before it begins": (MitraRegressor, "range", pack([2.0, 0.0])),
+    "range beyond float64": (MitraRegressor, "range", pack([-1.7e308, 1.7e308])),
+    "target below the range": (MitraRegressor, "targets", pack(np.full(30, -0.5))),
+    "targets other than support_y": (MitraRegressor, "targets", pack(np.full(30, 1.25))),
+    "mirrors by the number": (MitraRegressor, "mirrors", pack([0, 1])),
+}
+
+
+@pytest.mark.parametrize(("cls", "field", "value"), OUT_OF_RANGE.values(), ids=OUT_OF_RANGE)
+def test_values_out_of_range_are_named(cls, field, value):
+    bundle = changed(GOOD[cls], "sklearn_mitra", **{field: value})
+    assert_field_is_named(bundle, field)
+
+
+@pytest.mark.parametrize(
+    ("params", "message"),
+    [
+        ({"max_support": 0}, "'max_support' parameter .* Got 0"),
+        ({"max_support": 30.0}, "'max_support' parameter .* Got 30.0"),
+        ({"n_estimators": "2"}, "'n_estimators' parameter .* Got '2'"),
+        ({"random_state": -1}, "'random_state' parameter .* Got -1"),
+        ({"model": None}, "'model' parameter .* Got None"),
+        ({"softmax_temperature": -1}, "'softmax_temperature' parameter .* Got -1"),
+        ({"support_sampling": ["random"]}, "'support_sampling' parameter .* Got"),
+        ({"n_jobs": 2}, "Unknown parameters in the bundle: .*'n_jobs'"),
+        ({"gamma": 2}, "Unknown parameters in the bundle: .*'gamma'"),
+        ({"__class__": 2}, "Unknown parameters in the bundle: .*'__class__'"),
+    ],
+    ids=str,
+)
+def test_wrong_parameters_are_named(params, message):
+    with pytest.raises(BundleError, match=message):
+        sklearn_mitra.load(changed(GOOD[MitraClassifier], "sklearn_mitra", params=params))
+
+
+@both
+@pytest.mark.parametrize("name", ["meta", "support_x", "support_y"])
+def test_missing_artifact_is_named(cls, name):
+    manifest, parsed = opened(GOOD[cls])
+    del parsed[name]
+    with pytest.raises(BundleError, match=f"The bundle has no artifact '{name}'"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+@both
+@pytest.mark.parametrize("name", ["meta", "sklearn_mitra"])
+@pytest.mark.parametrize("data", [b"", b"{", b"[]", b"null", b"\xff", b'{"a":NaN}'], ids=repr)
+def test_artifact_that_is_no_json_object_is_named(cls, name, data):
+    manifest, parsed = opened(GOOD[cls])
+    with pytest.raises(BundleError, match=f"artifact '{name}'"):
+        sklearn_mitra.load(closed(manifest, {**parsed, name: data}))
+
+
+@both
+@pytest.mark.parametrize("field", ["nFeatures", "nSupport"])
+@pytest.mark.parametrize("value", [0, -1, 1, 31, 1.5, True, "3", None, 2**53 - 1], ids=repr)
+def test_wrong_sizes_in_meta_are_named(cls, field, value):
+    bundle = changed(GOOD[cls], "meta", **{field: value})
+    with pytest.raises(BundleError, match=f"'{field}' in artifact 'meta'|'support_x' must have"):
+        sklearn_mitra.load(bundle)
+
+
+@both
+@pytest.mark.parametrize("name", ["support_x", "support_y"])
+@pytest.mark.parametrize("change", ["cut", "empty", "longer", "float64"])
+def test_support_of_another_length_is_named(cls, name, change):
+    manifest, parsed = opened(GOOD[cls])
+    data = parsed[name]
+    wide = np.frombuffer(data, "<f4").astype("<f8").tobytes()
+    data = {"cut": data[:-1], "empty": b"", "longer": data + bytes(4), "float64": wide}[change]
+    message = f"artifact '{name}' must have .* bytes, for <.4 of shape .* Got {len(data)}"
+    with pytest.raises(BundleError, match=message):
+        sklearn_mitra.load(closed(manifest, {**parsed, name: data}))
+
+
+@pytest.mark.parametrize(
+    ("cls", "name"),
+    [(MitraClassifier, "support_x"), (MitraRegressor, "support_x"), (MitraRegressor, "support_y")],
+)
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf], ids=str)
+@pytest.mark.parametrize("foreign", [False, True], ids=["ours", "foreign"])
+def test_nan_and_infinity_in_the_support_are_named(cls, name, value, foreign):
+    manifest, parsed = opened(GOOD[cls])
+    values = np.frombuffer(parsed[name], "<f4").copy()
+    values[-1] = value
+    parsed[name] = values.tobytes()
+    if foreign:
+        del parsed["sklearn_mitra"]
+    with pytest.raises(BundleError, match=f"artifact '{name}' holds NaN or infinity"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+@both
+@pytest.mark.parametrize("foreign", [False, True], ids=["ours", "foreign"])
+def test_support_too_large_to_compute_with_is_refused(cls, foreign):
+    manifest, parsed = opened(GOOD[cls])
+    values = np.frombuffer(parsed["support_x"], "<f4").copy()
+    values[:2] = 3e38, -3e38
+    parsed["support_x"] = values.tobytes()
+    if foreign:
+        del parsed["sklearn_mitra"]
+    with pytest.raises(BundleError, match="support"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+@pytest.mark.parametrize(
+    ("value", "message"),
+    [
+        (-1, "'support_y' holds a class id of -1"),
+        (-(2**31), "'support_y' holds a class id of -2147483648"),
+        (3, "'labels' .* of 4 to 10 classes"),
+        (2**31 - 1, "'labels' .* of 2147483648 to 10 classes"),
+    ],
+)
+def test_class_ids_beyond_the_classes_are_refused(value, message):
+    manifest, parsed = opened(GOOD[MitraClassifier])
+    ids = np.frombuffer(parsed["support_y"], "<i4").copy()
+    ids[4] = value
+    parsed["support_y"] = ids.tobytes()
+    with pytest.raises(BundleError, match=message):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+def test_more_classes_than_the_checkpoint_tells_apart_are_refused():
+    manifest, parsed = opened(GOOD[MitraClassifier])
+    ours = parsed["sklearn_mitra"]
+    ours["labels"] = pack(np.arange(11))
+    ours["prior"] = pack(np.full(11, 1 / 11))
+    ours["permutations"] = pack([np.arange(11)] * 2)
+    with pytest.raises(BundleError, match="'labels' .* of 3 to 10 classes"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+JAVASCRIPT_FAULTS = {
+    "no seed": ("meta", {"seed": None}, "'seed' in artifact 'meta'"),
+    "seed as text": ("meta", {"seed": "3"}, "'seed' in artifact 'meta'"),
+    "no classes": ("meta", {"classes": None}, "'classes' in artifact 'meta'"),
+    "classes as text": ("meta", {"classes": ["1", "2", "5"]}, "'classes' in artifact 'meta'"),
+    "other classes": ("meta", {"classes": [0, 1, 2]}, "'classes' in .* those in 'support_y'"),
+    "more classes": ("meta", {"classes": [1, 2, 5, 6]}, "'classes' in .* those in 'support_y'"),
+    "classes as booleans": ("meta", {"classes": [True, 2, 5]}, "'classes' in artifact 'meta'"),
+    "no params": ("params", {}, "'maxSupport' in 'params' in the manifest"),
+    "small maxSupport": ("params", {"maxSupport": 39}, "'maxSupport' .* at least 40"),
+    "maxSupport as text": ("params", {"maxSupport": "40"}, "'maxSupport' .* positive integer"),
+}
+
+
+@pytest.mark.parametrize(
+    ("part", "fields", "message"), JAVASCRIPT_FAULTS.values(), ids=JAVASCRIPT_FAULTS
+)
+def test_faults_of_javascript_bundles_are_named(part, fields, message):
+    manifest, parsed = opened(INTEROP / "classifier_labels125_40_seed3.wlrn")
+    if part == "params":
+        manifest["params"] = fields
+    else:
+        parsed[part].update(fields)
+    with pytest.raises(BundleError, match=message):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+def test_javascript_bundle_of_more_classes_than_outputs_is_refused():
+    manifest, parsed = opened(INTEROP / "classifier_labels125_40_seed3.wlrn")
+    parsed["support_y"] = (np.arange(40) % 11).astype("<i4").tobytes()
+    parsed["meta"]["classes"] = list(range(11))
+    with pytest.raises(BundleError, match="can't be used: .* at most 10 classes apart. Got 11"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+@both
+@pytest.mark.parametrize("at", range(0, 100, 7))
+def test_cut_bundles_are_refused(cls, at):
+    bundle = GOOD[cls]
+    with pytest.raises(BundleError):
+        sklearn_mitra.load(bundle[: len(bundle) * at // 100])
+
+
+# --------------------------------------------------------------------------------------------
+# Arbitrary changes to the JSON
+# --------------------------------------------------------------------------------------------
+
+TINY_X, TINY_Y = make_table(12, 2)
+TINY_FRAME = pd.DataFrame({"a": TINY_X[:, 0], "b": np.where(TINY_X[:, 1] > 0, "x", "y")})
+QUERY_FRAME = pd.DataFrame({"a": [0.0, np.nan, 3.0], "b": ["x", "z", None]})
+QUERY = np.array([[0.0, 1.0], [np.nan, -2.0], [1e30, np.nan]])
+
+SEEDS = [
+    (MitraClassifier(n_estimators=2, max_support=12).fit(TINY_FRAME, TINY_Y).save(), QUERY_FRAME),
+    (MitraClassifier(n_estimators=1).fit(TINY_X, [*"aabbaabbaabb"]).save(), QUERY),
+    (MitraRegressor(n_estimators=2, max_support=8).fit(TINY_FRAME, TINY_Y).save(), QUERY_FRAME),
+    (MitraRegressor(n_estimators=1).fit(TINY_X, TINY_X[:, 0]).save(), QUERY),
+    (INTEROP / "classifier_labels125_40_seed3.wlrn", DATA["X"][:3]),
+]
+SEEDS = [(*opened(bundle), query) for bundle, query in SEEDS]
+
+scalars = (
+    st.none()
+    | st.booleans()
+    | st.integers(-3, 70)
+    | st.integers(-(2**53) + 1, 2**53 - 1)
+    | st.floats(-1e15, 1e15)
+    | st.sampled_from([0.0, -0.0, 1e-320, 2.0**52, 1e15])
+    | st.text(max_size=5)
+)
+values = st.recursive(
+    scalars,
+    lambda inner: (
+        st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=5), inner, max_size=3)
+    ),
+    max_leaves=6,
+)
+odd_floats = st.sampled_from(
+    [0, 1, -1, 2, 0.5, 1e-320, 1e-45, 1e38, 3.5e38, -3.5e38, 1e300, 1.7e308, -1.7e308]
+)
+odd_integers = st.integers(-1, 70) | st.integers(-(2**63), 2**63 - 1)
+
+
+def places(value, path=()):
+    """The paths of all values within a JSON value."""
+    yield path
+    if isinstance(value, dict):
+        for key in sorted(value):
+            yield from places(value[key], (*path, key))
+    elif isinstance(value, list):
+        for i in range(len(value)):
+            yield from places(value[i], (*path, i))
+
+
+def is_array(value):
+    """Whether a JSON value is a packed array that no earlier change has damaged."""
+    try:
+        data = base64.b64decode(value["data"], validate=True)
+        return np.frombuffer(data, value["dtype"]).reshape(value["shape"]) is not None
+    except (TypeError, KeyError, ValueError):
+        return False
+
+
+@st.composite
+def damaged_arrays(draw, array):
+    """A packed array with one of its parts replaced, or with other numbers in it."""
+    array = dict(array)
+    kind = draw(st.sampled_from(["numbers", "shape", "dtype", "bytes"]))
+    dtype, shape = np.dtype(array["dtype"]), array["shape"]
+    if kind == "shape":
+        array["shape"] = draw(st.lists(st.integers(-1, 4) | st.integers(), max_size=3) | values)
+    elif kind == "dtype":
+        array["dtype"] = draw(st.sampled_from(["<f8", ">f8", "<i8", "|b1", "|O", "<U1", "|S1", ""]))
+    elif kind == "bytes" or dtype not in (np.float64, np.float32, np.int64):
+        size = int(np.prod(shape)) * dtype.itemsize
+        data = draw(st.binary(min_size=size, max_size=size) | st.binary(max_size=9))
+        array["data"] = base64.b64encode(data).decode()
+    else:
+        numbers = np.frombuffer(base64.b64decode(array["data"]), dtype).copy()
+        for _ in range(min(numbers.size, draw(st.integers(1, 2)))):
+            at = draw(st.integers(0, numbers.size - 1))
+            with np.errstate(over="ignore"):
+                numbers[at] = draw(odd_floats if dtype.kind == "f" else odd_integers)
+        array["data"] = base64.b64encode(numbers.tobytes()).decode()
+    return array
+
+
+@st.composite
+def damaged_bundles(draw):
+    """Bytes, a table to predict, and whether the name of the checkpoint is another."""
+    manifest, parsed, query = draw(st.sampled_from(SEEDS))
+    manifest, parsed = json.loads(json.dumps(manifest)), dict(parsed)
+    parts = {
+        name: json.loads(json.dumps(parsed[name]))
+        for name in parsed.keys() & {"meta", "sklearn_mitra"}
+    }
+    parts["params"] = manifest["params"]
+    name = parts.get("sklearn_mitra", {}).get("checkpoint", {}).get("name")
+    for _ in range(draw(st.integers(1, 3))):
+        part = draw(st.sampled_from(sorted(parts)))
+        path = draw(st.sampled_from(list(places(parts[part]))))
+        if path == ():
+            continue
+        *way, key = path
+        target = parts[part]
+        for step in way:
+            target = target[step]
+        old = target[key]
+        if is_array(old) and draw(st.integers(0, 4)):
+            target[key] = draw(damaged_arrays(old))
+            continue
+        change = draw(st.sampled_from(["replace", "remove", "repeat", "swap"]))
+        if change == "remove":
+            del target[key]
+        elif change == "repeat" and isinstance(target, list):
+            target.insert(key, old)
+        elif change == "swap":
+            other = draw(
+                st.sampled_from(sorted(target) if isinstance(target, dict) else range(len(target)))
+            )
+            target[key], target[other] = target[other], target[key]
+        else:
+            target[key] = draw(values)
+    manifest["params"] = parts.pop("params")
+    checkpoint = parts.get("sklearn_mitra", {}).get("checkpoint")
+    found = checkpoint.get("name") if isinstance(checkpoint, dict) else None
+    if isinstance(found, str):
+        # These would ask the hub. (Names of more parts, or none, are no repository's.)
+        if "/" in found or found in ("mitra", "mitra-2"):
+            found = checkpoint["name"] = "none"
+    return closed(manifest, {**parsed, **parts}), query, found != name
+
+
+@settings(deadline=None, max_examples=250, suppress_health_check=[HealthCheck.too_slow])
+@given(damaged_bundles())
+@pytest.mark.filterwarnings("ignore:X does not have valid feature names")
+@pytest.mark.filterwarnings("ignore:X has feature names, but")
+def test_damaged_json_is_refused_or_predicts_numbers(example):
+    bundle, query, renamed = example
+    try:
+        estimator = sklearn_mitra.load(bundle)
+    except BundleError:
+        return
+    except CheckpointError:
+        assert renamed
+        return
+    try:
+        predictions = outputs(estimator, query)
+    except (ValueError, TypeError) as error:
+        # The bundle may demand other names of columns, or strings for numbers.
+        assert "feature names" in str(error) or str(error).startswith("In ")
+        return
+    assert np.isfinite(predictions).all()
+    estimator.save()
