@@ -88,7 +88,9 @@ class Context:
         # Per token: the residual stream, its norm and the hidden layers of an MLP make about
         # ten vectors; the attention across rows has its scores twice.
         per_token = 10 * config.dim + 2 * config.n_heads * n_support
-        return max(2, _WORKSPACE // (4 * (n_features + 1) * per_token))
+        # Without a context, every run passes the support anew: as few runs as memory allows.
+        workspace = _WORKSPACE if self._is_kept else _total_memory() // 4
+        return max(2, workspace // (4 * (n_features + 1) * per_token))
 
     def outputs(self, x, n_threads, providers):
         """Run query rows through the network, once for every view.
