@@ -27,7 +27,8 @@ class BaseMitra(BaseEstimator):
     """Base of both estimators; not to be used itself.
 
     A subclass has ``_task``, "classification" or "regression", and these methods:
-    ``_encode_target`` (checks y, learns from it and returns it encoded),
+    ``_check_target`` (tells what scikit-learn's checks of y would not, or not as clearly),
+    ``_encode_target`` (learns from y and returns it encoded),
     ``_select_support`` (rows for the support), ``_network_target`` (y of the support as the
     network takes it) and ``_combine`` (from the views' outputs to predictions).
     """
@@ -102,7 +103,8 @@ class BaseMitra(BaseEstimator):
     def save(self, path=None):
         """Write the fitted estimator as a ``.wlrn`` bundle.
 
-        A bundle holds the support, which is training rows, and no network weights.
+        A bundle holds the support, which is training rows, and all levels of categorical
+        columns. It holds no weights of the network.
 
         Parameters
         ----------
@@ -116,11 +118,12 @@ class BaseMitra(BaseEstimator):
         Raises
         ------
         BundleError
-            If a class label or category is of a type that a bundle can't hold.
+            If a class label, target or category is of a kind that a bundle can't hold.
         """
         from ._wlearn import to_bundle  # which stands on the estimators
 
         self._check_fitted()
+        self._validate_params()
         bundle = to_bundle(self)
         if path is not None:
             with open(path, "wb") as file:
@@ -209,13 +212,14 @@ class BaseMitra(BaseEstimator):
     def _fit(self, X, y):
         resolve_providers(self.providers)
         X = self._check_table(X, reset=True)
+        self._check_target(y)
         rows = np.broadcast_to(np.float32(0), X.shape)  # stands in for X beside y
         _, y = check_X_y(rows, y, y_numeric=self._task == "regression", estimator=self)
         checkpoint = resolve_checkpoint(self.model, self._task)
         y = self._encode_target(y, checkpoint.config)
         self._seed = self._draw_seed()
         self.support_indices_ = self._select_support(y)
-        self._encoder, x = ColumnEncoder.fit(X)
+        self._encoder, x = ColumnEncoder.fit(X, getattr(self, "feature_names_in_", None))
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
         self.checkpoint_ = {"name": checkpoint.name, "sha256": checkpoint.sha256}
@@ -279,6 +283,7 @@ class BaseMitra(BaseEstimator):
     def _check_query(self, X):
         """X for prediction, all of its values looked at."""
         self._check_fitted()
+        self._validate_params()  # some take effect in prediction, and may have been set since fit
         X = self._check_table(X, reset=False)
         for start in range(0, len(X), _CHECKED_ROWS):
             self._encoder.transform(take_rows(X, start, start + _CHECKED_ROWS))

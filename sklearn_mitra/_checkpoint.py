@@ -247,9 +247,9 @@ def _download(repo_id, revision, filename):
         at = f" at revision {revision!r}" if revision else ""
         reason = " ".join(str(error).split())  # the hub's messages have paragraphs
         raise CheckpointError(
-            f"Can't fetch {filename} of the hub repository {repo_id!r}{at}. "
-            f"{type(error).__name__}: {reason} | model='mini' works offline, and so does the path "
-            f"of a directory with {_FILES}."
+            f"Can't fetch {filename} of the hub repository {repo_id!r}{at}. Without a network, "
+            f"model='mini' works, and so does the path of a directory with {_FILES}. The cause: "
+            f"{type(error).__name__}: {reason}"
         ) from error
 
 

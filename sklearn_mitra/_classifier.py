@@ -9,6 +9,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._base import BaseMitra
+from ._encoding import count_missing
 from ._support import select_rows, select_rows_per_class
 
 
@@ -21,7 +22,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     .. warning::
         A fitted classifier, its pickle and its bundle contain training rows: the encoded
-        columns and labels of the support. Share them as you would share the data.
+        columns and labels of the support, and all levels of the categorical columns. Share
+        them as you would share the data.
 
     Read more in the documentation of the network [1]_ and of the method [2]_.
 
@@ -97,6 +99,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     become the rank of their level, missing values and unseen levels the mean of the training
     column; columns constant in training are left out. No scaling is needed: the network sees
     quantiles.
+
+    ``softmax_temperature``, ``n_jobs``, ``providers`` and ``verbose`` may be set after ``fit``;
+    the other parameters take effect in the next ``fit``.
 
     A row's probabilities are the same to the bit alone, in a batch of any size and in any
     order, and after cloning and refitting, pickling, or a bundle.
@@ -198,6 +203,21 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def capabilities(self):
         """What wlearn asks of a model, dict of str to bool."""
         return {**super().capabilities, "classifier": True, "predictProba": True}
+
+    def _check_target(self, y):
+        y = np.asarray(y)
+        n_missing = count_missing(y) if y.ndim else 0
+        if n_missing:
+            raise ValueError(
+                f"Input y contains NaN, None or NA in {n_missing} rows. Leave out the rows without "
+                "a label."
+            )
+        if y.dtype == object and len({isinstance(label, str) for label in y.ravel()}) > 1:
+            types = ", ".join(sorted({type(label).__name__ for label in y.ravel()}))
+            raise TypeError(
+                f"Class labels must be all numbers or all strings. Got {types}. Convert them, for "
+                "example with .astype(str)."
+            )
 
     def _encode_target(self, y, config):
         check_classification_targets(y)

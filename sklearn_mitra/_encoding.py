@@ -10,13 +10,16 @@ References
 """
 
 import warnings
+from datetime import date, time, timedelta
 from decimal import Decimal
 from numbers import Real
+from reprlib import repr as brief
 
 import numpy as np
 
 # Quantiles interpolate between two values, so their difference has to be finite in float32.
 LARGEST = float(np.finfo(np.float32).max) / 2
+_DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 
 def is_frame(X):
@@ -35,6 +38,13 @@ def as_array(X):
 def take_rows(X, start, stop):
     """A view of consecutive rows of an array or DataFrame."""
     return X.iloc[start:stop] if is_frame(X) else X[start:stop]
+
+
+def count_missing(values):
+    """How many of an array's values are None, NaN or NA."""
+    if values.dtype == object:
+        return sum(map(_is_missing, values.ravel()))
+    return np.isnan(values).sum() if values.dtype.kind == "f" else 0
 
 
 class ColumnEncoder:
@@ -60,12 +70,14 @@ class ColumnEncoder:
         self.varying = varying
 
     @classmethod
-    def fit(cls, X):
+    def fit(cls, X, names=None):
         """Learn the columns of a training table.
 
         Parameters
         ----------
         X : ndarray or DataFrame of shape (n_rows, n_features)
+        names : sequence of str, default=None
+            Names of the columns of an array, if there are any.
 
         Returns
         -------
@@ -80,10 +92,8 @@ class ColumnEncoder:
         ValueError
             If a value is infinite or too large for float32.
         """
-        if is_frame(X):
-            names = [f"column {name!r}" for name in X.columns]
-        else:
-            names = [f"column {j}" for j in range(X.shape[1])]
+        names = X.columns if is_frame(X) else range(X.shape[1]) if names is None else names
+        names = [f"column {name!r}" for name in names]
         levels = [None] * X.shape[1]
         if not _is_numeric(X):
             levels = [_find_levels(*column) for column in zip(_columns(X), names)]
@@ -149,10 +159,7 @@ def _read_column(column, name):
     """A column as float64 with NaN, or as objects with None, where a value is missing."""
     kind = column.dtype.kind
     if kind in "mM":
-        raise TypeError(
-            f"Dates and times are not supported: {name} is {column.dtype}. Turn it into numbers "
-            "first, for example into days since a fixed date, month and weekday."
-        )
+        raise _dates_error(name, column.dtype)
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} is {column.dtype}.")
     if kind in "biuf":
@@ -186,7 +193,7 @@ def _find_levels(column, name):
         return [level for level in column.cat.categories.tolist() if level in seen]
     if all(isinstance(value, str) for value in present):
         return sorted(set(present))
-    _check_numbers(present, name)
+    _check_numbers(present, name, "Convert the column, with .astype(str) if it holds categories.")
     return None
 
 
@@ -196,26 +203,36 @@ def _encode_column(column, levels, name):
     if levels is None:
         if values.dtype != object:
             return values
-        _check_numbers([value for value in values if value is not None], name)
+        present = [value for value in values if value is not None]
+        _check_numbers(present, name, "It held numbers in training: convert it to numbers.")
         return np.array([np.nan if value is None else value for value in values], np.float64)
     if levels:
         kinds = {isinstance(level, str) for level in levels}
         for value in values:
             if value is not None and value == value and isinstance(value, str) not in kinds:
+                value = value.item() if isinstance(value, np.generic) else value
                 raise TypeError(
                     f"In {name}, training held categories such as {levels[0]!r}; got {value!r}. "
-                    "Pass the type seen in training."
+                    "Convert the column to the type that it had in training."
                 )
     codes = {level: code for code, level in enumerate(levels)}
     return np.array([codes.get(value, np.nan) for value in values], np.float64)
 
 
-def _check_numbers(values, name):
+def _check_numbers(values, name, advice):
     for value in values:
+        if isinstance(value, _DATES) or type(value).__name__ == "Period":
+            raise _dates_error(name, type(value).__name__)
         if not isinstance(value, (Real, np.bool_, Decimal)):
             types = sorted({type(value).__name__ for value in values})
             raise TypeError(
-                f"In {name}, the argument must be all strings or all numbers, the type seen in "
-                f"training. Got {', '.join(types)}. Convert the column, for example with "
-                ".astype(str) for categories."
+                f"In {name}, the argument must be all strings or all numbers. Got "
+                f"{', '.join(types)}, for example {brief(value)}. {advice}"
             )
+
+
+def _dates_error(name, kind):
+    return TypeError(
+        f"Dates and times are not supported: {name} is {kind}. Turn it into numbers first, for "
+        "example into days since a fixed date, month and weekday."
+    )

@@ -17,7 +17,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
     .. warning::
         A fitted regressor, its pickle and its bundle contain training rows: the encoded
-        columns and targets of the support. Share them as you would share the data.
+        columns and targets of the support, and all levels of the categorical columns. Share
+        them as you would share the data.
 
     Parameters
     ----------
@@ -139,6 +140,19 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     def capabilities(self):
         """What wlearn asks of a model, dict of str to bool."""
         return {**super().capabilities, "regressor": True}
+
+    def _check_target(self, y):
+        y = np.asarray(y)
+        for target in y.ravel().tolist() if y.dtype.kind in "OU" else []:
+            try:
+                float(target)
+            except ValueError:
+                raise ValueError(
+                    f"MitraRegressor needs targets that are numbers. Got {target!r}. For classes "
+                    "there is MitraClassifier."
+                ) from None
+            except TypeError:  # scikit-learn's checks have words for None and the like
+                pass
 
     def _encode_target(self, y, config):
         y = y.astype(np.float64)

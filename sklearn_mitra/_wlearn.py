@@ -175,7 +175,7 @@ def _pack_params(estimator):
         if name in _NOT_STORED:
             continue
         if name == "model":
-            value = str(value)
+            value = estimator.checkpoint_["name"]  # what was fitted, whatever was set since
         elif name == "max_support":
             value = min(value, _MOST_ROWS)
         elif name == "random_state" and not isinstance(value, (Integral, type(None))):

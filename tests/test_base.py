@@ -636,3 +636,23 @@ def test_capabilities_are_wlearns(cls):
         classifier=is_classifier, regressor=not is_classifier, predict_proba=is_classifier
     )
     assert cls().capabilities == expected
+
+
+@both
+@pytest.mark.parametrize(
+    "params", [{"n_jobs": 0}, {"verbose": -1}, {"providers": "CPU"}], ids=lambda p: next(iter(p))
+)
+def test_parameters_set_after_fit_are_checked_before_they_take_effect(cls, params):
+    X, y = make_table()
+    estimator = small(cls).fit(X, y).set_params(**params)
+    for use in (lambda: estimator.predict(X), estimator.save):
+        with pytest.raises(InvalidParameterError, match=next(iter(params))):
+            use()
+
+
+@both
+def test_a_model_set_after_fit_is_not_taken_for_the_fitted_one(cls):
+    X, y = make_table()
+    estimator = small(cls).fit(X, y)
+    bundle = estimator.save()
+    assert estimator.set_params(model="no/such").save() == bundle

@@ -192,3 +192,26 @@ def test_extreme_temperatures_still_give_probabilities(temperature):
     X, _, y = labelled(LABELS["int"])
     probabilities = small(softmax_temperature=temperature).fit(X, y).predict_proba(X)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=0, atol=1e-12)
+
+
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.array(["a", None] * 40, dtype=object),
+        np.array(["a", np.nan] * 40, dtype=object),
+        pd.Series(["a", None] * 40, dtype="string"),
+        pd.Series([1, None] * 40, dtype="Int64"),
+        [1.0, np.nan] * 40,
+    ],
+    ids=["None", "NaN", "NA of strings", "NA of integers", "floats"],
+)
+def test_missing_labels_are_counted_and_refused(y):
+    X, _ = make_table()
+    with pytest.raises(ValueError, match="y contains NaN, None or NA in 40 rows. Leave out"):
+        small().fit(X, y)
+
+
+def test_labels_of_mixed_types_are_refused():
+    X, _ = make_table()
+    with pytest.raises(TypeError, match="all numbers or all strings. Got int, str. Convert them"):
+        small().fit(X, np.array(["a", 1] * 40, dtype=object))

@@ -313,15 +313,15 @@ def test_a_read_only_array():
 
 DAYS = pd.to_datetime(["2020-01-01", "2021-01-01"])
 DATES = r"Dates and times are not supported: column 'a' is {}.*Turn it into numbers first"
-MIX = "In column 'a', the argument must be all strings or all numbers.*Got {}. Convert the column"
+MIX = "In column 'a', the argument must be all strings or all numbers.*Got {}, for example"
 TOO_LARGE = "infinity or a value too large for float32 in column 'a'. Replace it by NaN"
 
 REFUSED = {
     "datetime": (DAYS, TypeError, DATES.format("datetime64")),
     "timedelta": (DAYS - DAYS[0], TypeError, DATES.format("timedelta64")),
     "tz-aware": (DAYS.tz_localize("Europe/Paris"), TypeError, DATES.format("datetime64.*Paris")),
-    "period": (pd.Series(DAYS.to_period("M")), TypeError, MIX.format("Period")),
-    "object of dates": ([datetime.date(2020, 1, 1), None], TypeError, MIX.format("date")),
+    "period": (pd.Series(DAYS.to_period("M")), TypeError, DATES.format("Period")),
+    "object of dates": ([datetime.date(2020, 1, 1), None], TypeError, DATES.format("date")),
     "complex": ([1 + 2j, 0j], ValueError, "Complex data not supported: column 'a' is complex128"),
     "object of complex": (np.array([1 + 2j, 1], object), TypeError, MIX.format("complex, int")),
     "bytes": (np.array([b"x", b"y"], object), TypeError, MIX.format("bytes")),
@@ -381,8 +381,12 @@ def test_the_largest_values():
         (["x", "y"], [1, 2], "In column 'a', training held categories such as 'x'; got .*1"),
         (["x", "y"], np.array(["x", 2.5], object), r"such as 'x'; got 2\.5"),
         (pd.Categorical(["x", "y"]), [0.5, NAN], r"such as 'x'; got .*0\.5"),
-        (pd.Categorical([3, 4]), ["3", "4"], "such as 3; got '3'. Pass the type seen in training"),
-        ([1.0, 2.0], ["x", "y"], "In column 'a', the argument must be all .*, the type seen in"),
+        (pd.Categorical([3, 4]), ["3", "4"], "such as 3; got '3'. Convert the column to the type"),
+        (
+            [1.0, 2.0],
+            ["x", "y"],
+            "In column 'a', the argument must be all .* convert it to numbers",
+        ),
         ([1.0, 2.0], ["1", "2"], "In column 'a', the argument must be all .* Got str"),
         (["x", "y"], DAYS, "Dates and times are not supported: column 'a'"),
     ],

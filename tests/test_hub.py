@@ -46,7 +46,7 @@ for model, task in json.loads(sys.argv[1]):
 assert dict(os.environ) == environment
 print(json.dumps(results))
 """
-MINI_AND_DIRECTORY = "model='mini' works offline, and so does the path of a directory with config"
+MINI_AND_DIRECTORY = "model='mini' works, and so does the path of a directory with config"
 CLASSIFIER, REGRESSOR = ("mitra", "classification"), ("mitra", "regression")
 TINY = ("some-org/tiny@v1", "classification")
 
