@@ -4,6 +4,7 @@ import os
 from numbers import Integral
 
 import numpy as np
+from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_array, check_random_state, check_X_y
 from sklearn.utils._param_validation import Interval
@@ -123,7 +124,7 @@ class BaseMitra(BaseEstimator):
         from ._wlearn import to_bundle  # which stands on the estimators
 
         self._check_fitted()
-        self._validate_params()
+        self._check_params()
         bundle = to_bundle(self)
         if path is not None:
             with open(path, "wb") as file:
@@ -159,12 +160,15 @@ class BaseMitra(BaseEstimator):
         return from_bundle(source, model, cls)
 
     def dispose(self):
-        """Drop the support and all else that was learned, and the memory it takes.
+        """Drop the support and all else that was learned.
 
-        Predictions raise a ``DisposedError`` from then on, until the next ``fit``.
+        Predictions raise a ``DisposedError`` from then on, until the next ``fit``. Memory that
+        the network used stays with onnxruntime, for other estimators to use, until
+        :func:`sklearn_mitra.clear_sessions`.
         """
-        for name in set(vars(self)) - set(self.get_params(deep=False)):
-            delattr(self, name)
+        for name in list(vars(self)):
+            if name in ("_context", "_encoder", "_seed", "_views") or name.endswith("_"):
+                delattr(self, name)
         self._disposed = True
 
     @property
@@ -268,6 +272,10 @@ class BaseMitra(BaseEstimator):
             )
         check_is_fitted(self)
 
+    def _check_params(self):
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+
     def _predict_rows(self, X, predictions):
         """Fill ``predictions`` chunk by chunk."""
         n_threads = resolve_threads(self.n_jobs)
@@ -283,7 +291,7 @@ class BaseMitra(BaseEstimator):
     def _check_query(self, X):
         """X for prediction, all of its values looked at."""
         self._check_fitted()
-        self._validate_params()  # some take effect in prediction, and may have been set since fit
+        self._check_params()  # some take effect in prediction, and may have been set since fit
         X = self._check_table(X, reset=False)
         for start in range(0, len(X), _CHECKED_ROWS):
             self._encoder.transform(take_rows(X, start, start + _CHECKED_ROWS))

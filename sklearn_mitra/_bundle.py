@@ -106,6 +106,7 @@ def decode_bundle(data):
     """
     _check_type(data, "data", bytes, bytearray, memoryview, str, os.PathLike)
     if isinstance(data, (str, os.PathLike)):
+        _check_sizes(0, os.path.getsize(data))
         data = Path(data).read_bytes()
     view = memoryview(data).toreadonly().cast("B")
     if len(view) < _HEADER.size or view[:4] != _MAGIC:

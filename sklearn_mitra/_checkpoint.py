@@ -21,7 +21,9 @@ from ._errors import CheckpointError
 _FILES = "config.json and model.safetensors"
 _EMBEDDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checkpoints")
 _ON_HUB = {"mitra": "autogluon/mitra-{}", "mitra-2": "autogluon/mitra-{}-2"}
-_REPO_ID = re.compile(r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@(\S+))?")  # , revision
+_REPO_ID = re.compile(
+    r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@((?!.*\.\.)[\w.-]+(?:/[\w.-]+)*))?"
+)  # , revision
 _KINDS = {"classification": "classifier", "regression": "regressor"}
 _ITEM_SIZES = {"F32": 4, "F16": 2, "BF16": 2}
 
@@ -98,7 +100,7 @@ class Checkpoint:
     Attributes
     ----------
     name : str
-        As it was asked for.
+        As it was asked for; the absolute path of a directory.
     weights_file : str
         Path of ``model.safetensors``.
     config : Config
@@ -163,7 +165,7 @@ def resolve_checkpoint(model, task):
     CheckpointError
         If there is no such checkpoint, it can't be fetched, is damaged, or is for another task.
     """
-    fetch = _find(model, task)
+    name, fetch = _find(model, task)
     config = _read_config(fetch("config.json"))
     if config.task != task:  # said before any weights are downloaded
         raise CheckpointError(
@@ -173,20 +175,20 @@ def resolve_checkpoint(model, task):
     weights_file = fetch("model.safetensors")
     _layout(_identity(weights_file), config)
     n_estimators = 4 if model == "mini" else 1
-    return Checkpoint(os.fsdecode(model), weights_file, config, n_estimators)
+    return Checkpoint(name, weights_file, config, n_estimators)
 
 
 # ---- where the files are ---------------------------------------------------------------------
 
 
 def _find(model, task):
-    """A function from the name of a file of the checkpoint to its path on this disk."""
+    """The checkpoint's name, and a function from the name of a file of it to its path."""
     name = os.fsdecode(model) if isinstance(model, (str, os.PathLike)) else ""
     if model == "mini":
         directory = os.path.join(_EMBEDDED, f"mini-{_KINDS[task]}")
-        return functools.partial(_from_directory, directory)
+        return name, functools.partial(_from_directory, directory)
     if model in tuple(_ON_HUB):
-        return functools.partial(_from_hub, _ON_HUB[model].format(_KINDS[task]), None)
+        return name, functools.partial(_from_hub, _ON_HUB[model].format(_KINDS[task]), None)
     if name.endswith(".onnx"):
         raise NotImplementedError(
             f"Interchange .onnx files are not supported yet. Got {name!r}; pass the checkpoint "
@@ -197,10 +199,10 @@ def _find(model, task):
     except ValueError:  # a null byte, or half of a character, after the tilde
         path = name
     if os.path.isdir(path):
-        return functools.partial(_from_directory, path)
+        return os.path.abspath(path), functools.partial(_from_directory, path)
     is_path = isinstance(model, os.PathLike) or os.path.exists(path)
     if not is_path and (repository := _REPO_ID.fullmatch(name)):
-        return functools.partial(_from_hub, *repository.groups())
+        return name, functools.partial(_from_hub, *repository.groups())
     if is_path or os.path.isabs(path) or re.search(r"^[.~]|\\|/.*/", name):
         raise CheckpointError(f"There is no such directory: {name!r}. It should hold {_FILES}.")
     raise CheckpointError(
@@ -298,6 +300,11 @@ def _layout(identity, config):
     """
     path, size, _ = identity
     header, start = _read_header(path, size)
+    if config.n_layers > len(header):  # said before names are made for a million layers
+        raise CheckpointError(
+            f"{path!r} has {len(header)} weights, too few for the {config.n_layers} layers of its "
+            "config."
+        )
     shapes = expected_shapes(config)
     for name in (*shapes, *header):
         if name not in header:

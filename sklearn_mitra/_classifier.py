@@ -33,8 +33,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         The checkpoint:
 
         - ``"mini"``: 2.4 million parameters, embedded in this package,
-        - ``"mitra"``, ``"mitra-2"``: AutoGluon's, 75.7 million parameters, from the Hugging
-          Face hub,
+        - ``"mitra"``: AutoGluon's, 75.7 million parameters, from the Hugging Face hub;
+          ``"mitra-2"`` is its second version,
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
         - a directory with ``config.json`` and ``model.safetensors``.
 
@@ -103,8 +103,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     ``softmax_temperature``, ``n_jobs``, ``providers`` and ``verbose`` may be set after ``fit``;
     the other parameters take effect in the next ``fit``.
 
-    A row's probabilities are the same to the bit alone, in a batch of any size and in any
-    order, and after cloning and refitting, pickling, or a bundle.
+    On one machine, a row's probabilities are the same to the bit alone, in a batch of any size
+    and in any order, and after cloning and refitting, pickling, or a bundle.
 
     References
     ----------
@@ -248,7 +248,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         # A class without support rows keeps what the network gives it.
         correction = np.ones_like(support)
         np.divide(self.class_prior_, support, out=correction, where=support > 0)
-        logits = np.mean(logits, axis=0, dtype=np.float64)
+        # added up one by one: NumPy's order of summation depends on the number of rows
+        logits = sum(values.astype(np.float64) for values in logits) / len(logits)
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
             scaled = (logits - logits.max(axis=1, keepdims=True)) / self.softmax_temperature
         return softmax(scaled + np.log(correction), axis=1)

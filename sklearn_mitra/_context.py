@@ -67,9 +67,13 @@ class Context:
         CheckpointError
             If the checkpoint can't be had or is not the one of the fit.
         """
+        if self._supports is not None:
+            self._check_unchanged()
+            return
+        checkpoint = self._find_checkpoint()  # perhaps a download, so not under the lock
         with _building:
             if self._supports is None:
-                self._checkpoint = self._find_checkpoint()
+                self._checkpoint, self._identity = checkpoint, checkpoint.identity
                 self._is_kept = self.nbytes <= _total_memory() // 4
                 self._supports = [self._remember(v, n_threads, providers) for v in self._views]
 
@@ -86,8 +90,8 @@ class Context:
         config = self._checkpoint.config
         n_support, n_features = self._x_support.shape
         # Per token: the residual stream, its norm and the hidden layers of an MLP make about
-        # ten vectors; the attention across rows has its scores twice.
-        per_token = 10 * config.dim + 2 * config.n_heads * n_support
+        # ten vectors; the attentions across rows and features have their scores twice.
+        per_token = 10 * config.dim + 2 * config.n_heads * (n_support + n_features + 1)
         # Without a context, every run passes the support anew: as few runs as memory allows.
         workspace = _WORKSPACE if self._is_kept else _total_memory() // 4
         return max(2, workspace // (4 * (n_features + 1) * per_token))
@@ -130,6 +134,18 @@ class Context:
             )
         return checkpoint
 
+    def _check_unchanged(self):
+        """Old keys and values with new weights would give wrong answers, and no error."""
+        try:
+            unchanged = self._checkpoint.identity == self._identity
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            raise CheckpointError(
+                f"The weights of {self._name!r} have been replaced or deleted since they were "
+                "first used. Fit again, or bring the former checkpoint back."
+            )
+
     def _remember(self, view, n_threads, providers):
         """The quantile embedding of a view, and what the graph is to be told of its support."""
         x = view.columns(self._x_support)
@@ -146,8 +162,13 @@ class Context:
 
 
 def _total_memory():
-    """Physical memory in bytes; 8 GiB where the system doesn't say."""
+    """Memory of the machine or container in bytes; 8 GiB where the system doesn't say."""
     try:
-        return os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
+        total = os.sysconf("SC_PHYS_PAGES") * os.sysconf("SC_PAGE_SIZE")
     except (AttributeError, ValueError, OSError):
         return 8 * 2**30
+    try:
+        with open("/sys/fs/cgroup/memory.max") as file:
+            return min(total, int(file.read()))
+    except (OSError, ValueError):  # no control groups, or "max"
+        return total

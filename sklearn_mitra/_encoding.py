@@ -10,6 +10,7 @@ References
 """
 
 import warnings
+from collections.abc import Hashable
 from datetime import date, time, timedelta
 from decimal import Decimal
 from numbers import Real
@@ -205,18 +206,28 @@ def _encode_column(column, levels, name):
             return values
         present = [value for value in values if value is not None]
         _check_numbers(present, name, "It held numbers in training: convert it to numbers.")
-        return np.array([np.nan if value is None else value for value in values], np.float64)
-    if levels:
-        kinds = {isinstance(level, str) for level in levels}
-        for value in values:
-            if value is not None and value == value and isinstance(value, str) not in kinds:
-                value = value.item() if isinstance(value, np.generic) else value
-                raise TypeError(
-                    f"In {name}, training held categories such as {levels[0]!r}; got {value!r}. "
-                    "Convert the column to the type that it had in training."
-                )
+        return np.array([np.nan if v is None else _to_float(v) for v in values], np.float64)
+    if not levels:
+        return np.full(len(values), np.nan)
+    kinds = {isinstance(level, str) for level in levels}
+    for value in values:
+        if _is_missing(value):
+            continue
+        if isinstance(value, str) not in kinds or not isinstance(value, Hashable):
+            value = value.item() if isinstance(value, np.generic) else value
+            raise TypeError(
+                f"In {name}, training held categories such as {levels[0]!r}; got {brief(value)}. "
+                "Convert the column to the type that it had in training."
+            )
     codes = {level: code for code, level in enumerate(levels)}
     return np.array([codes.get(value, np.nan) for value in values], np.float64)
+
+
+def _to_float(value):
+    try:
+        return float(value)
+    except OverflowError:
+        return np.inf  # which is refused with the name of the column
 
 
 def _check_numbers(values, name, advice):

@@ -26,8 +26,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         The checkpoint:
 
         - ``"mini"``: 2.4 million parameters, embedded in this package,
-        - ``"mitra"``, ``"mitra-2"``: AutoGluon's, 75.7 million parameters, from the Hugging
-          Face hub,
+        - ``"mitra"``: AutoGluon's, 75.7 million parameters, from the Hugging Face hub;
+          ``"mitra-2"`` is its second version,
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
         - a directory with ``config.json`` and ``model.safetensors``.
 
@@ -177,5 +177,6 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
     def _combine(self, outputs):
         """Average the views' targets, and scale them back."""
-        y = np.mean([view.undo_targets(outputs_to_targets(o)) for view, o in outputs], axis=0)
+        # added up one by one: NumPy's order of summation depends on the number of rows
+        y = sum(view.undo_targets(outputs_to_targets(o)) for view, o in outputs) / len(outputs)
         return y * (self.target_max_ - self.target_min_) + self.target_min_

@@ -4,6 +4,7 @@ A session holds the weights in the layout that its kernels want and a pool of th
 one is made per (weights, graph, threads, providers) and kept, whoever asks for it.
 """
 
+import ctypes
 import functools
 import os
 import threading
@@ -11,16 +12,27 @@ from collections import OrderedDict
 
 import joblib
 import numpy as np
-import onnxruntime
 
 from ._checkpoint import expected_shapes
+
+# From 1.29 on, onnxruntime's official builds report to their maker: they look up a server and
+# keep an identifier in the user's cache. The one way to prevent both is this variable, which is
+# read while onnxruntime is imported. The environment is left as it was.
+_NO_TELEMETRY = "ORT_DISABLE_TELEMETRY"
+if _NO_TELEMETRY in os.environ:  # the user has decided
+    import onnxruntime
+else:
+    os.environ[_NO_TELEMETRY] = "1"
+    try:
+        import onnxruntime
+    finally:
+        del os.environ[_NO_TELEMETRY]
 
 # encode and predict sessions of the classifier and the regressor, for two checkpoints
 _MOST_SESSIONS = 8
 
 _lock = threading.Lock()
 _sessions = OrderedDict()
-_abandoned = []
 
 
 def get_session(checkpoint, kind, n_threads, providers):
@@ -112,15 +124,16 @@ def resolve_providers(providers):
     ValueError
         If onnxruntime as installed lacks one of them.
     """
-    providers = ("CPUExecutionProvider",) if providers is None else tuple(providers)
+    if providers is None:
+        return ("CPUExecutionProvider",)
     available = onnxruntime.get_available_providers()
-    for provider in providers:
+    for provider in providers or [None]:
         if provider not in available:
             raise ValueError(
-                f"The providers parameter names {provider!r}, which this onnxruntime doesn't "
-                f"have. It has {', '.join(available)}."
+                f"The providers parameter must list names out of {', '.join(available)}, which "
+                f"this onnxruntime has. Got {providers!r} instead."
             )
-    return providers
+    return tuple(providers)
 
 
 @functools.lru_cache(maxsize=2)
@@ -147,10 +160,10 @@ def _make_session(config, kind, weights, n_threads, providers):
 
 
 def _after_fork_in_child():
-    # The threads of a session don't exist in the child, and destroying it would wait for
-    # them: put the sessions aside and start anew.
+    # The threads of a session don't exist in the child, and destroying it would wait for them:
+    # start anew, and keep the former sessions from ever being destroyed, even at exit.
     global _sessions
-    _abandoned.append(_sessions)
+    ctypes.pythonapi.Py_IncRef(ctypes.py_object(_sessions))
     _sessions = OrderedDict()
     _lock.release()
 

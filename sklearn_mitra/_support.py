@@ -58,8 +58,8 @@ def select_rows(n_rows, max_support, seed):
         Ascending.
     """
     if n_rows <= max_support:
-        return np.arange(n_rows)
-    return np.sort(Lcg(seed).shuffle(range(n_rows))[:max_support])
+        return np.arange(n_rows, dtype=np.int64)
+    return np.sort(np.array(Lcg(seed).shuffle(range(n_rows))[:max_support], np.int64))
 
 
 def select_rows_per_class(class_ids, max_support, seed, sampling):
@@ -88,7 +88,7 @@ def select_rows_per_class(class_ids, max_support, seed, sampling):
     """
     n_rows = len(class_ids)
     if n_rows <= max_support:
-        return np.arange(n_rows)
+        return np.arange(n_rows, dtype=np.int64)
     counts = np.bincount(class_ids)
     if max_support < len(counts):
         raise ValueError(
@@ -102,12 +102,12 @@ def select_rows_per_class(class_ids, max_support, seed, sampling):
     generator = Lcg(seed)
     selected = []
     for class_id, quota in enumerate(quotas):
-        selected += generator.shuffle(np.flatnonzero(class_ids == class_id))[:quota]
-    rest = np.setdiff1d(np.arange(n_rows), selected)
+        selected += generator.shuffle(np.flatnonzero(class_ids == class_id).tolist())[:quota]
     missing = max_support - len(selected)
     if missing:
-        selected += generator.shuffle(rest)[:missing]
-    return np.sort(selected)
+        rest = np.setdiff1d(np.arange(n_rows), selected)
+        selected += generator.shuffle(rest.tolist())[:missing]
+    return np.sort(np.array(selected, np.int64))
 
 
 def _equal_quotas(n_classes, places):

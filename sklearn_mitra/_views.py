@@ -66,9 +66,9 @@ def make_views(n_views, n_features, n_classes, seed):
     """
     # The stream of RandomState is frozen: a seed means the same views in every NumPy version.
     generator = np.random.RandomState(seed)
-    views = [View(np.ones(n_features, np.float32), np.arange(n_classes), False)]
+    views = [View(np.ones(n_features, np.float32), np.arange(n_classes, dtype=np.int64), False)]
     while len(views) < n_views:
         signs = generator.choice([-1, 1], n_features).astype(np.float32)
-        classes = generator.permutation(n_classes)
+        classes = generator.permutation(n_classes).astype(np.int64)
         views.append(View(signs, classes, n_classes == 0 and len(views) % 2 == 1))
     return views

@@ -239,24 +239,17 @@ def _read_ours(cls, ours, x, y, model):
     """The estimator of a bundle that this package wrote."""
     version = ours.count("format")
     ours.require(version == _FORMAT, "format", f"{_FORMAT}: get a newer version of sklearn_mitra")
-    n_features = x.shape[1]
     estimator = _make(cls, ours.get("params", "an object", dict), model)
-    checkpoint = _find_checkpoint(cls, ours.fields("checkpoint"), model)
-    seed = ours.get("seed", "an integer", int)
+    n_features = x.shape[1]
     varying = ours.array("varying", "|b1", n_features)
     means = ours.array("means", "<f8", n_features)
     ours.require((np.abs(means) <= LARGEST).all(), "means", "small enough to compute with")
+    names, levels = ours.strings("columns", n_features), ours.levels("levels", n_features)
     learned = {
         "n_features_in_": n_features,
         "X_support_": x,
-        "_seed": seed,
-        "_encoder": ColumnEncoder(
-            ours.strings("columns", n_features),
-            ours.levels("levels", n_features),
-            means,
-            varying,
-        ),
-        "checkpoint_": {"name": checkpoint.name, "sha256": checkpoint.sha256},
+        "_seed": ours.get("seed", "an integer", int),
+        "_encoder": ColumnEncoder(names, levels, means, varying),
     }
     if ours.get("indices", "an object or null", dict, type(None)) is not None:
         indices = ours.array("indices", "<i8", len(x))
@@ -267,27 +260,37 @@ def _read_ours(cls, ours, x, y, model):
         learned["feature_names_in_"] = np.array(names, dtype=object)
     n_classes = 0
     if issubclass(cls, MitraClassifier):
-        classes = ours.labels("labels")
-        n_classes = len(classes)
-        if y.min() < 0:
-            raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
-        most = checkpoint.config.dim_output
-        fits = y.max() < n_classes <= most
-        ours.require(fits, "labels", f"of {int(y.max()) + 1} to {most} classes")
-        prior = ours.array("prior", "<f8", n_classes)
-        frequencies = (prior > 0).all() and (prior <= 1).all() and np.isclose(prior.sum(), 1)
-        ours.require(frequencies, "prior", "frequencies of the classes")
-        learned.update(classes_=classes, class_prior_=prior, y_support_=y.astype(np.int64))
+        learned.update(_read_classes(ours, y))
+        n_classes = len(learned["classes_"])
     else:
-        low, high = ours.array("range", "<f8", 2).tolist()
-        ours.require(0 <= high - low < np.inf, "range", "the smallest and the largest target")
-        targets = ours.array("targets", "<f8", len(x))
-        ours.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
-        ours.require((targets.astype(np.float32) == y).all(), "targets", "those of 'support_y'")
-        learned.update(target_min_=low, target_max_=high, y_support_=targets)
+        learned.update(_read_targets(ours, y))
     learned["_views"] = _read_views(ours, max(1, int(varying.sum())), n_classes)
+    checkpoint = _find_checkpoint(cls, ours.fields("checkpoint"), model)
+    most = checkpoint.config.dim_output
+    ours.require(n_classes <= most, "labels", f"at most {most}, the outputs of the checkpoint")
+    learned["checkpoint_"] = {"name": checkpoint.name, "sha256": checkpoint.sha256}
     estimator.__setstate__({**vars(estimator), **learned})
     return estimator
+
+
+def _read_classes(ours, y):
+    classes = ours.labels("labels")
+    if y.min() < 0:
+        raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
+    ours.require(y.max() < len(classes), "labels", f"of {int(y.max()) + 1} classes or more")
+    prior = ours.array("prior", "<f8", len(classes))
+    frequencies = (prior > 0).all() and (prior <= 1).all() and np.isclose(prior.sum(), 1)
+    ours.require(frequencies, "prior", "frequencies of the classes")
+    return {"classes_": classes, "class_prior_": prior, "y_support_": y.astype(np.int64)}
+
+
+def _read_targets(ours, y):
+    low, high = ours.array("range", "<f8", 2).tolist()
+    ours.require(0 <= high - low < np.inf, "range", "the smallest and the largest target")
+    targets = ours.array("targets", "<f8", len(y))
+    ours.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
+    ours.require((targets.astype(np.float32) == y).all(), "targets", "those of 'support_y'")
+    return {"target_min_": low, "target_max_": high, "y_support_": targets}
 
 
 def _find_checkpoint(cls, was, model):

@@ -228,7 +228,7 @@ def test_directories(directory, monkeypatch):
     monkeypatch.setenv("USERPROFILE", str(directory.parent))
     for model in ["checkpoint", "./checkpoint", "~/checkpoint", Path("checkpoint")]:
         checkpoint = resolve_checkpoint(model, "classification")
-        assert checkpoint.name == str(model)
+        assert checkpoint.name == str(directory)
         assert checkpoint.identity == expected.identity
 
 
@@ -466,3 +466,23 @@ def test_a_repaired_checkpoint_resolves(directory):
         resolve_checkpoint(directory, "classification")
     shutil.copy(directory / "copy", file)
     assert resolve_checkpoint(directory, "classification").load_weights().keys() == SHAPES.keys()
+
+
+def test_more_layers_than_weights_are_refused_before_names_are_made_for_them(directory):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, "n_layers": 10**9}))
+    with pytest.raises(CheckpointError, match="too few for the 1000000000 layers"):
+        resolve_checkpoint(directory, "classification")
+
+
+def test_a_path_by_the_name_of_a_known_checkpoint_is_a_directory(directory, monkeypatch):
+    (directory.parent / "mini").symlink_to(directory)
+    monkeypatch.chdir(directory.parent)
+    found = resolve_checkpoint(Path("mini"), "classification")
+    assert found.name == str(directory.parent / "mini")
+    assert resolve_checkpoint(found.name, "classification").identity == found.identity
+
+
+@pytest.mark.parametrize("revision", ["..", "a/../b", "/etc", "a//b"])
+def test_revisions_that_are_paths_are_refused(revision):
+    with pytest.raises(CheckpointError):
+        resolve_checkpoint(f"org/name@{revision}", "classification")

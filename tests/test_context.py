@@ -3,13 +3,14 @@
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pytest
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 
-from sklearn_mitra import MitraClassifier, MitraRegressor, _context
+from sklearn_mitra import CheckpointError, MitraClassifier, MitraRegressor, _context
 from sklearn_mitra._context import Context
 from sklearn_mitra._views import make_views
 
@@ -28,7 +29,7 @@ def test_many_chunks_predict_the_bits_of_one(monkeypatch):
 def test_a_context_too_large_to_keep_is_not_kept_and_gives_the_same_bits(monkeypatch):
     kept = MitraRegressor(max_support=60).fit(X, Y)
     expected = kept.predict(X)
-    monkeypatch.setattr(_context, "_total_memory", lambda: 2**20)
+    monkeypatch.setattr(_context, "_total_memory", lambda: 2**25)
     passing = clone(kept).fit(X, Y)
     np.testing.assert_array_equal(passing.predict(X), expected)
     assert set(passing._context._supports[0][1]) == {"x_support", "y_support"}
@@ -119,3 +120,49 @@ def test_memory_does_not_grow_with_the_rows_to_predict():
     # without chunks, 100 000 rows of two tokens and ten vectors each would take a GiB more
     added_input_and_output = 100_000 * (4 + 8) / 1024
     assert many - few < added_input_and_output + 20_000  # KiB
+
+
+# The attention across features has features squared scores for every row, which fixed blocks
+# would multiply: 64 rows of 1001 tokens and 4 heads are a GiB.
+_WIDE = """
+import resource
+import numpy as np
+from sklearn_mitra import MitraClassifier
+X = np.random.default_rng(0).normal(size=(64, 1000))
+classifier = MitraClassifier(n_estimators=1).fit(X, X[:, 0] > 0)
+classifier.predict(X)
+peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss * 1024
+print(peak - classifier._context.nbytes)
+"""
+
+
+def test_wide_tables_are_passed_in_small_blocks():
+    result = subprocess.run([sys.executable, "-c", _WIDE], capture_output=True, text=True)
+    assert int(result.stdout) < 1.2 * 2**30
+
+
+@pytest.mark.parametrize("change", ["replaced", "deleted"])
+def test_weights_that_change_after_the_first_prediction_are_an_error(change, tmp_path):
+    for name in ("config.json", "model.safetensors"):
+        source = Path(_context.__file__).parent / "checkpoints" / "mini-regressor" / name
+        (tmp_path / name).write_bytes(source.read_bytes())
+    regressor = MitraRegressor(model=tmp_path, max_support=30).fit(X, Y)
+    regressor.predict(X)
+    weights = (tmp_path / "model.safetensors").read_bytes()
+    (tmp_path / "model.safetensors").unlink()
+    if change == "replaced":
+        (tmp_path / "model.safetensors").write_bytes(weights[:-2] + b"\x00\x3c")
+    with pytest.raises(CheckpointError, match="replaced or deleted since .* Fit again"):
+        regressor.predict(X)
+
+
+def test_a_ready_prediction_does_not_wait_for_the_building_of_another():
+    regressor = MitraRegressor(max_support=30).fit(X, Y)
+    expected = regressor.predict(X)
+    with _context._building:
+        thread = threading.Thread(target=lambda: found.append(regressor.predict(X)))
+        found = []
+        thread.start()
+        thread.join(timeout=60)
+        assert not thread.is_alive()
+    np.testing.assert_array_equal(found[0], expected)

@@ -84,6 +84,28 @@ assert threading.active_count() == 1
     _run(sys.executable, "-c", code)
 
 
+@pytest.mark.parametrize("setting", [None, "0"], ids=["unset", "set by the user"])
+def test_onnxruntime_is_kept_from_reporting_unless_the_user_has_decided(setting, tmp_path):
+    # Where onnxruntime reports, it first leaves an identifier in the user's cache.
+    code = """
+import os
+before = dict(os.environ)
+from sklearn.datasets import load_iris
+from sklearn_mitra import MitraClassifier
+X, y = load_iris(return_X_y=True)
+MitraClassifier(max_support=20).fit(X, y).predict(X)
+assert os.environ == before
+"""
+    hidden = ("ORT_DISABLE_TELEMETRY", "XDG_CACHE_HOME")
+    environment = {name: value for name, value in os.environ.items() if name not in hidden}
+    environment["HOME"] = str(tmp_path)
+    if setting is None:
+        _run(sys.executable, "-c", code, env=environment)
+        assert not [path for path in tmp_path.rglob("*") if path.is_file()]
+    else:
+        _run(sys.executable, "-c", code, env={**environment, "ORT_DISABLE_TELEMETRY": setting})
+
+
 # What uses the network raises, whatever the reason; hooks can't be taken away again.
 _OFFLINE = """
 import sys

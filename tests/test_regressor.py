@@ -139,3 +139,12 @@ def test_targets_that_are_no_numbers_are_refused(y, message):
     X, _ = make_table()
     with pytest.raises(ValueError, match=message):
         MitraRegressor().fit(X, y)
+
+
+def test_many_views_of_a_regressor_with_bins_keep_a_row_alone_to_the_bit(make_checkpoint):
+    X, y = make_table()
+    model = make_checkpoint(32, 100, 2, 4, "REGRESSION")
+    reg = MitraRegressor(model=model, n_estimators=16, max_support=30).fit(X, y)
+    together = reg.predict(X)
+    alone = np.concatenate([reg.predict(X[i : i + 1]) for i in range(len(X))])
+    np.testing.assert_array_equal(alone, together)

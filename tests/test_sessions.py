@@ -161,6 +161,32 @@ def test_a_fork_while_another_thread_predicts_does_not_hang_the_child():
         thread.join()
 
 
+# multiprocessing ends its children by os._exit; a server's may leave through sys.exit, which
+# destroys what is left in the interpreter.
+_FORK_AND_EXIT = """
+import os, sys, time
+from sklearn.datasets import load_iris
+from sklearn_mitra import MitraClassifier
+X, y = load_iris(return_X_y=True)
+classifier = MitraClassifier(max_support=20, n_jobs=2).fit(X, y)
+expected = classifier.predict_proba(X)
+child = os.fork()
+if not child:
+    assert (classifier.predict_proba(X) == expected).all()
+    sys.exit(7)
+for _ in range(300):
+    ended, status = os.waitpid(child, os.WNOHANG)
+    if ended:
+        sys.exit(os.waitstatus_to_exitcode(status))
+    time.sleep(0.1)
+os.kill(child, 9)
+"""
+
+
+def test_a_forked_child_can_exit():
+    assert subprocess.run([sys.executable, "-c", _FORK_AND_EXIT]).returncode == 7
+
+
 @pytest.mark.parametrize(
     ("environment", "threads"),
     [({}, joblib.cpu_count()), ({"OMP_NUM_THREADS": "1"}, 1), ({"OMP_NUM_THREADS": "4096"}, None)],
@@ -189,7 +215,8 @@ def test_threads_with_n_jobs():
 
 
 def test_unknown_provider_is_named_with_what_there_is():
-    with pytest.raises(ValueError, match="'NoSuchProvider'.* has .*CPUExecutionProvider"):
-        resolve_providers(["NoSuchProvider"])
+    for providers in (["NoSuchProvider"], [], [("CPUExecutionProvider", {})]):
+        with pytest.raises(ValueError, match=r"CPUExecutionProvider.* has. Got \[.*\] instead"):
+            resolve_providers(providers)
     assert resolve_providers(None) == CPU
     assert resolve_providers(["CPUExecutionProvider"]) == CPU
