@@ -114,7 +114,7 @@ def _encode(g):
     cache, and doesn't grow with the square of the support.
     """
     n_tokens = _n_tokens(g, "x_support")
-    n_rows = g.op("Shape", "x_support", end=1)
+    n_rows = _n_rows(g, "x_support")
     x = _embed(g, "x_support", _embed_labels(g))
     k, v = _project(g, g.norm(x, "layers.0.layer_norm1"), "layers.0.attention1", "kv")
     blocks = _cut_rows(g, x, n_rows, n_tokens)  # (n_blocks, rows of a block, t, d)
@@ -167,7 +167,8 @@ def _predict(g):
     """Query rows through all layers, then the head on the label token."""
     n_tokens = _n_tokens(g, "x_query")
     mask = g.weight("y_embedding.y_mask.weight")  # (1, d)
-    x = _embed(g, "x_query", g.op("Expand", mask, g.op("Concat", _rows(g, "x_query"), g.ints(1))))
+    shape = g.op("Concat", _n_rows(g, "x_query"), g.ints(1))
+    x = _embed(g, "x_query", g.op("Expand", mask, shape))
     for i in range(g.config.n_layers):
         z = g.norm(x, f"layers.{i}.layer_norm1")
         x = _layer(g, x, z, i, n_tokens, label_only=i + 1 == g.config.n_layers)
@@ -192,8 +193,8 @@ def _layer(g, x, z, i, n_tokens, label_only=False):
     # attention across features: every row attends to its own tokens
     z = g.norm(x, f"{layer}.layer_norm3")
     k, v = (
-        g.op("Transpose", _split_heads(g, x, n_tokens), perm=[0, 2, 1, 3])  # (r, h, t, e)
-        for x in _project(g, z, f"{layer}.attention2", "kv")
+        g.op("Transpose", _split_heads(g, kv, n_tokens), perm=[0, 2, 1, 3])  # (r, h, t, e)
+        for kv in _project(g, z, f"{layer}.attention2", "kv")
     )
     if label_only:
         x, z = _label_token(g, x, n_tokens), _label_token(g, z, n_tokens)
@@ -251,7 +252,7 @@ def _merge_heads(g, x):
     return g.op("Reshape", x, g.ints(-1, g.config.dim))
 
 
-def _rows(g, x):
+def _n_rows(g, x):
     return g.op("Shape", x, start=0, end=1)
 
 
