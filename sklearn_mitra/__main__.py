@@ -24,49 +24,47 @@ _REGRESSION = {"diabetes": load_diabetes}
 
 def main():
     """Fit and score three models on four tables, 60 % of the rows for training."""
-    print(
-        f"sklearn-mitra {__version__}: checkpoint 'mini', defaults, scikit-learn's bundled data\n"
-    )
-    print(f"{'data':<15}{'model':<33}{'AUC':>7}{'log loss':>10}{'fit s':>9}{'predict s':>11}")
+    print(f"sklearn-mitra {__version__}: checkpoint 'mini', defaults, scikit-learn's bundled data")
+    print()
+    _print_row("data", "model", "AUC", "log loss", "fit s", "predict s")
     for name, load in _CLASSIFICATION.items():
         X, y = load(return_X_y=True)
-        parts = train_test_split(X, y, test_size=0.4, random_state=0, stratify=y)
+        *parts, y_test = train_test_split(X, y, test_size=0.4, random_state=0, stratify=y)
         for model in (
             MitraClassifier(),
             RandomForestClassifier(random_state=0),
             HistGradientBoostingClassifier(random_state=0),
         ):
-            probabilities, fit_time, predict_time = _run(model, "predict_proba", *parts[:3])
-            binary = probabilities.shape[1] == 2
-            scores = probabilities[:, 1] if binary else probabilities
-            auc = roc_auc_score(parts[3], scores, multi_class="ovr")
-            loss = log_loss(parts[3], probabilities)
-            print(
-                f"{name:<15}{type(model).__name__:<33}{auc:>7.3f}{loss:>10.3f}"
-                f"{fit_time:>9.2f}{predict_time:>11.2f}"
-            )
-    print(f"\n{'data':<15}{'model':<33}{'R²':>7}{'':>10}{'fit s':>9}{'predict s':>11}")
+            probabilities, *times = _run(model, "predict_proba", *parts)
+            scores = probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+            auc = f"{roc_auc_score(y_test, scores, multi_class='ovr'):.3f}"
+            loss = f"{log_loss(y_test, probabilities):.3f}"
+            _print_row(name, type(model).__name__, auc, loss, *times)
+    print()
+    _print_row("data", "model", "R²", "", "fit s", "predict s")
     for name, load in _REGRESSION.items():
         X, y = load(return_X_y=True)
-        parts = train_test_split(X, y, test_size=0.4, random_state=0)
+        *parts, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
         for model in (
             MitraRegressor(),
             RandomForestRegressor(random_state=0),
             HistGradientBoostingRegressor(random_state=0),
         ):
-            values, fit_time, predict_time = _run(model, "predict", *parts[:3])
-            print(
-                f"{name:<15}{type(model).__name__:<33}{r2_score(parts[3], values):>7.3f}{'':>10}"
-                f"{fit_time:>9.2f}{predict_time:>11.2f}"
-            )
+            values, *times = _run(model, "predict", *parts)
+            _print_row(name, type(model).__name__, f"{r2_score(y_test, values):.3f}", "", *times)
 
 
 def _run(model, method, X_train, X_test, y_train):
+    """Predictions, and the seconds that fitting and predicting took, as text."""
     start = time.perf_counter()
     model.fit(X_train, y_train)
     fitted = time.perf_counter()
     predictions = getattr(model, method)(X_test)
-    return predictions, fitted - start, time.perf_counter() - fitted
+    return predictions, f"{fitted - start:.2f}", f"{time.perf_counter() - fitted:.2f}"
+
+
+def _print_row(data, model, score, loss, fit_time, predict_time):
+    print(f"{data:<15}{model:<33}{score:>7}{loss:>10}{fit_time:>9}{predict_time:>11}")
 
 
 if __name__ == "__main__":

@@ -1,5 +1,8 @@
 """Small tables and estimators for the tests of both estimators."""
 
+import threading
+from concurrent.futures import ThreadPoolExecutor
+
 import numpy as np
 import pytest
 
@@ -35,3 +38,15 @@ def with_value(value):
     X, _ = make_table()
     X[5, 1] = value
     return X
+
+
+def run_in_threads(function, n_threads=8):
+    """What a function returns in each of several threads that start it at the same moment."""
+    barrier = threading.Barrier(n_threads)
+
+    def start(_):
+        barrier.wait()
+        return function()
+
+    with ThreadPoolExecutor(n_threads) as pool:
+        return list(pool.map(start, range(n_threads)))

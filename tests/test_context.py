@@ -7,6 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from estimators import run_in_threads
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 
@@ -62,19 +63,12 @@ def test_concurrent_first_predictions_build_once():
     context = Counting(
         "mini", sha256, "regression", x, np.linspace(0, 1, 50, dtype=np.float32), views
     )
-    barrier = threading.Barrier(8)
-    results = []
 
     def predict():
-        barrier.wait()
         context.prepare(1, ("CPUExecutionProvider",))
-        results.append(context.outputs(x, 1, ("CPUExecutionProvider",)))
+        return context.outputs(x, 1, ("CPUExecutionProvider",))
 
-    threads = [threading.Thread(target=predict) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    results = run_in_threads(predict)
     assert len(results) == 8
     assert len(built) == 3
     for result in results:

@@ -10,6 +10,7 @@ import weakref
 import joblib
 import numpy as np
 import pytest
+from estimators import run_in_threads
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_predict
@@ -78,18 +79,7 @@ def test_estimators_stay_fitted_when_sessions_are_cleared():
 
 def test_concurrent_requests_make_one_session():
     checkpoint = resolve_checkpoint("mini", "classification")
-    barrier = threading.Barrier(8)
-    sessions = []
-
-    def request():
-        barrier.wait()
-        sessions.append(get_session(checkpoint, "encode", 1, CPU))
-
-    threads = [threading.Thread(target=request) for _ in range(8)]
-    for thread in threads:
-        thread.start()
-    for thread in threads:
-        thread.join()
+    sessions = run_in_threads(lambda: get_session(checkpoint, "encode", 1, CPU))
     assert len(sessions) == 8
     assert len(set(map(id, sessions))) == 1
 
