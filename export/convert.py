@@ -1,0 +1,282 @@
+"""From a checkpoint to one self-contained ``.onnx`` file, for any onnxruntime.
+
+``python -m export.convert`` (in an installed package ``python -m sklearn_mitra.export.convert``)
+traces :class:`~sklearn_mitra.export.tab2d.Tab2D`; ``docs/export.md`` describes the file.
+"""
+
+import argparse
+import contextlib
+import json
+import logging
+import os
+import sys
+import tempfile
+import time
+import warnings
+
+import numpy as np
+import torch
+from torch import nn
+
+import sklearn_mitra
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._errors import CheckpointError
+from sklearn_mitra._outputs import bin_edges
+
+from .tab2d import Tab2D, count_below
+
+VARIANTS = {"classifier": "classification", "regressor": "regression"}
+PROFILES = ("upstream", "wlearn")
+
+# The first with Gelu. 23 has Attention, too, and is 8 % faster; but onnxruntime runs opset 20
+# from 1.17 on, and more of its backends do.
+_OPSET = 20
+
+# Two of everything at least: torch takes a size of 1 for a constant.
+_EXAMPLE = {"batch": 2, "n_support": 5, "n_features": 3, "n_query": 4}
+_INPUTS = {
+    "x_support": ("batch", "n_support", "n_features"),
+    "y_support": ("batch", "n_support"),
+    "x_query": ("batch", "n_query", "n_features"),
+    "padding_obs_support": ("batch", "n_support"),
+}
+
+
+class Interchange(nn.Module):
+    """Tab2D between the inputs and the output of an interchange file.
+
+    Parameters
+    ----------
+    network : Tab2D
+    profile : {"upstream", "wlearn"}
+        "upstream" takes and gives what the network does, with targets scaled to 0..1 (for a
+        regressor with bins, too). "wlearn" is for clients that feed raw targets and take the
+        output as it is: targets are scaled in the graph and predictions scaled back, and
+        logits are cut to as many classes as the support's labels, 0 to their maximum, span.
+    """
+
+    def __init__(self, network, profile):
+        super().__init__()
+        self.network = network
+        self.is_raw = profile == "wlearn"
+        n_bins = network.config.dim_output
+        if network.config.task == "regression" and n_bins > 1:
+            edges = bin_edges(n_bins)
+            self.register_buffer("edges", torch.from_numpy(edges), persistent=False)
+            centres = (edges[:-1].astype(np.float64) + edges[1:]) / 2
+            self.register_buffer("centres", torch.from_numpy(centres), persistent=False)
+
+    def forward(self, x_support, y_support, x_query, padding_obs_support):
+        """See :meth:`Tab2D.forward`; always targets instead of bins."""
+        table = x_support, x_query, padding_obs_support
+        if self.network.config.task == "classification":
+            logits = self._run(y_support, *table)
+            return logits[:, :, : y_support.max() + 1] if self.is_raw else logits
+        if not self.is_raw:
+            return self._targets(y_support, *table)
+        y = y_support.double()  # a range may be too large for float32
+        low = torch.where(padding_obs_support, torch.inf, y).amin(dim=1, keepdim=True)
+        high = torch.where(padding_obs_support, -torch.inf, y).amax(dim=1, keepdim=True)
+        scale = torch.where(high > low, high - low, 1.0)
+        y = self._targets(((y - low) / scale).float(), *table).double()
+        return (low + torch.where(high > low, y * scale, 0.0)).float()
+
+    def _targets(self, y, *table):
+        """Scaled targets of the support to those of the query."""
+        if self.network.config.dim_output == 1:
+            return self._run(y, *table)
+        n_bins = len(self.centres)
+        bins = count_below(self.edges.expand(y.shape[0], -1), y) - 1
+        logits = self._run(bins.clamp(0, n_bins - 1), *table)
+        return (logits.double().softmax(dim=2) * self.centres).sum(dim=2).float()
+
+    def _run(self, y, x_support, x_query, padding):
+        return self.network(x_support, y, x_query, padding)
+
+
+def export(checkpoint, path, profile="upstream"):
+    """Write a checkpoint as an interchange file.
+
+    The same versions of this package, torch and onnxscript give the same bytes.
+
+    Parameters
+    ----------
+    checkpoint : sklearn_mitra._checkpoint.Checkpoint
+    path : str
+        Replaced, if it exists, once the new file is complete.
+    profile : {"upstream", "wlearn"}, default="upstream"
+        See :class:`Interchange`.
+    """
+    model = _trace(Interchange(Tab2D.from_checkpoint(checkpoint), profile).eval())
+    config = checkpoint.config
+    metadata = {
+        "config": json.dumps({**vars(config), "task": config.task.upper()}),
+        "n_estimators": str(checkpoint.n_estimators),
+        "package_version": sklearn_mitra.__version__,
+        "profile": profile,
+        "weights_sha256": checkpoint.sha256,
+    }
+    for key, value in metadata.items():
+        model.metadata_props.add(key=key, value=value)
+    model.producer_name, model.producer_version = "sklearn-mitra", sklearn_mitra.__version__
+    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as file:
+        try:
+            file.write(model.SerializeToString(deterministic=True))
+            file.close()
+            os.chmod(file.name, 0o644)
+            os.replace(file.name, path)
+        except BaseException:
+            os.unlink(file.name)
+            raise
+
+
+def _trace(module):
+    """A network as a ModelProto, with every dimension dynamic and no trace of where it was."""
+    config = module.network.config
+    sizes = [[_EXAMPLE[axis] for axis in axes] for axes in _INPUTS.values()]
+    label = torch.int64 if config.task == "classification" else torch.float32
+    types = torch.float32, label, torch.float32, torch.bool
+    with _quiet(), torch.no_grad():
+        program = torch.onnx.export(
+            module,
+            tuple(torch.zeros(size, dtype=dtype) for size, dtype in zip(sizes, types)),
+            input_names=list(_INPUTS),
+            output_names=["output"],
+            dynamic_shapes={name: dict(enumerate(axes)) for name, axes in _INPUTS.items()},
+            opset_version=_OPSET,
+            external_data=False,
+            verbose=False,
+        )
+    model = program.model_proto
+    for part in (model, model.graph, *model.graph.node, *model.graph.value_info):
+        del part.metadata_props[:]  # among them the paths of source files
+        part.doc_string = ""
+    for axis in model.graph.output[0].type.tensor_type.shape.dim:
+        if axis.dim_param and axis.dim_param not in _EXAMPLE:
+            axis.dim_param = "n_classes"  # a number that depends on the labels
+    return model
+
+
+@contextlib.contextmanager
+def _quiet():
+    """Without the exporter's remarks on itself and on packages that are not installed."""
+    logger = logging.getLogger("torch.onnx")
+    level = logger.level
+    logger.setLevel(logging.ERROR)
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            yield
+    finally:
+        logger.setLevel(level)
+
+
+# ---- command line --------------------------------------------------------------------------------
+
+
+def resolve_variants(model, variant):
+    """The checkpoints that a command is about.
+
+    Parameters
+    ----------
+    model : str
+        As the estimators' ``model``, but not an ``.onnx`` file.
+    variant : {"classifier", "regressor", "all"}
+        "all" is what there is: a directory or a repository has one or the other.
+
+    Returns
+    -------
+    checkpoints : dict of str to Checkpoint
+        By variant.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such checkpoint.
+    """
+    if model.endswith(".onnx"):
+        raise CheckpointError(f"{model!r} is an interchange file already. Pass its checkpoint.")
+    if variant != "all":
+        return {variant: resolve_checkpoint(model, VARIANTS[variant])}
+    if model in ("mini", "mitra", "mitra-2"):
+        return {name: resolve_checkpoint(model, task) for name, task in VARIANTS.items()}
+    try:
+        return {"classifier": resolve_checkpoint(model, "classification")}
+    except CheckpointError as error:
+        try:
+            return {"regressor": resolve_checkpoint(model, "regression")}
+        except CheckpointError:
+            raise error from None
+
+
+def add_arguments(parser):
+    """The arguments that say which checkpoints a command is about."""
+    parser.add_argument(
+        "--variant",
+        choices=[*VARIANTS, "all"],
+        default="all",
+        help="default: all that the model offers",
+    )
+    parser.add_argument(
+        "--model",
+        default="mini",
+        help="mini (default), mitra, mitra-2, a repository of the Hugging Face hub, or a "
+        "directory with config.json and model.safetensors",
+    )
+
+
+def main(arguments=None):
+    """Run the command.
+
+    Returns
+    -------
+    status : int
+        0, or 1 if there is no such checkpoint.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m export.convert",
+        description="Write a checkpoint as a self-contained .onnx file.",
+    )
+    add_arguments(parser)
+    parser.add_argument(
+        "--output", metavar="FILE", help="default: MODEL-VARIANT.onnx in this folder"
+    )
+    parser.add_argument(
+        "--profile",
+        choices=PROFILES,
+        default="upstream",
+        help="wlearn: for clients that feed raw targets and take the output as it is",
+    )
+    args = parser.parse_args(arguments)
+    if args.output and not os.path.isdir(os.path.dirname(args.output) or "."):
+        parser.error(f"there is no folder for --output {args.output!r}")
+    try:
+        checkpoints = resolve_variants(args.model, args.variant)
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        return 1
+    if args.output and len(checkpoints) > 1:
+        parser.error("--output names one file: pass --variant classifier or regressor, too")
+    for variant, checkpoint in checkpoints.items():
+        path = args.output or _default_path(args.model, variant, args.profile)
+        print(f"{path}: tracing {_describe(checkpoint)} ...", file=sys.stderr, flush=True)
+        start = time.monotonic()
+        export(checkpoint, path, args.profile)
+        seconds, size = time.monotonic() - start, os.path.getsize(path) / 1e6
+        print(f"{path}: {size:.1f} MB in {seconds:.0f} s", file=sys.stderr)
+    return 0
+
+
+def _default_path(model, variant, profile):
+    name = os.path.basename(os.path.normpath(model)).partition("@")[0]
+    parts = [name] if name.endswith(variant) else [name, variant]
+    return "-".join(parts + ["wlearn"] * (profile == "wlearn")) + ".onnx"
+
+
+def _describe(checkpoint):
+    c = checkpoint.config
+    return f"a {c.task} network of {c.n_layers} layers, dim {c.dim}"
+
+
+if __name__ == "__main__":
+    sys.exit(main())
