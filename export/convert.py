@@ -94,7 +94,7 @@ class Interchange(nn.Module):
         return self.network(x_support, y, x_query, padding)
 
 
-def export(checkpoint, path, profile="upstream"):
+def export(checkpoint, path, profile="upstream", report=None):
     """Write a checkpoint as an interchange file.
 
     The same versions of this package, torch and onnxscript give the same bytes.
@@ -106,8 +106,14 @@ def export(checkpoint, path, profile="upstream"):
         Replaced, if it exists, once the new file is complete.
     profile : {"upstream", "wlearn"}, default="upstream"
         See :class:`Interchange`.
+    report : callable, default=None
+        Called with a few words at the start of every step.
     """
-    model = _trace(Interchange(Tab2D.from_checkpoint(checkpoint), profile).eval())
+    report = report or (lambda step: None)
+    report(f"reading {checkpoint.weights_file}")
+    network = Tab2D.from_checkpoint(checkpoint)
+    report(f"tracing {checkpoint.config.n_layers} layers")
+    model = _trace(Interchange(network, profile).eval())
     config = checkpoint.config
     metadata = {
         "config": json.dumps({**vars(config), "task": config.task.upper()}),
@@ -119,6 +125,7 @@ def export(checkpoint, path, profile="upstream"):
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     model.producer_name, model.producer_version = "sklearn-mitra", sklearn_mitra.__version__
+    report("writing")
     with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as file:
         try:
             file.write(model.SerializeToString(deterministic=True))
@@ -259,9 +266,12 @@ def main(arguments=None):
         parser.error("--output names one file: pass --variant classifier or regressor, too")
     for variant, checkpoint in checkpoints.items():
         path = args.output or _default_path(args.model, variant, args.profile)
-        print(f"{path}: tracing {_describe(checkpoint)} ...", file=sys.stderr, flush=True)
         start = time.monotonic()
-        export(checkpoint, path, args.profile)
+
+        def report(step, path=path):
+            print(f"{path}: {step} ...", file=sys.stderr, flush=True)
+
+        export(checkpoint, path, args.profile, report)
         seconds, size = time.monotonic() - start, os.path.getsize(path) / 1e6
         print(f"{path}: {size:.1f} MB in {seconds:.0f} s", file=sys.stderr)
     return 0
@@ -271,11 +281,6 @@ def _default_path(model, variant, profile):
     name = os.path.basename(os.path.normpath(model)).partition("@")[0]
     parts = [name] if name.endswith(variant) else [name, variant]
     return "-".join(parts + ["wlearn"] * (profile == "wlearn")) + ".onnx"
-
-
-def _describe(checkpoint):
-    c = checkpoint.config
-    return f"a {c.task} network of {c.n_layers} layers, dim {c.dim}"
 
 
 if __name__ == "__main__":

@@ -4,6 +4,8 @@ A checkpoint is what AutoGluon's ``Tab2D.save_pretrained`` writes: ``config.json
 ``model.safetensors``. It is embedded in this package, in a directory, or on the Hugging Face
 hub; this is the only file of the package that uses the network. Before anything is built from
 a checkpoint, the name, shape, type and place of every weight is checked against its config.
+
+A checkpoint that was exported to an interchange ``.onnx`` file can take its own place.
 """
 
 import functools
@@ -17,6 +19,7 @@ from dataclasses import dataclass
 import numpy as np
 
 from ._errors import CheckpointError
+from ._interchange import read_interchange
 
 _FILES = "config.json and model.safetensors"
 _EMBEDDED = os.path.join(os.path.dirname(os.path.abspath(__file__)), "checkpoints")
@@ -100,18 +103,21 @@ class Checkpoint:
     Attributes
     ----------
     name : str
-        As it was asked for; the absolute path of a directory.
+        As it was asked for; the absolute path of a directory or an ``.onnx`` file.
     weights_file : str
-        Path of ``model.safetensors``.
+        Path of ``model.safetensors``, or of the ``.onnx`` file.
     config : Config
     n_estimators : int
         Recommended number of ensemble views.
+    profile : {"upstream", "wlearn"} or None
+        That of an ``.onnx`` file. None is a checkpoint with a ``model.safetensors``.
     """
 
     name: str
     weights_file: str
     config: Config
     n_estimators: int
+    profile: str | None = None
 
     @property
     def identity(self):
@@ -148,10 +154,11 @@ def resolve_checkpoint(model, task):
     Parameters
     ----------
     model : str or os.PathLike
-        The first of these that it can be; an ``os.PathLike`` is always a directory.
+        The first of these that it can be; an ``os.PathLike`` is always a path.
 
         - ``"mini"``: the small checkpoint embedded in this package,
         - ``"mitra"`` or ``"mitra-2"``: AutoGluon's checkpoint for ``task`` on the hub,
+        - what ends in ``.onnx``: an interchange file,
         - a directory with ``config.json`` and ``model.safetensors``,
         - a repository of the hub, ``"organisation/name"`` or ``"organisation/name@revision"``.
     task : {"classification", "regression"}
@@ -165,17 +172,27 @@ def resolve_checkpoint(model, task):
     CheckpointError
         If there is no such checkpoint, it can't be fetched, is damaged, or is for another task.
     """
+    path = os.fsdecode(model) if isinstance(model, (str, os.PathLike)) else ""
+    if path.endswith(".onnx"):
+        checkpoint = _open_interchange(path)
+        _check_task(checkpoint.config, model, task)
+        return checkpoint
     name, fetch = _find(model, task)
-    config = _read_config(fetch("config.json"))
-    if config.task != task:  # said before any weights are downloaded
-        raise CheckpointError(
-            f"The checkpoint {model!r} is for {config.task}, but was asked for {task}. "
-            f"Use it with Mitra{_KINDS[config.task].title()}, or pass a checkpoint for {task}."
-        )
+    config_file = fetch("config.json")
+    config = _check_config(_read_json(config_file), config_file)
+    _check_task(config, model, task)  # said before any weights are downloaded
     weights_file = fetch("model.safetensors")
     _layout(_identity(weights_file), config)
     n_estimators = 4 if model == "mini" else 1
     return Checkpoint(name, weights_file, config, n_estimators)
+
+
+def _check_task(config, model, task):
+    if config.task != task:
+        raise CheckpointError(
+            f"The checkpoint {model!r} is for {config.task}, but was asked for {task}. "
+            f"Use it with Mitra{_KINDS[config.task].title()}, or pass a checkpoint for {task}."
+        )
 
 
 # ---- where the files are ---------------------------------------------------------------------
@@ -189,15 +206,7 @@ def _find(model, task):
         return name, functools.partial(_from_directory, directory)
     if model in tuple(_ON_HUB):
         return name, functools.partial(_from_hub, _ON_HUB[model].format(_KINDS[task]), None)
-    if name.endswith(".onnx"):
-        raise NotImplementedError(
-            f"Interchange .onnx files are not supported yet. Got {name!r}; pass the checkpoint "
-            f"it was exported from, a directory with {_FILES}."
-        )
-    try:
-        path = os.path.expanduser(name)
-    except ValueError:  # a null byte, or half of a character, after the tilde
-        path = name
+    path = _expand_user(name)
     if os.path.isdir(path):
         return os.path.abspath(path), functools.partial(_from_directory, path)
     is_path = isinstance(model, os.PathLike) or os.path.exists(path)
@@ -206,10 +215,18 @@ def _find(model, task):
     if is_path or os.path.isabs(path) or re.search(r"^[.~]|\\|/.*/", name):
         raise CheckpointError(f"There is no such directory: {name!r}. It should hold {_FILES}.")
     raise CheckpointError(
-        f"A checkpoint is one of {['mini', *_ON_HUB]}, a directory with {_FILES}, or a repository "
-        "of the Hugging Face hub as 'organisation/name' or 'organisation/name@revision'. "
+        f"A checkpoint is one of {['mini', *_ON_HUB]}, a directory with {_FILES}, an .onnx file "
+        "exported from one, or a repository of the Hugging Face hub as 'organisation/name' or "
+        "'organisation/name@revision'. "
         f"Got {model!r} instead."
     )
+
+
+def _expand_user(path):
+    try:
+        return os.path.expanduser(path)
+    except ValueError:  # a null byte, or half of a character, after the tilde
+        return path
 
 
 def _from_directory(directory, filename):
@@ -255,15 +272,35 @@ def _download(repo_id, revision, filename):
         ) from error
 
 
+def _open_interchange(path):
+    path = _expand_user(path)
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"There is no such file: {path!r}. sklearn_mitra.export.convert makes .onnx files."
+        )
+    path = os.path.abspath(path)
+    return _read_interchange(path, _identity(path))
+
+
+@functools.cache  # or every fit would read hundreds of megabytes
+def _read_interchange(path, identity):
+    config, profile, n_estimators = read_interchange(path)
+    return Checkpoint(path, path, _check_config(config, path), n_estimators, profile)
+
+
 # ---- what is in them -------------------------------------------------------------------------
 
 
-def _read_config(path):
+def _read_json(path):
     try:
         with open(path, encoding="utf-8") as file:
-            values = json.load(file)
+            return json.load(file)
     except (OSError, ValueError, RecursionError) as error:
         raise CheckpointError(f"{path!r} can't be read as JSON: {error}") from error
+
+
+def _check_config(values, path):
+    """The Config of ``config.json``, or of what an ``.onnx`` file has of it."""
     if not isinstance(values, dict):
         raise CheckpointError(f"{path!r} must be a JSON object. Got {values!r} instead.")
 

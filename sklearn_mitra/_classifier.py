@@ -36,7 +36,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         - ``"mitra"``: AutoGluon's, 75.7 million parameters, from the Hugging Face hub;
           ``"mitra-2"`` is its second version,
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
-        - a directory with ``config.json`` and ``model.safetensors``.
+        - a directory with ``config.json`` and ``model.safetensors``,
+        - an ``.onnx`` file made of one of these by ``sklearn_mitra.export.convert``, or by
+          others with the same inputs. It passes the support through the network in every
+          prediction anew.
 
     max_support : int, default=512
         Most training rows to keep as support. Time and memory of the first prediction grow

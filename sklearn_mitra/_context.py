@@ -7,7 +7,7 @@ import numpy as np
 
 from ._checkpoint import resolve_checkpoint
 from ._errors import CheckpointError
-from ._outputs import targets_to_bins
+from ._outputs import fill_outputs, targets_to_bins
 from ._quantiles import QuantileEmbedding
 from ._sessions import get_session, run
 
@@ -31,7 +31,8 @@ class Context:
 
     Making one costs nothing. :meth:`prepare` finds the checkpoint and computes the network's
     keys and values of the support, once. They are kept if they take no more than a quarter of
-    the machine's memory; otherwise support and query go through the network together.
+    the machine's memory; otherwise, and with an ``.onnx`` file, support and query go through the
+    network together.
 
     Parameters
     ----------
@@ -74,7 +75,7 @@ class Context:
         with _building:
             if self._supports is None:
                 self._checkpoint, self._identity = checkpoint, checkpoint.identity
-                self._is_kept = self.nbytes <= _total_memory() // 4
+                self._kind = self._choose_graph()
                 self._supports = [self._remember(v, n_threads, providers) for v in self._views]
 
     @property
@@ -93,7 +94,7 @@ class Context:
         # ten vectors; the attentions across rows and features have their scores twice.
         per_token = 10 * config.dim + 2 * config.n_heads * (n_support + n_features + 1)
         # Without a context, every run passes the support anew: as few runs as memory allows.
-        workspace = _WORKSPACE if self._is_kept else _total_memory() // 4
+        workspace = _WORKSPACE if self._kind == "predict" else _total_memory() // 4
         return max(2, workspace // (4 * (n_features + 1) * per_token))
 
     def outputs(self, x, n_threads, providers):
@@ -115,14 +116,20 @@ class Context:
             # A matrix of one row takes another kernel, which rounds differently. Run as two,
             # a row alone gets the very bits that it gets among others.
             x = np.repeat(x, 2, axis=0)
-        kind = "predict" if self._is_kept else "fused"
-        session = get_session(self._checkpoint, kind, n_threads, providers)
+        session = get_session(self._checkpoint, self._kind, n_threads, providers)
         results = []
-        for view, (embedding, support) in zip(self._views, self._supports):
-            query = embedding.transform(view.columns(x))
+        for view, (transform, support) in zip(self._views, self._supports):
+            query = transform(view.columns(x))
             output = run(session, {"x_query": query, **support})["output"].numpy()
+            if self._kind == "interchange":
+                output = fill_outputs(output[0], self._checkpoint.config)
             results.append((view, output[:n_rows]))
         return results
+
+    def _choose_graph(self):
+        if self._checkpoint.profile is not None:
+            return "interchange"
+        return "predict" if self.nbytes <= _total_memory() // 4 else "fused"
 
     def _find_checkpoint(self):
         checkpoint = resolve_checkpoint(self._name, self._task)
@@ -147,18 +154,22 @@ class Context:
             )
 
     def _remember(self, view, n_threads, providers):
-        """The quantile embedding of a view, and what the graph is to be told of its support."""
+        """What to do with the columns of query rows, and what to tell the graph of the support."""
         x = view.columns(self._x_support)
         y = view.targets(self._y_support)
+        if self._kind == "interchange":  # it takes tables as they are, a batch of them
+            padding = np.zeros((1, len(x)), bool)
+            table = {"x_support": x[None], "y_support": y[None], "padding_obs_support": padding}
+            return (lambda query: query[None]), table
         config = self._checkpoint.config
         if config.labels_are_classes and config.task == "regression":
             y = targets_to_bins(y, config.dim_output)
         embedding = QuantileEmbedding(x)
         support = {"x_support": embedding.transform(x), "y_support": y}
-        if self._is_kept:
+        if self._kind == "predict":
             session = get_session(self._checkpoint, "encode", n_threads, providers)
             support = run(session, support)
-        return embedding, support
+        return embedding.transform, support
 
 
 def _total_memory():

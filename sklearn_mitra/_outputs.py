@@ -4,6 +4,27 @@ import numpy as np
 from scipy.special import softmax
 
 
+def fill_outputs(output, config):
+    """The output of an interchange file for one table in the form of the other graphs.
+
+    Parameters
+    ----------
+    output : ndarray of shape (n_rows, n_outputs) or (n_rows,), float32
+        Logits, or scaled targets.
+    config : Config
+
+    Returns
+    -------
+    outputs : ndarray of shape (n_rows, dim_output) or (n_rows, 1), float32
+        Files of the wlearn profile leave out the last classes if the support has no rows of
+        them. Their logits are minus infinity.
+    """
+    if output.ndim == 1:
+        return output[:, None]
+    missing = max(0, config.dim_output - output.shape[1])
+    return np.pad(output, ((0, 0), (0, missing)), constant_values=-np.inf)
+
+
 def bin_edges(n_bins):
     """Edges of the target bins of a regression checkpoint, bit for bit as ``torch.linspace``.
 

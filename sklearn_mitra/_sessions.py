@@ -14,6 +14,7 @@ import joblib
 import numpy as np
 
 from ._checkpoint import expected_shapes
+from ._errors import CheckpointError
 
 # From 1.29 on, onnxruntime's official builds report to their maker: they look up a server and
 # keep an identifier in the user's cache. The one way to prevent both is this variable, which is
@@ -41,7 +42,8 @@ def get_session(checkpoint, kind, n_threads, providers):
     Parameters
     ----------
     checkpoint : Checkpoint
-    kind : {"encode", "predict", "fused"}
+    kind : {"encode", "predict", "fused", "interchange"}
+        "interchange" is the one graph of an ``.onnx`` file.
     n_threads : int
     providers : tuple of str
 
@@ -50,13 +52,21 @@ def get_session(checkpoint, kind, n_threads, providers):
     session : onnxruntime.InferenceSession
         Safe to run from several threads. The least recently used session is forgotten when
         there are more than eight; it lives on as long as somebody runs it.
+
+    Raises
+    ------
+    CheckpointError
+        If onnxruntime can't run an ``.onnx`` file.
     """
     key = (checkpoint.identity, checkpoint.config, kind, n_threads, providers)
     with _lock:
         session = _sessions.get(key)
         if session is None:
-            weights = _load_weights(checkpoint, checkpoint.identity)
-            session = _make_session(checkpoint.config, kind, weights, n_threads, providers)
+            options = _make_options(n_threads)
+            if kind == "interchange":
+                session = _open_session(checkpoint.weights_file, options, providers)
+            else:
+                session = _make_session(checkpoint, kind, options, providers)
             _sessions[key] = session
         _sessions.move_to_end(key)
         while len(_sessions) > _MOST_SESSIONS:
@@ -145,18 +155,31 @@ def _load_weights(checkpoint, identity):
     }
 
 
-def _make_session(config, kind, weights, n_threads, providers):
-    from ._graph import build_graph  # brings in onnx, which takes a while
-
-    model, names = build_graph(kind, config, expected_shapes(config))
+def _make_options(n_threads):
     options = onnxruntime.SessionOptions()
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors: warnings are about its own choices, not the user's
+    return options
+
+
+def _make_session(checkpoint, kind, options, providers):
+    from ._graph import build_graph  # brings in onnx, which takes a while
+
+    weights = _load_weights(checkpoint, checkpoint.identity)
+    model, names = build_graph(kind, checkpoint.config, expected_shapes(checkpoint.config))
     options.add_external_initializers(names, [weights[name] for name in names])
     session = onnxruntime.InferenceSession(model, options, providers=list(providers))
     session.weights = weights  # onnxruntime doesn't keep the arrays alive itself
     return session
+
+
+def _open_session(path, options, providers):
+    try:
+        return onnxruntime.InferenceSession(path, options, providers=list(providers))
+    except Exception as error:  # onnxruntime's errors have no common base
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"onnxruntime can't run {path!r}. Its reason: {reason}") from error
 
 
 def _after_fork_in_child():

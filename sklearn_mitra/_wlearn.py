@@ -3,7 +3,8 @@
 A bundle of ours holds what the JavaScript package ``@wlearn/mitra`` reads,
 
 ``meta``
-    JSON: ``nFeatures``, ``nSupport``, ``classes``, ``onnxSha256``, ``seed``, ``labels``
+    JSON: ``nFeatures``, ``nSupport``, ``classes``, ``seed``, ``labels``, and ``onnxSha256``, the
+    sha256 of the interchange file in use, or null
 ``support_x``
     float32 (n_support, n_features), encoded columns, missing values filled
 ``support_y``
@@ -114,7 +115,7 @@ def to_bundle(estimator):
     meta = {
         "nFeatures": n_features,
         "nSupport": n_support,
-        "onnxSha256": None,
+        "onnxSha256": estimator.checkpoint_["sha256"] if _is_interchange(estimator) else None,
         "seed": estimator._seed,
     }
     metadata = {"nFeatures": n_features}
@@ -169,6 +170,10 @@ def to_bundle(estimator):
     return encode_bundle(manifest, artifacts)
 
 
+def _is_interchange(estimator):
+    return estimator.checkpoint_["name"].endswith(".onnx")
+
+
 def _pack_params(estimator):
     params = {}
     for name, value in estimator.get_params(deep=False).items():
@@ -207,6 +212,7 @@ def _build(manifest, artifacts, model, cls):
             raise BundleError(f"The bundle has no artifact {name!r}.")
     meta = Fields(from_json(artifacts["meta"], "artifact 'meta'"), "artifact 'meta'")
     shape = meta.count("nSupport"), meta.count("nFeatures")
+    onnx_sha256 = meta.get("onnxSha256", "a string or null", str, type(None))
     x = _support(artifacts, "support_x", "<f4", shape)
     y = _support(
         artifacts, "support_y", "<i4" if issubclass(cls, MitraClassifier) else "<f4", shape[:1]
@@ -216,7 +222,14 @@ def _build(manifest, artifacts, model, cls):
         ours = Fields(ours, "artifact 'sklearn_mitra'")
         return _read_ours(cls, ours, x, y, model)
     params = Fields(manifest.get("params", {}), "'params' in the manifest")
-    return _fit_foreign(cls, meta, params, x, y, model)
+    estimator = _fit_foreign(cls, meta, params, x, y, model)
+    used = estimator.checkpoint_
+    if _is_interchange(estimator) and onnx_sha256 not in (None, used["sha256"]):
+        raise BundleError(
+            f"The bundle was made with an .onnx file of sha256 {onnx_sha256}. {used['name']!r} is "
+            f"another, of sha256 {used['sha256']}. Pass the former as model."
+        )
+    return estimator
 
 
 def _support(artifacts, name, dtype, shape):
@@ -295,10 +308,7 @@ def _read_targets(ours, y):
 
 def _find_checkpoint(cls, was, model):
     name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
-    try:
-        checkpoint = resolve_checkpoint(name if model is None else model, cls._task)
-    except NotImplementedError as error:
-        raise CheckpointError(str(error)) from error
+    checkpoint = resolve_checkpoint(name if model is None else model, cls._task)
     if checkpoint.sha256 != sha256:
         raise BundleError(
             f"The bundle was made with a checkpoint {name!r} of sha256 {sha256}. "

@@ -1,0 +1,337 @@
+"""All implementations of the network on the same tables, against AutoGluon's original.
+
+``python -m export.verify`` exports a checkpoint and compares, on the tables of
+:mod:`~sklearn_mitra.export.cases`, AutoGluon's Tab2D, the PyTorch rewrite, the graphs that
+serve the estimators, and the interchange files of both profiles in onnxruntime: in Python and,
+if asked for, in its builds for Node.js and for browsers.
+"""
+
+import argparse
+import base64
+import json
+import os
+import subprocess
+import sys
+import tempfile
+import warnings
+from importlib import metadata
+from pathlib import Path
+
+import numpy as np
+import onnxruntime
+import torch
+
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._context import Context
+from sklearn_mitra._errors import CheckpointError
+from sklearn_mitra._outputs import outputs_to_targets, targets_to_bins
+from sklearn_mitra._sessions import clear_sessions, resolve_providers, resolve_threads
+from sklearn_mitra._views import make_views
+
+from .cases import make_cases
+from .convert import PROFILES, Interchange, add_arguments, export, resolve_variants
+from .tab2d import Tab2D
+
+# The packages of npm that run a file outside of Python.
+RUNTIMES = {"node": "onnxruntime-node", "web": "onnxruntime-web"}
+
+_INPUTS = ("x_support", "y_support", "x_query", "padding_obs_support")
+
+# Targets as a client might have them, for the profile that takes them as they are.
+_RAW_SCALE, _RAW_OFFSET = 64, -16
+
+
+class RuntimeMissingError(Exception):
+    """An implementation that was asked for can't be run."""
+
+
+def verify(checkpoint, files, runtimes=(), npm="."):
+    """Run all implementations on all cases.
+
+    Parameters
+    ----------
+    checkpoint : sklearn_mitra._checkpoint.Checkpoint
+    files : list of str
+        Interchange files made of it.
+    runtimes : sequence of {"node", "web"}
+        Where to run the files besides onnxruntime for Python.
+    npm : str
+        Folder with the ``node_modules`` of these.
+
+    Returns
+    -------
+    reference : str
+        The implementation that the others are compared with: "AutoGluon", or "torch rewrite" if
+        AutoGluon is not installed.
+    differences : dict of str to dict of str to (tuple of float or None)
+        By case, then by implementation: the largest and the mean absolute difference to the
+        reference, in logits or in scaled targets; infinity if the shape is wrong or something is
+        not finite, None where an implementation doesn't have the case.
+    problems : list of str
+        What could not be run, and why.
+    """
+    cases = make_cases(checkpoint.config)
+    outputs, problems = {}, []
+    for name, implementation in {"AutoGluon": _autogluon, "torch rewrite": _rewrite}.items():
+        try:
+            outputs[name] = _whole(implementation(checkpoint, cases))
+        except ModuleNotFoundError:
+            pass  # the rewrite takes its place
+    outputs["serving graphs"] = _whole(_serving_graphs(checkpoint, cases))
+    for file in files:
+        profile = resolve_checkpoint(file, checkpoint.config.task).profile
+        outputs[f"onnx {profile}"] = _cut(_onnx(file, profile, cases), profile)
+        for runtime in runtimes:
+            try:
+                results = _javascript(file, profile, cases, RUNTIMES[runtime], npm)
+            except RuntimeMissingError as error:
+                problems.append(str(error))
+            else:
+                outputs[f"{runtime} {profile}"] = _cut(results, profile)
+    reference = next(iter(outputs))
+    differences = {}
+    for i, case in enumerate(cases):
+        (expected, _) = outputs[reference][i]
+        differences[case.name] = {
+            name: _difference(expected, results[i], case)
+            for name, results in outputs.items()
+            if name != reference
+        }
+    return reference, differences, problems
+
+
+def _whole(results):
+    """Outputs that have all classes."""
+    return [(output, False) for output in results]
+
+
+def _cut(results, profile):
+    """Outputs that have the classes of the support, if the profile says so."""
+    return [(output, profile == "wlearn") for output in results]
+
+
+def _difference(expected, result, case):
+    output, is_cut = result
+    if output is None:
+        return None
+    if is_cut and expected.ndim == 3:
+        expected = expected[:, :, : case.y_support.max() + 1]
+    if output.shape != expected.shape or not np.isfinite(output).all():
+        return np.inf, np.inf
+    difference = np.abs(output.astype(np.float64) - expected)
+    return float(difference.max()), float(difference.mean())
+
+
+# ---- implementations: (checkpoint, cases) to logits (b, q, c) or scaled targets (b, q) per case --
+
+
+def _autogluon(checkpoint, cases):
+    from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D as Upstream
+
+    config = checkpoint.config
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of the libraries it uses
+        network = Upstream.from_pretrained(str(Path(checkpoint.weights_file).parent), "cpu").eval()
+        for case in cases:
+            (n_tables, n_query), n_features = case.x_query.shape[:2], case.x_query.shape[2]
+            y = case.y_support
+            is_bins = config.task == "regression" and config.dim_output > 1
+            if is_bins:
+                y = np.stack([targets_to_bins(row, config.dim_output) for row in y])
+            with torch.no_grad():
+                output = network(  # it writes into its arguments: copies
+                    torch.tensor(case.x_support),
+                    torch.tensor(y),
+                    torch.tensor(case.x_query),
+                    torch.zeros((n_tables, n_features), dtype=torch.bool),
+                    torch.tensor(case.padding_obs_support),
+                    torch.zeros((n_tables, n_query), dtype=torch.bool),
+                ).numpy()
+            yield np.stack([outputs_to_targets(table) for table in output]) if is_bins else output
+
+
+def _rewrite(checkpoint, cases):
+    network = Interchange(Tab2D.from_checkpoint(checkpoint), "upstream").eval()
+    for case in cases:
+        with torch.no_grad():
+            yield network(*(torch.tensor(getattr(case, name)) for name in _INPUTS)).numpy()
+
+
+def _serving_graphs(checkpoint, cases):
+    """As the estimators run them, table by table; they never have padded rows."""
+    config, threads, cpu = checkpoint.config, resolve_threads(None), resolve_providers(None)
+    is_classifier = config.task == "classification"
+    for case in cases:
+        if case.padding_obs_support.any():
+            yield None
+            continue
+        outputs = []
+        for x, y, query in zip(case.x_support, case.y_support, case.x_query):
+            n_classes = config.dim_output if is_classifier else 0
+            views = make_views(1, x.shape[1], n_classes, seed=0)
+            context = Context(checkpoint.name, checkpoint.sha256, config.task, x, y, views)
+            context.prepare(threads, cpu)
+            ((_, output),) = context.outputs(query, threads, cpu)
+            outputs.append(output if is_classifier else outputs_to_targets(output))
+        yield np.stack(outputs)
+    clear_sessions()
+
+
+def _onnx(file, profile, cases):
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    for case in cases:
+        (output,) = session.run(["output"], _feeds(case, profile))
+        yield _scaled(output, profile)
+
+
+def _javascript(file, profile, cases, package, npm):
+    with tempfile.TemporaryDirectory() as folder:
+        cases_file, outputs_file = Path(folder, "cases.json"), Path(folder, "outputs.json")
+        feeds = [_feeds(case, profile) for case in cases]
+        text = json.dumps([{name: _pack(v) for name, v in inputs.items()} for inputs in feeds])
+        cases_file.write_text(text)
+        script = Path(__file__).resolve().parent / "run_cases.mjs"
+        command = ["node", script, package, Path(file).resolve(), cases_file, outputs_file]
+        environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ}
+        try:
+            subprocess.run(
+                command, cwd=npm, env=environment, check=True, capture_output=True, text=True
+            )
+        except FileNotFoundError as error:
+            raise RuntimeMissingError(
+                f"{package}: can't start node in {npm!r} ({error}). Install Node.js 20 or newer."
+            ) from error
+        except subprocess.CalledProcessError as error:
+            lines = [line for line in error.stderr.splitlines() if "Error" in line]
+            raise RuntimeMissingError(
+                f"{package} in {npm!r}: {lines[0] if lines else error.stderr[-500:]}. If it is not "
+                f"installed, run 'npm install --ignore-scripts {package}' there."
+            ) from error
+        outputs = json.loads(outputs_file.read_text())
+    return [_scaled(unpack(output), profile) for output in outputs]
+
+
+def _feeds(case, profile):
+    feeds = {name: getattr(case, name) for name in _INPUTS}
+    if profile == "wlearn" and case.y_support.dtype == np.float32:
+        feeds["y_support"] = case.y_support * np.float32(_RAW_SCALE) + np.float32(_RAW_OFFSET)
+    return feeds
+
+
+def _scaled(output, profile):
+    if profile == "wlearn" and output.ndim == 2:
+        return (output - np.float32(_RAW_OFFSET)) / np.float32(_RAW_SCALE)
+    return output
+
+
+def _pack(array):
+    data = base64.b64encode(array.tobytes()).decode("ascii")
+    return {"type": array.dtype.name, "dims": array.shape, "data": data}
+
+
+def unpack(output):
+    """An output in JSON, as an array."""
+    return np.frombuffer(base64.b64decode(output["data"]), "<f4").reshape(output["dims"])
+
+
+# ---- command line --------------------------------------------------------------------------------
+
+
+def main(arguments=None):
+    """Run the command.
+
+    Returns
+    -------
+    status : int
+        1 if an implementation differs by more than the tolerance or can't be run, else 0.
+    """
+    parser = argparse.ArgumentParser(
+        prog="python -m export.verify",
+        description="Compare all implementations of a checkpoint's network with AutoGluon's.",
+    )
+    add_arguments(parser)
+    parser.add_argument("--atol", type=float, default=1e-4, help="tolerance, default 1e-4")
+    parser.add_argument(
+        "--runtime",
+        choices=["python", *RUNTIMES, "all"],
+        default="python",
+        help="run the files in onnxruntime-node or onnxruntime-web, too",
+    )
+    parser.add_argument("--npm", default=".", metavar="FOLDER", help="where npm installed these")
+    parser.add_argument("--onnx", metavar="FILE", help="a file to compare instead of fresh ones")
+    parser.add_argument("--json", metavar="FILE", help="write the differences to a file")
+    args = parser.parse_args(arguments)
+    runtimes = [r for r in RUNTIMES if args.runtime in (r, "all")]
+    try:
+        variant = _variant_of(args.onnx) if args.onnx else args.variant
+        checkpoints = resolve_variants(args.model, variant)
+    except CheckpointError as error:
+        print(error, file=sys.stderr)
+        return 1
+    report = {"model": args.model, "atol": args.atol, "versions": _versions(), "variants": {}}
+    failures = []
+    for variant, checkpoint in checkpoints.items():
+        with tempfile.TemporaryDirectory() as folder:
+            files = [args.onnx] if args.onnx else _export_all(checkpoint, folder)
+            reference, differences, problems = verify(checkpoint, files, runtimes, args.npm)
+        report["variants"][variant] = {"reference": reference, "differences": differences}
+        print(_table(args.model, variant, reference, differences))
+        failures += [f"{variant}: {problem}" for problem in problems]
+        failures += [
+            f"{variant}: {name} differs by {result[0]:.1e} on {case!r}, more than {args.atol:.0e}"
+            for case, results in differences.items()
+            for name, result in results.items()
+            if result is not None and not result[0] <= args.atol
+        ]
+    report["failures"] = failures
+    if args.json:
+        Path(args.json).write_text(json.dumps(report, indent=1) + "\n")
+    for failure in failures:
+        print(failure, file=sys.stderr)
+    print("FAILED" if failures else f"All agree within {args.atol:.0e}.")
+    return 1 if failures else 0
+
+
+def _variant_of(file):
+    """The variant of an interchange file."""
+    try:
+        resolve_checkpoint(file, "classification")
+    except CheckpointError:
+        resolve_checkpoint(file, "regression")
+        return "regressor"
+    return "classifier"
+
+
+def _export_all(checkpoint, folder):
+    files = []
+    for profile in PROFILES:
+        print(f"exporting with profile {profile} ...", file=sys.stderr, flush=True)
+        files.append(os.path.join(folder, f"{profile}.onnx"))
+        export(checkpoint, files[-1], profile)
+    return files
+
+
+def _table(model, variant, reference, differences):
+    names = list(next(iter(differences.values())))
+    title = f"{model} {variant}: largest (and mean) difference to {reference}"
+    if reference != "AutoGluon":
+        title += ", since AutoGluon is not installed"
+    lines = [title, "".join([f"{'case':20}", *(f"{name:>20}" for name in names)])]
+    for case, results in differences.items():
+        cells = ("-" if r is None else f"{r[0]:.1e} ({r[1]:.0e})" for r in results.values())
+        lines.append("".join([f"{case:20}", *(f"{cell:>20}" for cell in cells)]))
+    return "\n".join(lines) + "\n"
+
+
+def _versions():
+    versions = {}
+    for name in ("autogluon.tabular", "torch", "onnxscript", "onnxruntime"):
+        try:
+            versions[name] = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            versions[name] = None
+    return versions
+
+
+if __name__ == "__main__":
+    sys.exit(main())
