@@ -7,6 +7,8 @@ import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
 
 from sklearn_mitra import clear_sessions
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra.export.convert import export
 
 # More threads than free cores wait for each other: tests of small networks took thrice as long.
 torch.set_num_threads(1)
@@ -42,3 +44,19 @@ def make_checkpoint(tmp_path_factory):
 def large_checkpoint(make_checkpoint):
     """A classifier of the size of AutoGluon's, 75.7 million parameters."""
     return make_checkpoint(512, 10, 12, 4, "classification")
+
+
+@pytest.fixture(scope="session")
+def export_once(tmp_path_factory):
+    """A function that exports a checkpoint, and returns its interchange file; for ever the same."""
+    root, files = tmp_path_factory.mktemp("interchange"), {}
+
+    def export_or_return(model, task, profile="upstream"):
+        key = str(model), task, profile
+        if key not in files:
+            files[key] = str(root / f"{len(files)}.onnx")
+            export(resolve_checkpoint(model, task), files[key], profile)
+        return files[key]
+
+    yield export_or_return
+    shutil.rmtree(root, ignore_errors=True)

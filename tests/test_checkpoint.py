@@ -239,12 +239,6 @@ def test_a_path_is_never_a_name(directory, monkeypatch):
     assert resolve_checkpoint("mini", "classification").config.dim == 128
 
 
-@pytest.mark.parametrize("model", ["model.onnx", "some/model.onnx", Path("/models/model.onnx")])
-def test_interchange_graphs(model):
-    with pytest.raises(NotImplementedError, match=r"\.onnx files are not supported yet.*pass the"):
-        resolve_checkpoint(model, "classification")
-
-
 @pytest.mark.parametrize(
     "model",
     ["/no/such", "./none", "../none", "~/none", "a/b/c", "a\\b", Path("none"), Path("org/name")],
