@@ -41,8 +41,8 @@ _INPUTS = ("x_support", "y_support", "x_query", "padding_obs_support")
 _RAW_SCALE, _RAW_OFFSET = 64, -16
 
 
-class RuntimeMissingError(Exception):
-    """An implementation that was asked for can't be run."""
+class CannotRunError(Exception):
+    """An implementation that was asked for can't be run, or not on these cases."""
 
 
 def verify(checkpoint, files, runtimes=(), npm="."):
@@ -71,23 +71,21 @@ def verify(checkpoint, files, runtimes=(), npm="."):
         What could not be run, and why.
     """
     cases = make_cases(checkpoint.config)
-    outputs, problems = {}, []
+    outputs, problems = {}, []  # by implementation: outputs, and whether absent classes are cut
     for name, implementation in {"AutoGluon": _autogluon, "torch rewrite": _rewrite}.items():
         try:
-            outputs[name] = _whole(implementation(checkpoint, cases))
+            outputs[name] = [(o, False) for o in implementation(checkpoint, cases)]
         except ModuleNotFoundError:
             pass  # the rewrite takes its place
-    outputs["serving graphs"] = _whole(_serving_graphs(checkpoint, cases))
+    outputs["serving graphs"] = [(o, False) for o in _serving_graphs(checkpoint, cases)]
     for file in files:
         profile = resolve_checkpoint(file, checkpoint.config.task).profile
-        outputs[f"onnx {profile}"] = _cut(_onnx(file, profile, cases), profile)
-        for runtime in runtimes:
+        for name in ("onnx", *runtimes):
             try:
-                results = _javascript(file, profile, cases, RUNTIMES[runtime], npm)
-            except RuntimeMissingError as error:
+                results = _run_file(name, file, profile, cases, npm)
+                outputs[f"{name} {profile}"] = [(o, profile == "wlearn") for o in results]
+            except CannotRunError as error:
                 problems.append(str(error))
-            else:
-                outputs[f"{runtime} {profile}"] = _cut(results, profile)
     reference = next(iter(outputs))
     differences = {}
     for i, case in enumerate(cases):
@@ -98,16 +96,6 @@ def verify(checkpoint, files, runtimes=(), npm="."):
             if name != reference
         }
     return reference, differences, problems
-
-
-def _whole(results):
-    """Outputs that have all classes."""
-    return [(output, False) for output in results]
-
-
-def _cut(results, profile):
-    """Outputs that have the classes of the support, if the profile says so."""
-    return [(output, profile == "wlearn") for output in results]
 
 
 def _difference(expected, result, case):
@@ -177,17 +165,26 @@ def _serving_graphs(checkpoint, cases):
     clear_sessions()
 
 
-def _onnx(file, profile, cases):
-    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-    for case in cases:
-        (output,) = session.run(["output"], _feeds(case, profile))
-        yield _scaled(output, profile)
+def _run_file(runtime, file, profile, cases, npm):
+    feeds = [_feeds(case, profile) for case in cases]
+    if runtime == "onnx":
+        outputs = _onnx(file, feeds)
+    else:
+        outputs = _javascript(file, feeds, RUNTIMES[runtime], npm)
+    return [_scaled(output, profile) for output in outputs]
 
 
-def _javascript(file, profile, cases, package, npm):
+def _onnx(file, feeds):
+    try:
+        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+        return [session.run(["output"], inputs)[0] for inputs in feeds]
+    except Exception as error:  # onnxruntime's errors have no common base
+        raise CannotRunError(f"onnxruntime can't run {file!r}: {error}") from error
+
+
+def _javascript(file, feeds, package, npm):
     with tempfile.TemporaryDirectory() as folder:
         cases_file, outputs_file = Path(folder, "cases.json"), Path(folder, "outputs.json")
-        feeds = [_feeds(case, profile) for case in cases]
         text = json.dumps([{name: _pack(v) for name, v in inputs.items()} for inputs in feeds])
         cases_file.write_text(text)
         script = Path(__file__).resolve().parent / "run_cases.mjs"
@@ -198,17 +195,17 @@ def _javascript(file, profile, cases, package, npm):
                 command, cwd=npm, env=environment, check=True, capture_output=True, text=True
             )
         except FileNotFoundError as error:
-            raise RuntimeMissingError(
+            raise CannotRunError(
                 f"{package}: can't start node in {npm!r} ({error}). Install Node.js 20 or newer."
             ) from error
         except subprocess.CalledProcessError as error:
             lines = [line for line in error.stderr.splitlines() if "Error" in line]
-            raise RuntimeMissingError(
+            raise CannotRunError(
                 f"{package} in {npm!r}: {lines[0] if lines else error.stderr[-500:]}. If it is not "
                 f"installed, run 'npm install --ignore-scripts {package}' there."
             ) from error
         outputs = json.loads(outputs_file.read_text())
-    return [_scaled(unpack(output), profile) for output in outputs]
+    return [unpack(output) for output in outputs]
 
 
 def _feeds(case, profile):

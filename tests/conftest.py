@@ -1,6 +1,9 @@
 """Checkpoints of random weights, in the layout of AutoGluon's ``Tab2D.save_pretrained``."""
 
 import shutil
+import subprocess
+import sys
+from typing import NamedTuple
 
 import pytest
 import torch
@@ -60,3 +63,37 @@ def export_once(tmp_path_factory):
 
     yield export_or_return
     shutil.rmtree(root, ignore_errors=True)
+
+
+class LargeExport(NamedTuple):
+    path: str
+    log: str
+    peak: int  # memory, in bytes
+
+
+_EXPORT_AND_PEAK = """
+import sys
+from sklearn_mitra.export.convert import main
+status = main(sys.argv[1:])
+with open("/proc/self/status") as file:
+    print(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024)
+sys.exit(status)
+"""
+
+
+@pytest.fixture(scope="session")
+def large_export(large_checkpoint, tmp_path_factory):
+    """The large checkpoint, exported by the command in a process of its own."""
+    path = tmp_path_factory.mktemp("large") / "large.onnx"
+    command = [
+        sys.executable,
+        "-c",
+        _EXPORT_AND_PEAK,
+        "--model",
+        large_checkpoint,
+        "--output",
+        path,
+    ]
+    result = subprocess.run(command, check=True, capture_output=True, text=True)
+    yield LargeExport(str(path), result.stderr, int(result.stdout))
+    path.unlink()

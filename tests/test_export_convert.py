@@ -1,0 +1,334 @@
+"""Interchange files: what is in them, and that they compute what the network does."""
+
+import json
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime
+import pytest
+import torch
+
+import sklearn_mitra
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._outputs import outputs_to_targets, targets_to_bins
+from sklearn_mitra.export.convert import export, main
+from sklearn_mitra.export.tab2d import Tab2D
+
+INPUTS = {
+    "x_support": ["batch", "n_support", "n_features"],
+    "y_support": ["batch", "n_support"],
+    "x_query": ["batch", "n_query", "n_features"],
+    "padding_obs_support": ["batch", "n_support"],
+}
+TOLERANCE = 2e-5
+both_profiles = pytest.mark.parametrize("profile", ["upstream", "wlearn"])
+
+
+@pytest.fixture(scope="module", params=["classifier", "regressor", "bins"])
+def checkpoint(request, make_checkpoint):
+    """A small checkpoint of random weights, of every kind that there is."""
+    kind = request.param
+    task = "classification" if kind == "classifier" else "regression"
+    n_outputs = {"classifier": 10, "regressor": 1, "bins": 25}[kind]
+    return resolve_checkpoint(make_checkpoint(24, n_outputs, 1, 3, task), task)
+
+
+@pytest.fixture
+def file(checkpoint, profile, export_once):
+    return export_once(checkpoint.name, checkpoint.config.task, profile)
+
+
+def make_table(task, n_tables=2, n_support=20, n_query=6, n_features=3, n_classes=4, seed=0):
+    rng = np.random.default_rng(seed)
+    if task == "classification":
+        y = rng.permuted(np.arange(n_support) % n_classes + np.zeros((n_tables, 1), int), axis=1)
+    else:
+        y = rng.random((n_tables, n_support), np.float32)
+    return {
+        "x_support": rng.normal(size=(n_tables, n_support, n_features)).astype(np.float32),
+        "y_support": y,
+        "x_query": rng.normal(size=(n_tables, n_query, n_features)).astype(np.float32),
+        "padding_obs_support": np.zeros((n_tables, n_support), bool),
+    }
+
+
+def run(file, table):
+    session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
+    return session.run(["output"], table)[0]
+
+
+def run_network(checkpoint, table):
+    """The network itself on scaled targets, with the bins made and undone in NumPy."""
+    config = checkpoint.config
+    y = table["y_support"]
+    is_bins = config.task == "regression" and config.dim_output > 1
+    if is_bins:
+        y = np.stack([targets_to_bins(row, config.dim_output) for row in y])
+    arrays = (table["x_support"], y, table["x_query"], table["padding_obs_support"])
+    with torch.no_grad():
+        outputs = Tab2D.from_checkpoint(checkpoint)(*map(torch.tensor, arrays)).numpy()
+    return np.stack([outputs_to_targets(o) for o in outputs]) if is_bins else outputs
+
+
+def check(file, table, expected):
+    output = run(file, table)
+    assert output.dtype == np.float32
+    assert output.shape == expected.shape
+    np.testing.assert_allclose(output, expected, rtol=0, atol=TOLERANCE)
+
+
+# ---- what is in a file ---------------------------------------------------------------------------
+
+
+@both_profiles
+def test_inputs_output_and_operators_are_the_contract(checkpoint, profile, file):
+    model = onnx.load(file, load_external_data=False)
+    onnx.checker.check_model(model, full_check=True)
+    assert {i.name: [d.dim_param for d in axes_of(i)] for i in model.graph.input} == INPUTS
+    types = {i.name: i.type.tensor_type.elem_type for i in model.graph.input}
+    is_classifier = checkpoint.config.task == "classification"
+    label = onnx.TensorProto.INT64 if is_classifier else onnx.TensorProto.FLOAT
+    number = onnx.TensorProto.FLOAT
+    assert list(types.values()) == [number, label, number, onnx.TensorProto.BOOL]
+    (output,) = model.graph.output
+    last = [10 if profile == "upstream" else "n_classes"] if is_classifier else []
+    axes = [axis.dim_param or axis.dim_value for axis in axes_of(output)]
+    assert (output.name, axes) == ("output", ["batch", "n_query", *last])
+    # all that onnxruntime needs, from 1.17 on, is the standard's opset 20
+    assert [(o.domain, o.version) for o in model.opset_import] == [("", 20)]
+    assert model.ir_version <= 10
+    assert not model.functions
+    assert not any(t.data_location for t in model.graph.initializer)
+
+
+def axes_of(value):
+    return value.type.tensor_type.shape.dim
+
+
+@both_profiles
+def test_metadata_say_where_it_comes_from(checkpoint, profile, file):
+    metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
+    config_file = Path(checkpoint.weights_file).with_name("config.json")
+    assert json.loads(metadata.pop("config")) == json.loads(config_file.read_text())
+    assert metadata == {
+        "n_estimators": "1",
+        "package_version": sklearn_mitra.__version__,
+        "profile": profile,
+        "weights_sha256": checkpoint.sha256,
+    }
+
+
+_EXPORT = """
+import sys
+from sklearn_mitra.export.convert import main
+sys.exit(main(sys.argv[1:]))
+"""
+
+
+def test_the_same_bytes_in_another_process_and_folder(make_checkpoint, export_once, tmp_path):
+    directory = make_checkpoint(24, 10, 1, 3, "classification")
+    command = [sys.executable, "-c", _EXPORT, "--model", directory, "--output", "other.onnx"]
+    environment = {**os.environ, "PYTHONHASHSEED": "7"}
+    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
+    content = (tmp_path / "other.onnx").read_bytes()
+    assert content == Path(export_once(directory, "classification")).read_bytes()
+    for path in (tmp_path, directory, Path(sklearn_mitra.__file__).parents[1]):
+        assert os.fsencode(path) not in content
+
+
+def test_mini_fits_into_ten_megabytes(export_once):
+    assert os.path.getsize(export_once("mini", "classification")) < 10e6
+
+
+# ---- what it computes ----------------------------------------------------------------------------
+
+SHAPES = [
+    {},
+    {"n_tables": 1, "n_support": 1, "n_query": 1, "n_features": 1, "n_classes": 1},
+    {"n_tables": 5, "n_support": 2, "n_query": 1, "n_classes": 2},
+    {"n_tables": 1, "n_support": 70, "n_query": 33, "n_features": 12, "n_classes": 10},
+    {"n_tables": 2, "n_support": 4, "n_query": 4, "n_features": 4},
+]
+
+
+@pytest.mark.parametrize("profile", ["upstream"])
+@pytest.mark.parametrize("shape", SHAPES, ids=str)
+def test_any_shape(checkpoint, file, shape):
+    table = make_table(checkpoint.config.task, **shape)
+    check(file, table, run_network(checkpoint, table))
+
+
+@both_profiles
+def test_padded_rows(checkpoint, profile, file):
+    table = make_table(checkpoint.config.task)
+    is_regressor = checkpoint.config.task == "regression"
+    table["y_support"][:, 2:4] = [0, 1]  # so that the profiles scale alike
+    table["padding_obs_support"][0, -6:] = table["padding_obs_support"][1, :2] = True
+    expected = run_network(checkpoint, table)
+    if not is_regressor and profile == "wlearn":
+        expected = expected[:, :, : table["y_support"].max() + 1]
+    # what stands in padded rows is not a label
+    table["y_support"][table["padding_obs_support"]] = 1000 if is_regressor else -100
+    check(file, table, expected)
+
+
+class TestWlearnProfile:
+    """What a client gets that feeds raw targets, and takes the output as it is."""
+
+    @pytest.mark.parametrize("n_classes", [2, 3, 10])
+    def test_logits_are_those_of_the_labels(self, make_checkpoint, export_once, n_classes):
+        checkpoint = resolve_checkpoint(
+            make_checkpoint(24, 10, 1, 3, "classification"), "classification"
+        )
+        file = export_once(checkpoint.name, "classification", "wlearn")
+        table = make_table("classification", n_tables=1, n_classes=n_classes)
+        expected = run_network(checkpoint, table)[:, :, :n_classes]
+        check(file, table, expected)
+        # a client that counts the classes and reads row after row
+        flat = run(file, table).ravel()
+        rows = [flat[i * n_classes : (i + 1) * n_classes] for i in range(6)]
+        np.testing.assert_array_equal(np.argmax(rows, axis=1), expected[0].argmax(axis=1))
+
+    def test_a_batch_has_the_classes_of_all_its_tables(self, make_checkpoint, export_once):
+        file = export_once(
+            make_checkpoint(24, 10, 1, 3, "classification"), "classification", "wlearn"
+        )
+        table = make_table("classification", n_classes=2)
+        table["y_support"][1, 0] = 6
+        assert run(file, table).shape == (2, 6, 7)
+
+    @pytest.mark.parametrize("n_outputs", [1, 25])
+    @pytest.mark.parametrize(("scale", "offset"), [(1, 0), (1e-6, 0), (250, 1e4), (3e38, -2e38)])
+    def test_raw_targets(self, make_checkpoint, export_once, n_outputs, scale, offset):
+        checkpoint = resolve_checkpoint(
+            make_checkpoint(24, n_outputs, 1, 3, "regression"), "regression"
+        )
+        file = export_once(checkpoint.name, "regression", "wlearn")
+        table = make_table("regression")
+        table["y_support"][:, :2] = [0, 1]
+        raw = (table["y_support"].astype(np.float64) * scale + offset).astype(np.float32)
+        low, high = (np.float64(f(raw, axis=1, keepdims=True)) for f in (np.min, np.max))
+        table["y_support"] = ((raw - low) / (high - low)).astype(np.float32)
+        expected = low + run_network(checkpoint, table) * (high - low)
+        output = run(file, {**table, "y_support": raw})
+        assert output.shape == (2, 6)
+        np.testing.assert_allclose(output, expected, rtol=1e-6, atol=TOLERANCE * scale)
+
+    @pytest.mark.parametrize("n_outputs", [1, 25])
+    def test_constant_targets_are_predicted(self, make_checkpoint, export_once, n_outputs):
+        directory = make_checkpoint(24, n_outputs, 1, 3, "regression")
+        table = make_table("regression")
+        table["y_support"][0] = 7.25
+        output = run(export_once(directory, "regression", "wlearn"), table)
+        np.testing.assert_array_equal(output[0], np.full(6, 7.25))
+        assert np.isfinite(output[1]).all()
+
+
+_PEAK = """
+import sys
+import numpy as np
+import onnxruntime
+def status(key):
+    with open("/proc/self/status") as file:
+        return next(int(line.split()[1]) for line in file if line.startswith(key)) / 1024
+session = onnxruntime.InferenceSession(sys.argv[1], providers=["CPUExecutionProvider"])
+rng = np.random.default_rng(0)
+inputs = {
+    "x_support": rng.normal(size=(1, 50, 40)).astype(np.float32),
+    "y_support": np.arange(50)[None] % 2,
+    "x_query": rng.normal(size=(1, int(sys.argv[2]), 40)).astype(np.float32),
+    "padding_obs_support": np.zeros((1, 50), bool),
+}
+before = status("VmRSS")
+session.run(None, inputs)
+print(status("VmHWM") - before)
+"""
+
+
+def test_memory_does_not_hold_a_boolean_for_every_value_and_quantile(make_checkpoint, export_once):
+    """For 10000 rows of 40 features these would be 400 MB, and their counts 3200 MB."""
+    directory = make_checkpoint(4, 2, 1, 1, "classification")
+    file = export_once(directory, "classification")
+    command = [sys.executable, "-c", _PEAK, file, "10000"]
+    megabytes = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
+    assert megabytes < 350
+
+
+# ---- the large checkpoint ------------------------------------------------------------------------
+
+
+def test_75_million_parameters(large_export):
+    assert large_export.peak < 2.5e9
+    assert 302e6 < os.path.getsize(large_export.path) < 304e6
+    steps = [line.split(": ")[1].split()[0] for line in large_export.log.splitlines()]
+    assert steps == ["reading", "tracing", "writing", "302.7"]
+
+
+# ---- the command ---------------------------------------------------------------------------------
+
+
+def test_files_have_names_of_their_own(make_checkpoint, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    classifier = make_checkpoint(8, 10, 1, 2, "classification")
+    regressor = make_checkpoint(8, 1, 1, 2, "regression")
+    assert main(["--model", str(classifier)]) == 0
+    assert main(["--model", str(regressor), "--profile", "wlearn"]) == 0
+    names = [f"{classifier.name}-classifier.onnx", f"{regressor.name}-regressor-wlearn.onnx"]
+    assert sorted(os.listdir()) == sorted(names)
+    assert capsys.readouterr().err.count(" MB in ") == 2
+
+
+def test_a_failed_export_leaves_the_former_file_alone(make_checkpoint, tmp_path, monkeypatch):
+    checkpoint = resolve_checkpoint(
+        make_checkpoint(8, 10, 1, 2, "classification"), "classification"
+    )
+    path = tmp_path / "model.onnx"
+    path.write_bytes(b"former")
+
+    def fail(*args):
+        raise OSError("disk full")
+
+    monkeypatch.setattr(os, "replace", fail)
+    with pytest.raises(OSError, match="disk full"):
+        export(checkpoint, str(path))
+    assert os.listdir(tmp_path) == ["model.onnx"]
+    assert path.read_bytes() == b"former"
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["--output", "x.onnx"], "pass --variant classifier or regressor"),
+        (["--variant", "classifier", "--output", "none/x.onnx"], "no folder for --output 'none/x"),
+        (["--profile", "other"], "invalid choice: 'other'"),
+        (["--variant", "both"], "invalid choice: 'both'"),
+    ],
+)
+def test_wrong_arguments(arguments, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(SystemExit) as stop:
+        main(arguments)
+    assert stop.value.code == 2
+    assert message in capsys.readouterr().err
+    assert not os.listdir(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("model", "message"),
+    [("maxi", "A checkpoint is one of"), ("./none", "no such dir"), ("a.onnx", "already")],
+)
+def test_no_such_checkpoint(model, message, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--model", model]) == 1
+    assert message in capsys.readouterr().err
+    assert not os.listdir(tmp_path)
+
+
+def test_a_variant_that_the_model_lacks(make_checkpoint, capsys):
+    directory = make_checkpoint(8, 10, 1, 2, "classification")
+    assert main(["--model", str(directory), "--variant", "regressor"]) == 1
+    assert "is for classification, but was asked for regression" in capsys.readouterr().err

@@ -1,0 +1,332 @@
+"""Interchange ``.onnx`` files as models of the estimators."""
+
+import os
+import pickle
+import shutil
+from pathlib import Path
+
+import numpy as np
+import onnx
+import pytest
+from bundles import INTEROP, KINDS, changed, make_table, opened
+from estimators import ESTIMATORS, both, outputs, same
+from onnx import TensorProto, helper
+from sklearn.base import clone
+from sklearn.model_selection import GridSearchCV
+
+import sklearn_mitra
+from sklearn_mitra import (
+    BundleError,
+    CheckpointError,
+    MitraClassifier,
+    MitraRegressor,
+    _sessions,
+    clear_sessions,
+)
+from sklearn_mitra._checkpoint import Config, resolve_checkpoint
+
+X, Y = make_table(60)
+TASKS = {MitraClassifier: "classification", MitraRegressor: "regression"}
+
+
+@pytest.fixture
+def make_file(make_checkpoint, export_once):
+    """A function from a class and a profile to the file of a small network."""
+
+    def make(cls, profile="upstream", n_outputs=None):
+        n_outputs = n_outputs or (10 if cls is MitraClassifier else 1)
+        directory = make_checkpoint(24, n_outputs, 1, 3, TASKS[cls])
+        return export_once(directory, TASKS[cls], profile)
+
+    return make
+
+
+@pytest.fixture
+def copy_file(make_file, tmp_path):
+    """A function that writes a changed copy of such a file."""
+
+    def copy(cls, change, name="changed.onnx"):
+        model = onnx.load(make_file(cls))
+        change(model)
+        onnx.save(model, tmp_path / name)
+        return tmp_path / name
+
+    return copy
+
+
+def without_metadata(model):
+    del model.metadata_props[:]
+
+
+def set_metadata(**values):
+    def change(model):
+        for entry in model.metadata_props:
+            entry.value = values.get(entry.key, entry.value)
+
+    return change
+
+
+def fitted(cls, file, **params):
+    params = {"max_support": 30, "n_estimators": 2, **params}
+    return cls(model=file, **params).fit(X, Y)
+
+
+# ---- what is predicted ---------------------------------------------------------------------------
+
+
+@both
+def test_mini_predicts_from_a_file_what_it_predicts_embedded(cls, export_once):
+    file = export_once("mini", TASKS[cls])
+    expected = cls(max_support=40).fit(X, Y)
+    estimator = cls(model=file, max_support=40).fit(X, Y)
+    np.testing.assert_allclose(outputs(estimator, X), outputs(expected, X), rtol=0, atol=2e-5)
+    assert len(estimator._views) == 4  # recommended for mini
+    assert estimator.checkpoint_["name"] == file
+
+
+@both
+@pytest.mark.parametrize("profile", ["upstream", "wlearn"])
+@pytest.mark.parametrize("n_estimators", [1, 3])
+def test_both_profiles_predict_what_the_checkpoint_does(
+    cls, profile, n_estimators, make_checkpoint, make_file
+):
+    # with all rows in the support, its targets have the range of all targets
+    params = {"max_support": 60, "n_estimators": n_estimators}
+    directory = make_checkpoint(24, 10 if cls is MitraClassifier else 1, 1, 3, TASKS[cls])
+    expected = outputs(fitted(cls, directory, **params), X)
+    estimator = fitted(cls, make_file(cls, profile), **params)
+    np.testing.assert_allclose(outputs(estimator, X), expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("profile", ["upstream", "wlearn"])
+def test_regressors_with_bins(profile, make_checkpoint, make_file):
+    directory = make_checkpoint(24, 25, 1, 3, "regression")
+    expected = fitted(MitraRegressor, directory, max_support=60).predict(X)
+    file = make_file(MitraRegressor, profile, n_outputs=25)
+    predicted = fitted(MitraRegressor, file, max_support=60).predict(X)
+    np.testing.assert_allclose(predicted, expected, rtol=0, atol=2e-5)
+
+
+@pytest.mark.parametrize("profile", ["upstream", "wlearn"])
+def test_a_class_that_the_support_lacks(profile, make_file):
+    y = np.where(np.arange(60) == 7, 9, Y)  # one row of the last class, left out below
+    estimator = MitraClassifier(
+        model=make_file(MitraClassifier, profile),
+        max_support=12,
+        n_estimators=1,
+        support_sampling="random",
+    ).fit(X, y)
+    assert 7 not in estimator.support_indices_
+    probabilities = estimator.predict_proba(X)
+    np.testing.assert_allclose(probabilities.sum(axis=1), 1)
+    assert (probabilities[:, 3] == 0).all() == (profile == "wlearn")
+
+
+@both
+def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch):
+    estimator = fitted(cls, make_file(cls))
+    expected = outputs(estimator, X)
+    alone = np.concatenate([outputs(estimator, row[None]) for row in X[:5]])
+    np.testing.assert_allclose(alone, expected[:5], rtol=0, atol=1e-6)
+    monkeypatch.setattr("sklearn_mitra._context._total_memory", lambda: 400_000)
+    assert 2 < estimator._context.chunk_rows < 30
+    np.testing.assert_allclose(outputs(estimator, X), expected, rtol=0, atol=1e-6)
+
+
+@both
+def test_a_file_of_another_maker(cls, copy_file, make_file):
+    """Without metadata it is taken for upstream's, and for one view."""
+    file = copy_file(cls, without_metadata)
+    estimator = cls(model=file, max_support=30).fit(X, Y)
+    same(outputs(estimator, X), outputs(fitted(cls, make_file(cls), n_estimators=1), X))
+    assert resolve_checkpoint(file, TASKS[cls]).profile == "upstream"
+    n_outputs = 10 if cls is MitraClassifier else 1
+    config = Config(512, n_outputs, 12, 4, TASKS[cls])
+    assert resolve_checkpoint(file, TASKS[cls]).config == config
+
+
+def test_the_number_of_classes_is_that_of_the_file(make_checkpoint, export_once, tmp_path):
+    file = export_once(make_checkpoint(8, 2, 1, 2, "classification"), "classification")
+    model = onnx.load(file)
+    without_metadata(model)
+    onnx.save(model, tmp_path / "two.onnx")
+    for name in (file, tmp_path / "two.onnx"):
+        with pytest.raises(ValueError, match="tells at most 2 classes apart. Got 3"):
+            MitraClassifier(model=name).fit(X, Y)
+
+
+# ---- with the rest of scikit-learn ---------------------------------------------------------------
+
+
+def test_clones_folds_and_views_share_one_session(make_file):
+    clear_sessions()
+    search = GridSearchCV(
+        MitraClassifier(model=make_file(MitraClassifier), n_estimators=2),
+        {"max_support": [10, 20]},
+        cv=2,
+    ).fit(X, Y)
+    clone(search.best_estimator_).fit(X, Y).predict(X)
+    assert [key[2] for key in _sessions._sessions] == ["interchange"]
+
+
+@both
+def test_pickles(cls, make_file):
+    estimator = fitted(cls, make_file(cls))
+    again = pickle.loads(pickle.dumps(estimator))
+    same(outputs(again, X), outputs(estimator, X))
+
+
+@both
+def test_names(cls, make_file, tmp_path, monkeypatch):
+    """A path of any kind; the absolute one is kept."""
+    shutil.copy(make_file(cls), tmp_path / "model.onnx")
+    expected = outputs(fitted(cls, make_file(cls)), X)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setenv("HOME", str(tmp_path))
+    for name in ("model.onnx", "./model.onnx", Path("model.onnx"), "~/model.onnx"):
+        estimator = fitted(cls, name)
+        assert estimator.checkpoint_["name"] == str(tmp_path / "model.onnx")
+        same(outputs(estimator, X), expected)
+
+
+# ---- bundles -------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.parametrize("profile", ["upstream", "wlearn"])
+def test_bundles_record_and_check_the_file(cls, profile, make_file, tmp_path):
+    file = make_file(cls, profile)
+    estimator = fitted(cls, file)
+    bundle = estimator.save()
+    sha256 = opened(bundle)[1]["meta"]["onnxSha256"]
+    assert sha256 == estimator.checkpoint_["sha256"]
+    assert sha256 == resolve_checkpoint(file, TASKS[cls]).sha256
+    same(outputs(sklearn_mitra.load(bundle), X), outputs(estimator, X))
+    moved = shutil.copy(file, tmp_path / "moved.onnx")
+    same(outputs(sklearn_mitra.load(bundle, model=moved), X), outputs(estimator, X))
+    for other in ("mini", make_file(cls, "wlearn" if profile == "upstream" else "upstream")):
+        with pytest.raises(BundleError, match=f"of sha256 {sha256}.*is another"):
+            sklearn_mitra.load(bundle, model=other)
+
+
+@both
+def test_bundles_from_javascript(cls, make_file, tmp_path):
+    file = make_file(cls, "wlearn")
+    sha256 = resolve_checkpoint(file, TASKS[cls]).sha256
+    bundle = (INTEROP / f"{KINDS[cls]}_all_rows.wlrn").read_bytes()
+    right, unknown, wrong = (
+        changed(bundle, "meta", onnxSha256=value) for value in (sha256, None, 64 * "0")
+    )
+    expected = sklearn_mitra.load(right, model=file)
+    table = np.zeros((3, expected.n_features_in_))
+    same(outputs(sklearn_mitra.load(unknown, model=file), table), outputs(expected, table))
+    with pytest.raises(BundleError, match=f"onnx file of sha256 {64 * '0'}.*sha256 {sha256}"):
+        sklearn_mitra.load(wrong, model=file)
+    sklearn_mitra.load(wrong)  # with mini there is no file to check
+    with pytest.raises(BundleError, match="'onnxSha256'.* a string or null"):
+        sklearn_mitra.load(changed(bundle, "meta", onnxSha256=7), model=file)
+
+
+# ---- what is refused -----------------------------------------------------------------------------
+
+
+@both
+def test_a_file_of_the_other_task(cls, make_file):
+    other = next(c for c in ESTIMATORS if c is not cls)
+    with pytest.raises(CheckpointError, match=f"is for {TASKS[other]}, but was asked for"):
+        fitted(cls, make_file(other))
+
+
+@pytest.mark.parametrize("name", ["none.onnx", "/no/such.onnx", Path("none.onnx"), ".onnx"])
+def test_a_missing_file(name, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(CheckpointError, match="no such file.*export.convert makes .onnx files"):
+        MitraClassifier(model=name).fit(X, Y)
+
+
+def test_a_folder_with_the_name_of_a_file(tmp_path):
+    (tmp_path / "folder.onnx").mkdir()
+    with pytest.raises(CheckpointError, match="no such file"):
+        MitraClassifier(model=tmp_path / "folder.onnx").fit(X, Y)
+
+
+@pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"\xff" * 100])
+def test_what_is_no_onnx_file(content, tmp_path):
+    (tmp_path / "no.onnx").write_bytes(content)
+    with pytest.raises(CheckpointError, match=r"no\.onnx'.*(read as an .onnx file|the inputs)"):
+        MitraClassifier(model=tmp_path / "no.onnx").fit(X, Y)
+
+
+def rename_an_input(model):
+    model.graph.input[0].name = "x"
+
+
+def ask_for_doubles(model):
+    model.graph.input[0].type.tensor_type.elem_type = TensorProto.DOUBLE
+
+
+def give_two_outputs(model):
+    model.graph.output.append(helper.make_tensor_value_info("more", TensorProto.FLOAT, None))
+
+
+def give_three_axes(model):
+    model.graph.output[0].type.tensor_type.shape.dim.add(dim_value=9)
+
+
+@both
+@pytest.mark.parametrize(
+    ("change", "message"),
+    [
+        (rename_an_input, "must have the inputs x_support, .* Got {'x': 'float'"),
+        (ask_for_doubles, "must have the inputs .* Got {'x_support': 'double'"),
+        (give_two_outputs, "one output, output. Got .*'more'"),
+        (give_three_axes, "an output of 3 axes with integer labels and of 2 axes .* Got .* 9"),
+        (set_metadata(profile="next"), r"one of the profiles \['upstream', 'wlearn'\]. Got 'next'"),
+        (set_metadata(config="{"), "must have metadata that fit its inputs"),
+        (set_metadata(config="[]"), "must have metadata that fit its inputs"),
+        (set_metadata(config="{}"), "must have metadata that fit its inputs"),
+        (set_metadata(config='{"task": "RANKING"}'), "must have metadata that fit its inputs"),
+        (set_metadata(n_estimators="many"), "must have metadata that fit its inputs"),
+        (set_metadata(n_estimators="0"), "must have metadata that fit its inputs"),
+    ],
+)
+def test_files_that_are_not_of_this_kind(cls, change, message, copy_file):
+    file = copy_file(cls, change)
+    with pytest.raises(CheckpointError, match=message) as error:
+        fitted(cls, file)
+    assert str(file) in str(error.value)
+
+
+def test_weights_in_a_file_beside_it(make_file, tmp_path):
+    model, file = onnx.load(make_file(MitraClassifier)), tmp_path / "apart.onnx"
+    onnx.save(model, file, save_as_external_data=True, location="weights", size_threshold=0)
+    assert (tmp_path / "weights").exists()
+    with pytest.raises(CheckpointError, match="must hold its weights. Got .* in a file beside it"):
+        fitted(MitraClassifier, file)
+
+
+def test_a_wrong_config(copy_file):
+    config = '{"dim": 0, "dim_output": 10, "n_layers": 2, "n_heads": 3, "task": "CLASSIFICATION"}'
+    file = copy_file(MitraClassifier, set_metadata(config=config))
+    with pytest.raises(CheckpointError, match="'dim' in .* must be a positive int. Got 0"):
+        fitted(MitraClassifier, file)
+
+
+def test_a_graph_that_onnxruntime_cannot_run(copy_file):
+    def use_an_unknown_operator(model):
+        model.graph.node[-1].op_type = "NoSuchOperator"
+
+    estimator = fitted(MitraClassifier, copy_file(MitraClassifier, use_an_unknown_operator))
+    with pytest.raises(CheckpointError, match="onnxruntime can't run .*NoSuchOperator"):
+        estimator.predict(X)
+
+
+def test_a_file_replaced_since_the_fit(make_file, tmp_path):
+    file = shutil.copy(make_file(MitraClassifier), tmp_path / "model.onnx")
+    estimators = [fitted(MitraClassifier, file) for _ in range(2)]
+    estimators[0].predict(X)
+    shutil.copy(make_file(MitraClassifier, "wlearn"), file)
+    os.utime(file, ns=(0, 0))
+    for estimator in estimators:  # whether it has predicted before or not
+        with pytest.raises(CheckpointError, match="have been replaced|are not those of the fit"):
+            estimator.predict(X)
