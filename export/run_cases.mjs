@@ -1,34 +1,26 @@
-// Runs cases through an interchange file in a JavaScript build of onnxruntime.
-//
-//   node run_cases.mjs PACKAGE MODEL.onnx CASES.json OUTPUTS.json
-//
-// PACKAGE is onnxruntime-node or onnxruntime-web (its WebAssembly build), installed in the working
-// directory. CASES.json is a list of {input: {type, dims, data}} with data in base64,
-// little-endian; OUTPUTS.json a list of {dims, data}.
-import { readFile, writeFile } from 'node:fs/promises'
-import { createRequire } from 'node:module'
-import path from 'node:path'
-import { pathToFileURL } from 'node:url'
+// Runs tables through an interchange file, in Node.js or in a page.
 
-const [packageName, modelPath, casesPath, outputsPath] = process.argv.slice(2)
 const ARRAYS = { float32: Float32Array, int64: BigInt64Array, bool: Uint8Array }
 
-const require = createRequire(path.join(process.cwd(), 'here.js'))
-const imported = await import(pathToFileURL(require.resolve(packageName)))
-const ort = imported.default ?? imported
-if (packageName === 'onnxruntime-web') ort.env.wasm.numThreads = 1
-
-const session = await ort.InferenceSession.create(await readFile(modelPath))
-const outputs = []
-for (const inputs of JSON.parse(await readFile(casesPath, 'utf8'))) {
-  const feeds = {}
-  for (const [name, { type, dims, data }] of Object.entries(inputs)) {
-    const bytes = new Uint8Array(Buffer.from(data, 'base64'))
-    feeds[name] = new ort.Tensor(type, new ARRAYS[type](bytes.buffer), dims)
+/**
+ * @param ort onnxruntime-node or onnxruntime-web
+ * @param {Uint8Array} model an interchange file
+ * @param {object[]} cases each {input: {type, dims, data}}, data in base64, little-endian
+ * @returns {Promise<object[]>} an output for each case, {dims, data}
+ */
+export async function runCases(ort, model, cases) {
+  const session = await ort.InferenceSession.create(model)
+  const outputs = []
+  for (const inputs of cases) {
+    const feeds = {}
+    for (const [name, { type, dims, data }] of Object.entries(inputs)) {
+      const bytes = Uint8Array.from(atob(data), (character) => character.charCodeAt(0))
+      feeds[name] = new ort.Tensor(type, new ARRAYS[type](bytes.buffer), dims)
+    }
+    const { output } = await session.run(feeds)
+    const { buffer, byteOffset, byteLength } = output.data
+    const bytes = Array.from(new Uint8Array(buffer, byteOffset, byteLength))
+    outputs.push({ dims: output.dims, data: btoa(String.fromCharCode(...bytes)) })
   }
-  const { output } = await session.run(feeds)
-  const bytes = Buffer.from(output.data.buffer, output.data.byteOffset, output.data.byteLength)
-  outputs.push({ dims: output.dims, data: bytes.toString('base64') })
+  return outputs
 }
-await writeFile(outputsPath, JSON.stringify(outputs))
-process.exit(0) // threads of WebAssembly would keep it running

@@ -185,9 +185,9 @@ def _onnx(file, feeds):
 def _javascript(file, feeds, package, npm):
     with tempfile.TemporaryDirectory() as folder:
         cases_file, outputs_file = Path(folder, "cases.json"), Path(folder, "outputs.json")
-        text = json.dumps([{name: _pack(v) for name, v in inputs.items()} for inputs in feeds])
+        text = json.dumps([{name: pack(v) for name, v in inputs.items()} for inputs in feeds])
         cases_file.write_text(text)
-        script = Path(__file__).resolve().parent / "run_cases.mjs"
+        script = Path(__file__).resolve().parent / "run_cases_node.mjs"
         command = ["node", script, package, Path(file).resolve(), cases_file, outputs_file]
         environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ}
         try:
@@ -221,7 +221,8 @@ def _scaled(output, profile):
     return output
 
 
-def _pack(array):
+def pack(array):
+    """An array as JSON."""
     data = base64.b64encode(array.tobytes()).decode("ascii")
     return {"type": array.dtype.name, "dims": array.shape, "data": data}
 

@@ -1,0 +1,107 @@
+"""A page in a real browser that predicts with onnxruntime-web, compared with Python."""
+
+import functools
+import json
+import queue
+import shutil
+import subprocess
+import threading
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+
+import numpy as np
+import pytest
+from scipy.special import softmax
+from sklearn.datasets import load_wine
+from sklearn.model_selection import train_test_split
+
+from sklearn_mitra import MitraClassifier
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra.export import verify
+from sklearn_mitra.export.convert import export
+
+HERE = Path(__file__).parent
+BROWSERS = ("chromium", "chromium-browser", "google-chrome")
+FLAGS = (
+    "--headless",
+    "--no-sandbox",  # which a container's root can't have
+    "--disable-gpu",
+    "--disable-quic",
+    "--no-first-run",
+    "--disable-background-networking",
+    "--disable-component-update",
+    "--disable-sync",
+)
+
+
+class Handler(SimpleHTTPRequestHandler):
+    """Serves a folder, and puts what is posted into a queue."""
+
+    extensions_map = {**SimpleHTTPRequestHandler.extensions_map, ".mjs": "text/javascript"}
+
+    def __init__(self, posted, *args, **kwargs):
+        self.posted = posted
+        super().__init__(*args, **kwargs)
+
+    def do_POST(self):  # noqa: N802
+        self.posted.put(self.rfile.read(int(self.headers["Content-Length"])))
+        self.send_response(204)
+        self.end_headers()
+
+    def log_message(self, *args):
+        pass
+
+
+@pytest.fixture
+def open_page(tmp_path):
+    """A function that opens the page in a browser and returns what the page posts."""
+    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
+    assert browser, f"No browser: none of {BROWSERS} is installed; try 'apt install chromium'."
+    for name, target in {
+        "page.html": HERE / "page.html",
+        "node_modules": HERE / "node_modules",
+        "run_cases.mjs": Path(verify.__file__).parent / "run_cases.mjs",
+    }.items():
+        (tmp_path / name).symlink_to(target.resolve())
+    posted = queue.Queue()
+    handler = functools.partial(Handler, posted, directory=tmp_path)
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever).start()
+    processes = []
+
+    def open_and_wait():
+        url = f"http://127.0.0.1:{server.server_port}/page.html"
+        command = [browser, *FLAGS, f"--user-data-dir={tmp_path}/profile", url]
+        pipe = subprocess.DEVNULL
+        processes.append(subprocess.Popen(command, stdin=pipe, stdout=pipe, stderr=pipe))
+        return json.loads(posted.get(timeout=120))
+
+    yield open_and_wait
+    for process in processes:
+        process.kill()
+        process.wait()
+    server.shutdown()
+    server.server_close()
+
+
+def test_a_page_predicts_what_python_does(open_page, tmp_path):
+    X, y = load_wine(return_X_y=True)
+    X_train, X_test, y_train, _ = train_test_split(X, y, random_state=0)
+    classifier = MitraClassifier(n_estimators=1).fit(X_train, y_train)
+    export(resolve_checkpoint("mini", "classification"), tmp_path / "model.onnx", "wlearn")
+    table = {
+        "x_support": classifier.X_support_[None],
+        "y_support": classifier.y_support_[None],
+        "x_query": X_test[None].astype(np.float32),
+        "padding_obs_support": np.zeros((1, len(X_train)), bool),
+    }
+    cases = [{name: verify.pack(array) for name, array in table.items()}]
+    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    result = open_page()
+    assert "error" not in result, result["error"]
+    assert "Chrome" in result["agent"]
+    (logits,) = verify.unpack(result["outputs"][0])
+    assert logits.shape == (len(X_test), 3)
+    probabilities = softmax(logits, axis=1)
+    expected = classifier.predict_proba(X_test)
+    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
