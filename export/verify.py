@@ -18,14 +18,19 @@ from importlib import metadata
 from pathlib import Path
 
 import numpy as np
-import onnxruntime
 import torch
 
 from sklearn_mitra._checkpoint import resolve_checkpoint
 from sklearn_mitra._context import Context
 from sklearn_mitra._errors import CheckpointError
 from sklearn_mitra._outputs import outputs_to_targets, targets_to_bins
-from sklearn_mitra._sessions import clear_sessions, resolve_providers, resolve_threads
+from sklearn_mitra._sessions import (
+    clear_sessions,
+    get_session,
+    resolve_providers,
+    resolve_threads,
+    run,
+)
 from sklearn_mitra._views import make_views
 
 from .cases import make_cases
@@ -71,21 +76,23 @@ def verify(checkpoint, files, runtimes=(), npm="."):
         What could not be run, and why.
     """
     cases = make_cases(checkpoint.config)
+    implementations = {"torch rewrite": _rewrite, "serving graphs": _serving_graphs}
+    if _has_autogluon():
+        implementations = {"AutoGluon": _autogluon, **implementations}
     outputs, problems = {}, []  # by implementation: outputs, and whether absent classes are cut
-    for name, implementation in {"AutoGluon": _autogluon, "torch rewrite": _rewrite}.items():
-        try:
-            outputs[name] = [(o, False) for o in implementation(checkpoint, cases)]
-        except ModuleNotFoundError:
-            pass  # the rewrite takes its place
-    outputs["serving graphs"] = [(o, False) for o in _serving_graphs(checkpoint, cases)]
+    for name, implementation in implementations.items():
+        outputs[name] = [(o, False) for o in implementation(checkpoint, cases)]
     for file in files:
-        profile = resolve_checkpoint(file, checkpoint.config.task).profile
+        file = resolve_checkpoint(file, checkpoint.config.task)
         for name in ("onnx", *runtimes):
             try:
-                results = _run_file(name, file, profile, cases, npm)
-                outputs[f"{name} {profile}"] = [(o, profile == "wlearn") for o in results]
+                results = _run_file(name, file, cases, npm)
             except CannotRunError as error:
                 problems.append(str(error))
+            else:
+                is_cut = file.profile == "wlearn"
+                outputs[f"{name} {file.profile}"] = [(o, is_cut) for o in results]
+    clear_sessions()
     reference = next(iter(outputs))
     differences = {}
     for i, case in enumerate(cases):
@@ -111,6 +118,14 @@ def _difference(expected, result, case):
 
 
 # ---- implementations: (checkpoint, cases) to logits (b, q, c) or scaled targets (b, q) per case --
+
+
+def _has_autogluon():
+    try:
+        import autogluon.tabular.models.mitra._internal.models.tab2d  # noqa: F401
+    except ModuleNotFoundError:
+        return False
+    return True
 
 
 def _autogluon(checkpoint, cases):
@@ -162,33 +177,33 @@ def _serving_graphs(checkpoint, cases):
             ((_, output),) = context.outputs(query, threads, cpu)
             outputs.append(output if is_classifier else outputs_to_targets(output))
         yield np.stack(outputs)
-    clear_sessions()
 
 
-def _run_file(runtime, file, profile, cases, npm):
-    feeds = [_feeds(case, profile) for case in cases]
+def _run_file(runtime, file, cases, npm):
+    feeds = [_feeds(case, file.profile) for case in cases]
     if runtime == "onnx":
         outputs = _onnx(file, feeds)
     else:
-        outputs = _javascript(file, feeds, RUNTIMES[runtime], npm)
-    return [_scaled(output, profile) for output in outputs]
+        outputs = _javascript(file.weights_file, feeds, RUNTIMES[runtime], npm)
+    return [_scaled(output, file.profile) for output in outputs]
 
 
 def _onnx(file, feeds):
+    threads, cpu = resolve_threads(None), resolve_providers(None)
     try:
-        session = onnxruntime.InferenceSession(file, providers=["CPUExecutionProvider"])
-        return [session.run(["output"], inputs)[0] for inputs in feeds]
+        session = get_session(file, "interchange", threads, cpu)
+        return [run(session, inputs)["output"].numpy() for inputs in feeds]
     except Exception as error:  # onnxruntime's errors have no common base
-        raise CannotRunError(f"onnxruntime can't run {file!r}: {error}") from error
+        raise CannotRunError(f"onnxruntime can't run {file.name!r}: {error}") from error
 
 
-def _javascript(file, feeds, package, npm):
+def _javascript(path, feeds, package, npm):
     with tempfile.TemporaryDirectory() as folder:
         cases_file, outputs_file = Path(folder, "cases.json"), Path(folder, "outputs.json")
         text = json.dumps([{name: pack(v) for name, v in inputs.items()} for inputs in feeds])
         cases_file.write_text(text)
         script = Path(__file__).resolve().parent / "run_cases_node.mjs"
-        command = ["node", script, package, Path(file).resolve(), cases_file, outputs_file]
+        command = ["node", script, package, path, cases_file, outputs_file]
         environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ}
         try:
             subprocess.run(

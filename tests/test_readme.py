@@ -2,6 +2,7 @@
 
 import os
 import re
+import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -20,13 +21,14 @@ def test_parameter_table_is_that_of_the_classifier():
     assert {name: eval(default) for name, default in table} == signature
 
 
-def test_snippets_run_in_order(tmp_path):
+def test_snippets_run_in_order(tmp_path, export_once):
     # A repository by the name of AutoGluon's, with the embedded checkpoint in it.
     mini = Path(__file__).parents[1] / "sklearn_mitra" / "checkpoints" / "mini-classifier"
     snippets = re.findall(r"^```python\n(.*?)^```", README, flags=re.MULTILINE | re.DOTALL)
     assert len(snippets) >= 7
     program = tmp_path / "readme.py"
     # joblib's workers import the main program again
+    shutil.copy(export_once("mini", "classification"), tmp_path / "mini-classifier.onnx")
     program.write_text("if __name__ == '__main__':\n" + _indent("\n".join(snippets)))
     with HubServer({"autogluon/mitra-classifier": {"main": mini}}) as hub:
         environment = {**os.environ, "HF_ENDPOINT": hub.url, "HF_HOME": str(tmp_path / "hub")}
