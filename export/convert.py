@@ -28,8 +28,8 @@ from .tab2d import Tab2D, count_below
 VARIANTS = {"classifier": "classification", "regressor": "regression"}
 PROFILES = ("upstream", "wlearn")
 
-# The first with Gelu. 23 has Attention, too, and is 8 % faster; but onnxruntime runs opset 20
-# from 1.17 on, and more of its backends do.
+# The first with Gelu. 23 has Attention, too, and is 8 % faster; but opset 20 is run by
+# onnxruntime from 1.18 on, and by more of its backends.
 _OPSET = 20
 
 # Two of everything at least: torch takes a size of 1 for a constant.
