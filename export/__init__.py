@@ -2,3 +2,12 @@
 
 This is the only part of the package that needs PyTorch: ``pip install "sklearn-mitra[export]"``.
 """
+
+from importlib.util import find_spec
+
+_missing = [name for name in ("torch", "onnxscript", "safetensors") if find_spec(name) is None]
+if _missing:
+    raise ImportError(
+        f"sklearn_mitra.export needs {', '.join(_missing)}. Install them, in the versions that it "
+        "was tested with, by: pip install 'sklearn-mitra[export]'"
+    )

@@ -143,16 +143,35 @@ def test_wheel_holds_the_checkpoints_and_the_licence_and_no_tests(wheel):
         for file in ("config.json", "model.safetensors"):
             assert f"sklearn_mitra/checkpoints/mini-{task}/{file}" in names
     assert "sklearn_mitra/py.typed" in names
+    for file in ("tab2d.py", "convert.py", "verify.py", "cases.py", "run_cases.mjs"):
+        assert f"sklearn_mitra/export/{file}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
     assert any(name.endswith("licenses/NOTICE") for name in names)
     assert {name.split("/")[0].split("-")[0] for name in names} == {"sklearn_mitra"}
     assert wheel.stat().st_size < 12e6
 
 
-def test_wheel_works_in_a_clean_environment_without_network(wheel, tmp_path):
-    _run(sys.executable, "-m", "venv", tmp_path / "venv")
-    python = tmp_path / "venv" / "bin" / "python"
-    _run(python, "-m", "pip", "install", "--quiet", wheel, cwd=tmp_path)
-    clean = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
-    location = _run(python, "-c", _OFFLINE, cwd=tmp_path, env=clean).strip()
-    assert Path(location).is_relative_to(tmp_path / "venv")
+@pytest.fixture(scope="module")
+def clean_python(wheel, tmp_path_factory):
+    """The Python of an environment that has the wheel and what it depends on, no more."""
+    directory = tmp_path_factory.mktemp("clean")
+    _run(sys.executable, "-m", "venv", directory / "venv")
+    python = directory / "venv" / "bin" / "python"
+    _run(python, "-m", "pip", "install", "--quiet", wheel, cwd=directory)
+    return python
+
+
+_CLEAN = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
+
+
+def test_wheel_works_in_a_clean_environment_without_network(clean_python, tmp_path):
+    location = _run(clean_python, "-c", _OFFLINE, cwd=tmp_path, env=_CLEAN).strip()
+    assert Path(location).is_relative_to(clean_python.parents[1])
+
+
+def test_export_says_what_it_needs(clean_python, tmp_path):
+    command = [clean_python, "-m", "sklearn_mitra.export.convert"]
+    result = subprocess.run(command, cwd=tmp_path, env=_CLEAN, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "needs torch, onnxscript, safetensors. Install them" in result.stderr
+    assert "pip install 'sklearn-mitra[export]'" in result.stderr
