@@ -214,7 +214,7 @@ def _javascript(path, feeds, package, npm):
                 f"{package}: can't start node in {npm!r} ({error}). Install Node.js 20 or newer."
             ) from error
         except subprocess.CalledProcessError as error:
-            lines = [line for line in error.stderr.splitlines() if "Error" in line]
+            lines = [line for line in error.stderr.splitlines() if line.startswith("Error")]
             raise CannotRunError(
                 f"{package} in {npm!r}: {lines[0] if lines else error.stderr[-500:]}. If it is not "
                 f"installed, run 'npm install --ignore-scripts {package}' there."
