@@ -1,0 +1,4 @@
+"""Pretraining of Tab2D on synthetic tables: ``python -m export.pretrain``.
+
+``docs/pretraining.md`` tells what the tables are, and how the embedded checkpoints were made.
+"""

@@ -1,0 +1,69 @@
+"""Files of a training run, each replaced as a whole or not at all."""
+
+import contextlib
+import json
+import os
+
+import torch
+from safetensors.torch import load_file, save_file
+
+
+def write_checkpoint(directory, config, weights, half=False):
+    """Write weights in the layout of AutoGluon's ``Tab2D.save_pretrained``.
+
+    Parameters
+    ----------
+    directory : str
+        Made if it doesn't exist.
+    config : sklearn_mitra._checkpoint.Config
+    weights : dict of str to Tensor
+        A state dict of Tab2D.
+    half : bool, default=False
+        Whether to store float16 instead of float32.
+    """
+    os.makedirs(directory, exist_ok=True)
+    dtype = torch.float16 if half else torch.float32
+    weights = {name: w.detach().to("cpu", dtype).contiguous() for name, w in weights.items()}
+    with _replaced(os.path.join(directory, "model.safetensors")) as path:
+        save_file(weights, path)
+    with _replaced(os.path.join(directory, "config.json")) as path:
+        with open(path, "w", encoding="utf-8") as file:
+            json.dump({**vars(config), "task": config.task.upper()}, file, indent=2)
+
+
+def read_weights(checkpoint):
+    """The weights of a checkpoint in float32, whatever the file has.
+
+    Parameters
+    ----------
+    checkpoint : sklearn_mitra._checkpoint.Checkpoint
+
+    Returns
+    -------
+    weights : dict of str to Tensor, float32
+    """
+    return {name: w.float() for name, w in load_file(checkpoint.weights_file).items()}
+
+
+def write_state(path, state):
+    """Write what :func:`read_state` reads: tensors, numbers and strings in dicts and lists."""
+    with _replaced(path) as temporary:
+        torch.save(state, temporary)
+
+
+def read_state(path):
+    """Read the state of a run, tensors onto the CPU, without running code from the file."""
+    return torch.load(path, map_location="cpu", weights_only=True)
+
+
+@contextlib.contextmanager
+def _replaced(path):
+    """A path to write to, which then replaces ``path``; nothing is left of a failure."""
+    temporary = f"{path}.{os.getpid()}.tmp"
+    try:
+        yield temporary
+        os.chmod(temporary, 0o644)  # safetensors leaves its files to the owner alone
+        os.replace(temporary, path)
+    finally:
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(temporary)

@@ -1,0 +1,269 @@
+"""The training loop: from fresh or given weights to a checkpoint, stop and resume included."""
+
+import contextlib
+import dataclasses
+import json
+import math
+import os
+import time
+
+import torch
+from torch import nn
+from torch.nn.attention import SDPBackend, sdpa_kernel
+
+from ..tab2d import Tab2D
+from .batches import N_QUERY, draw_batch, draw_shape
+from .checkpoints import read_state, write_checkpoint, write_state
+from .losses import batch_loss
+
+STATE, LOG = "state.pt", "log.jsonl"
+
+_WEIGHT_DECAY = 0.02  # of matrices, not of biases and norms
+_BETAS = 0.9, 0.98
+_LARGEST_NORM = 1.0  # of a gradient
+_MOST_SKIPPED = 100  # steps in a row
+# Without cuDNN, which torch would try on recent GPUs: it failed on these shapes.
+_BACKENDS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
+_SHAPES = 2**32  # added to the seed, so that shapes don't repeat the numbers of tables
+
+
+@dataclasses.dataclass(frozen=True)
+class Options:
+    """How to train.
+
+    Attributes
+    ----------
+    seconds : float
+        Length of the run, all of its parts together.
+    n_steps : int or None
+        Length in steps instead, for runs that are to repeat to the bit.
+    budget : int
+        Tokens of a batch.
+    lr : float
+        The largest learning rate.
+    warmup : float
+        Part of the run in which the learning rate rises.
+    seed : int
+    half : bool
+        Whether the checkpoint is to be written in float16.
+    compile : bool
+        Whether to use ``torch.compile``.
+    log_every : int
+        Steps from one log line to the next.
+    save_every : float
+        Seconds from one saved state to the next, at least. Log lines are when it can happen.
+    """
+
+    seconds: float = 60.0
+    n_steps: int | None = None
+    budget: int = 262_144
+    lr: float = 1.5e-3
+    warmup: float = 0.02
+    seed: int = 0
+    half: bool = False
+    compile: bool = False
+    log_every: int = 100
+    save_every: float = 60.0
+
+
+def learning_rate(progress, options):
+    """Linear warm-up, then half a cosine to zero.
+
+    Parameters
+    ----------
+    progress : float
+        In [0, 1].
+    options : Options
+
+    Returns
+    -------
+    lr : float
+    """
+    if progress < options.warmup:
+        return options.lr * progress / options.warmup
+    rest = (progress - options.warmup) / (1 - options.warmup)
+    return options.lr * (1 + math.cos(math.pi * min(rest, 1))) / 2
+
+
+def average_decay(step):
+    """What the average keeps in a step (from 1): it spans about a twentieth of all steps."""
+    return step / (step + 20)
+
+
+class Trainer:
+    """A training run.
+
+    Parameters
+    ----------
+    config : sklearn_mitra._checkpoint.Config
+    options : Options
+    directory : str
+        Made if it doesn't exist. Gets the checkpoint with the averaged weights, ``state.pt``
+        to resume from, and ``log.jsonl``.
+    device : str, default="cpu"
+    weights : dict of str to Tensor, default=None
+        A state dict to start from. None is a fresh network.
+    """
+
+    def __init__(self, config, options, directory, device="cpu", weights=None):
+        self.options, self.directory, self.device = options, directory, torch.device(device)
+        with torch.random.fork_rng(devices=[]):  # torch initialises from its global state only
+            torch.manual_seed(options.seed)
+            network = Tab2D(config)
+        if weights is not None:
+            network.load_state_dict(weights)
+        self.network = network.to(self.device)
+        self.average = {name: w.clone() for name, w in network.state_dict().items()}
+        self.optimizer = torch.optim.AdamW(
+            _parameter_groups(network), betas=_BETAS, fused=self.device.type == "cuda"
+        )
+        self.shapes = torch.Generator().manual_seed(_SHAPES + options.seed)
+        self.tables = torch.Generator(self.device).manual_seed(options.seed)
+        self.step = self.n_tokens = self.n_tables = self.n_skipped = 0
+        self.elapsed = 0.0
+        self._forward = torch.compile(network, dynamic=True) if options.compile else network
+        self._losses = []
+        self._skipped_in_a_row = 0
+
+    @classmethod
+    def resume(cls, config, options, directory, device="cpu"):
+        """The run whose state is in ``directory``, as it was when that was saved."""
+        trainer = cls(config, options, directory, device)
+        state = read_state(os.path.join(directory, STATE))
+        trainer.network.load_state_dict(state["network"])
+        trainer.average = {name: w.to(trainer.device) for name, w in state["average"].items()}
+        trainer.optimizer.load_state_dict(state["optimizer"])
+        trainer.shapes.set_state(state["shapes"])
+        trainer.tables.set_state(state["tables"])
+        for name in ("step", "n_tokens", "n_tables", "n_skipped", "elapsed"):
+            setattr(trainer, name, state[name])
+        trainer._forget_log_after(trainer.step)
+        return trainer
+
+    @property
+    def progress(self):
+        """How much of the run is over, from 0 to 1."""
+        if self.options.n_steps is not None:
+            return min(1.0, self.step / self.options.n_steps)
+        return min(1.0, self.elapsed / self.options.seconds)
+
+    def run(self):
+        """Train to the end of the run, and save."""
+        start = time.monotonic() - self.elapsed
+        saved = self.elapsed
+        while self.progress < 1:
+            self.train_step()
+            self.elapsed = time.monotonic() - start
+            if self.step % self.options.log_every == 0:
+                self._log()
+                if self.elapsed - saved >= self.options.save_every:
+                    self.save()
+                    saved = self.elapsed
+        if self._losses:
+            self._log()
+        self.save()
+
+    def train_step(self):
+        """Draw one batch and learn from it."""
+        lr = learning_rate(self.progress, self.options)
+        for group in self.optimizer.param_groups:
+            group["lr"] = lr
+        shape = draw_shape(self.options.budget, self.shapes)
+        with torch.no_grad():
+            batch = draw_batch(self.network.config, shape, self.tables)
+        with self._precision(), sdpa_kernel(_BACKENDS):
+            loss = batch_loss(self._forward, batch)
+        self.optimizer.zero_grad(set_to_none=True)
+        loss.backward()
+        norm = nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_NORM)
+        self.step += 1
+        self.n_tables += shape.n_tables
+        self.n_tokens += shape.n_tables * (shape.n_support + N_QUERY) * (shape.n_features + 1)
+        if norm.isfinite():
+            self._skipped_in_a_row = 0
+            self.optimizer.step()
+            self._losses.append(loss.detach())
+        else:
+            self._skip()
+        decay = average_decay(self.step)
+        for name, weight in self.network.state_dict().items():
+            self.average[name].lerp_(weight, 1 - decay)
+
+    def save(self):
+        """Write the checkpoint, and the state to resume from."""
+        config = self.network.config
+        write_checkpoint(self.directory, config, self.average, self.options.half)
+        state = {
+            "config": vars(config),
+            "options": dataclasses.asdict(self.options),
+            "network": self.network.state_dict(),
+            "average": self.average,
+            "optimizer": self.optimizer.state_dict(),
+            "shapes": self.shapes.get_state(),
+            "tables": self.tables.get_state(),
+            "step": self.step,
+            "n_tokens": self.n_tokens,
+            "n_tables": self.n_tables,
+            "n_skipped": self.n_skipped,
+            "elapsed": self.elapsed,
+        }
+        write_state(os.path.join(self.directory, STATE), state)
+
+    def _precision(self):
+        """bfloat16 where that is fast; its range needs no loss scaling."""
+        if self.device.type == "cuda":
+            return torch.autocast("cuda", dtype=torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def _skip(self):
+        self.n_skipped += 1
+        self._skipped_in_a_row += 1
+        if self._skipped_in_a_row == _MOST_SKIPPED:
+            raise FloatingPointError(
+                f"The gradients of {_MOST_SKIPPED} steps in a row were not finite, the last in "
+                f"step {self.step}. Start again with a smaller learning rate than "
+                f"{self.options.lr}."
+            )
+
+    # ---- log -------------------------------------------------------------------------------------
+
+    def _log(self):
+        """One line on the screen and one, of JSON, in the log."""
+        loss = torch.stack(self._losses).mean().item() if self._losses else None
+        self._losses.clear()
+        line = {
+            "step": self.step,
+            "seconds": round(self.elapsed, 2),
+            "loss": loss,
+            "lr": learning_rate(self.progress, self.options),
+            "tokens": self.n_tokens,
+            "tables": self.n_tables,
+            "skipped": self.n_skipped,
+        }
+        os.makedirs(self.directory, exist_ok=True)
+        with open(os.path.join(self.directory, LOG), "a", encoding="utf-8") as file:
+            file.write(json.dumps(line) + "\n")
+        speed = self.n_tokens / max(self.elapsed, 1e-9)
+        print(
+            f"{100 * self.progress:5.1f} %  step {self.step}  loss {loss or math.nan:.4f}  "
+            f"lr {line['lr']:.2e}  {self.n_tables} tables  {speed:.3g} tokens/s",
+            flush=True,
+        )
+
+    def _forget_log_after(self, step):
+        """Lines of steps that were lost with the process that took them."""
+        path = os.path.join(self.directory, LOG)
+        with contextlib.suppress(FileNotFoundError):
+            with open(path, encoding="utf-8") as file:
+                lines = [line for line in file if line.endswith("\n")]
+            with open(path, "w", encoding="utf-8") as file:
+                file.writelines(line for line in lines if json.loads(line)["step"] <= step)
+
+
+def _parameter_groups(network):
+    matrices = [p for p in network.parameters() if p.ndim > 1]
+    others = [p for p in network.parameters() if p.ndim <= 1]
+    return [
+        {"params": matrices, "weight_decay": _WEIGHT_DECAY},
+        {"params": others, "weight_decay": 0.0},
+    ]
