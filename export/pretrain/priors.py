@@ -93,13 +93,13 @@ def causal(n_tables, n_rows, n_features, n_latents, generator):
     """
     b, n, g = n_tables, n_rows, generator
     is_direct = chance(g, 0.6)
-    z = root_causes(b, n, n_features if is_direct else integer(g, 3, 24), g)
+    z = root_causes(b, n, n_features if is_direct else integer(g, 2, 12), g)
     layers = [z]
     density, noise = (
         log_uniform(g, b, 1, 1, low=0.08, high=1),
         log_uniform(g, b, 1, 1, low=0.0015, high=0.22),
     )
-    n_nodes = integer(g, 6, 40)
+    n_nodes = integer(g, 6, 32)
     weighs_causes = chance(g, 0.6)
     for i in range(integer(g, 1, 3 if is_direct else 5)):
         weight = normal(g, b, z.shape[2], n_nodes)
@@ -253,7 +253,7 @@ def prototypes(n_tables, n_rows, n_features, n_latents, generator):
     b, n, f, c, g = n_tables, n_rows, n_features, n_latents, generator
     m = integer(g, 2, 24)
     is_informative = is_chosen(g, uniform(g, b, 1, 1, low=0.35, high=1.15), b, 1, f)
-    centres = normal(g, b, m, f) * is_informative * log_uniform(g, b, 1, 1, low=0.6, high=4)
+    centres = normal(g, b, m, f) * is_informative * log_uniform(g, b, 1, 1, low=0.8, high=5)
     scales = (0.4 * normal(g, b, m, f)).exp()
     frequency = (0.6 * normal(g, b, m)).exp()
     prototype = torch.multinomial(frequency, n, replacement=True, generator=g)
