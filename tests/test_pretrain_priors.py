@@ -7,6 +7,8 @@ import pytest
 import torch
 from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
+
+from sklearn_mitra._checkpoint import Config
 from sklearn_mitra.export.pretrain.batches import (
     N_QUERY,
     SMALLEST_BUDGET,
@@ -25,8 +27,6 @@ from sklearn_mitra.export.pretrain.targets import (
     regression_targets,
     scale,
 )
-
-from sklearn_mitra._checkpoint import Config
 
 CONFIGS = [
     Config(8, 10, 1, 1, "classification"),

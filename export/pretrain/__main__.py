@@ -13,7 +13,6 @@ import os
 import torch
 
 from sklearn_mitra._checkpoint import Config, resolve_checkpoint
-from sklearn_mitra._errors import CheckpointError
 
 from .batches import SMALLEST_BUDGET
 from .checkpoints import read_state, read_weights
@@ -30,7 +29,7 @@ def main(arguments=None):
     try:
         _check(given)
         trainer = _resume(given) if given.resume else _begin(given)
-    except (ValueError, CheckpointError) as error:
+    except (ValueError, OSError) as error:
         parser.error(str(error))
     n_weights = sum(weight.numel() for weight in trainer.network.parameters())
     print(f"{trainer.network.config}\n{trainer.options}")
@@ -76,8 +75,9 @@ def _check(given):
         require(given.outputs != 1, "outputs", "at least 2")
     is_there = given.device == "cpu" or torch.cuda.is_available()
     require(is_there, "device", "'cpu', since PyTorch finds no CUDA device")
-    is_free = os.path.isdir(given.out) or not os.path.lexists(given.out)
-    require(is_free, "out", "a directory, which may be new")
+    is_free = os.path.isdir(given.out) and os.access(given.out, os.W_OK)
+    is_free = is_free or not os.path.lexists(given.out)
+    require(is_free, "out", "a directory that can be written to, or a new one")
     has_state = os.path.exists(os.path.join(given.out, STATE))
     if given.resume and not has_state:
         raise ValueError(f"There is no {STATE} in {given.out!r}, so no run to resume.")
@@ -116,7 +116,9 @@ def _resume(given):
     if config.task != given.task:
         raise ValueError(f"The run in {given.out!r} is for {config.task}, not {given.task}.")
     settings = {name: getattr(begun, name) for name in _SETTINGS}
-    _check_same(given, _sizes(config) | settings, given.out)
+    # A generator's state is of use on its own kind of device only.
+    found = {**_sizes(config), **settings, "device": state["device"]}
+    _check_same(given, found, given.out)
     options = dataclasses.replace(
         begun, seconds=given.seconds, half=given.half or begun.half, compile=given.compile
     )

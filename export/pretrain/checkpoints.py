@@ -3,6 +3,7 @@
 import contextlib
 import json
 import os
+import pickle
 
 import torch
 from safetensors.torch import load_file, save_file
@@ -52,8 +53,21 @@ def write_state(path, state):
 
 
 def read_state(path):
-    """Read the state of a run, tensors onto the CPU, without running code from the file."""
-    return torch.load(path, map_location="cpu", weights_only=True)
+    """Read the state of a run, tensors onto the CPU, without running code from the file.
+
+    Raises
+    ------
+    ValueError
+        If it is no such state, or not a whole one.
+    """
+    try:
+        state = torch.load(path, map_location="cpu", weights_only=True)
+    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
+        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
+        raise ValueError(f"{path!r} can't be read as the state of a run: {reason}") from error
+    if not isinstance(state, dict) or not {"config", "options", "network"} <= state.keys():
+        raise ValueError(f"{path!r} is not the state of a run.")
+    return state
 
 
 @contextlib.contextmanager

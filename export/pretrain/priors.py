@@ -95,10 +95,8 @@ def causal(n_tables, n_rows, n_features, n_latents, generator):
     is_direct = chance(g, 0.6)
     z = root_causes(b, n, n_features if is_direct else integer(g, 2, 12), g)
     layers = [z]
-    density, noise = (
-        log_uniform(g, b, 1, 1, low=0.08, high=1),
-        log_uniform(g, b, 1, 1, low=0.0015, high=0.22),
-    )
+    density = log_uniform(g, b, 1, 1, low=0.08, high=1)
+    noise = log_uniform(g, b, 1, 1, low=0.0015, high=0.22)
     n_nodes = integer(g, 6, 32)
     weighs_causes = chance(g, 0.6)
     for i in range(integer(g, 1, 3 if is_direct else 5)):

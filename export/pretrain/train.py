@@ -21,7 +21,7 @@ STATE, LOG = "state.pt", "log.jsonl"
 _WEIGHT_DECAY = 0.02  # of matrices, not of biases and norms
 _BETAS = 0.9, 0.98
 _LARGEST_NORM = 1.0  # of a gradient
-_MOST_SKIPPED = 100  # steps in a row
+_MOST_SKIPPED = 20  # steps in a row
 # Without cuDNN, which torch would try on recent GPUs: it failed on these shapes.
 _BACKENDS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 _SHAPES = 2**32  # added to the seed, so that shapes don't repeat the numbers of tables
@@ -107,8 +107,9 @@ class Trainer:
 
     def __init__(self, config, options, directory, device="cpu", weights=None):
         self.options, self.directory, self.device = options, directory, torch.device(device)
+        os.makedirs(directory, exist_ok=True)  # rather fail now than at the first log line
         with torch.random.fork_rng(devices=[]):  # torch initialises from its global state only
-            torch.manual_seed(options.seed)
+            torch.default_generator.manual_seed(options.seed)
             network = Tab2D(config)
         if weights is not None:
             network.load_state_dict(weights)
@@ -137,7 +138,6 @@ class Trainer:
         trainer.tables.set_state(state["tables"])
         for name in ("step", "n_tokens", "n_tables", "n_skipped", "elapsed"):
             setattr(trainer, name, state[name])
-        trainer._forget_log_after(trainer.step)
         return trainer
 
     @property
@@ -149,6 +149,7 @@ class Trainer:
 
     def run(self):
         """Train to the end of the run, and save."""
+        self._forget_log_after(self.step)
         start = time.monotonic() - self.elapsed
         saved = self.elapsed
         while self.progress < 1:
@@ -195,6 +196,7 @@ class Trainer:
         write_checkpoint(self.directory, config, self.average, self.options.half)
         state = {
             "config": vars(config),
+            "device": self.device.type,
             "options": dataclasses.asdict(self.options),
             "network": self.network.state_dict(),
             "average": self.average,
@@ -240,18 +242,18 @@ class Trainer:
             "tables": self.n_tables,
             "skipped": self.n_skipped,
         }
-        os.makedirs(self.directory, exist_ok=True)
         with open(os.path.join(self.directory, LOG), "a", encoding="utf-8") as file:
             file.write(json.dumps(line) + "\n")
         speed = self.n_tokens / max(self.elapsed, 1e-9)
         print(
-            f"{100 * self.progress:5.1f} %  step {self.step}  loss {loss or math.nan:.4f}  "
+            f"{100 * self.progress:5.1f} %  step {self.step}  "
+            f"loss {math.nan if loss is None else loss:.4f}  "
             f"lr {line['lr']:.2e}  {self.n_tables} tables  {speed:.3g} tokens/s",
             flush=True,
         )
 
     def _forget_log_after(self, step):
-        """Lines of steps that were lost with the process that took them."""
+        """Drop lines of steps that were lost with the process that took them."""
         path = os.path.join(self.directory, LOG)
         with contextlib.suppress(FileNotFoundError):
             with open(path, encoding="utf-8") as file:
