@@ -7,7 +7,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
 from sklearn.utils import check_array, check_random_state, check_X_y
-from sklearn.utils._param_validation import Interval
+from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._checkpoint import resolve_checkpoint
@@ -45,6 +45,7 @@ class BaseMitra(BaseEstimator):
             None,
         ],
         "providers": [list, tuple, None],
+        "cache_context": [StrOptions({"auto"}), "boolean"],
         "verbose": ["verbose"],
     }
 
@@ -146,7 +147,7 @@ class BaseMitra(BaseEstimator):
         Returns
         -------
         estimator : object
-            Fitted, with the default ``n_jobs``, ``providers`` and ``verbose``.
+            Fitted, with the default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
 
         Raises
         ------
@@ -170,6 +171,18 @@ class BaseMitra(BaseEstimator):
             if name in ("_context", "_encoder", "_seed", "_views") or name.endswith("_"):
                 delattr(self, name)
         self._disposed = True
+
+    @property
+    def context_nbytes_(self):
+        """Memory that keeps what the network remembers of the support, in bytes, int.
+
+        There after the first prediction. 0 if nothing is kept; see ``cache_context``.
+        """
+        check_is_fitted(self)
+        nbytes = self._context.kept_nbytes
+        if nbytes is None:
+            raise AttributeError("context_nbytes_ is there after the first prediction.")
+        return nbytes
 
     @property
     def capabilities(self):
@@ -260,6 +273,7 @@ class BaseMitra(BaseEstimator):
             self.X_support_[:, self._columns()],
             self._network_target(),
             self._views,
+            self.cache_context if self.cache_context == "auto" else bool(self.cache_context),
         )
 
     # ------------------------------------------------------------ predict

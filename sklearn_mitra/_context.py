@@ -30,9 +30,8 @@ class Context:
     """A support set under its ensemble views, ready for query rows.
 
     Making one costs nothing. :meth:`prepare` finds the checkpoint and computes the network's
-    keys and values of the support, once. They are kept if they take no more than a quarter of
-    the machine's memory; otherwise, and with an ``.onnx`` file, support and query go through the
-    network together.
+    keys and values of the support, once. If they are not to be kept, or can't be with an
+    ``.onnx`` file, support and query go through the network together in every prediction.
 
     Parameters
     ----------
@@ -44,15 +43,19 @@ class Context:
     y_support : ndarray of shape (n_support,), int64 or float32
         Class ids or scaled targets.
     views : list of View
+    cache : bool or "auto"
+        Whether to keep the keys and values; "auto" keeps them if they take no more than a
+        quarter of the machine's memory.
     """
 
-    def __init__(self, name, sha256, task, x_support, y_support, views):
+    def __init__(self, name, sha256, task, x_support, y_support, views, cache="auto"):
         self._name = name
         self._sha256 = sha256
         self._task = task
         self._x_support = x_support
         self._y_support = y_support
         self._views = views
+        self._cache = cache
         self._supports = None
 
     def prepare(self, n_threads, providers):
@@ -79,6 +82,13 @@ class Context:
                 self._supports = [self._remember(v, n_threads, providers) for v in self._views]
 
     @property
+    def kept_nbytes(self):
+        """Size of what is kept, in bytes; None before :meth:`prepare`."""
+        if self._supports is None:
+            return None
+        return self.nbytes if self._kind == "predict" else 0
+
+    @property
     def nbytes(self):
         """Size of the keys and values of all views, in bytes."""
         config = self._checkpoint.config
@@ -91,8 +101,8 @@ class Context:
         config = self._checkpoint.config
         n_support, n_features = self._x_support.shape
         # Per token: the residual stream, its norm and the hidden layers of an MLP make about
-        # ten vectors; the attentions across rows and features have their scores twice.
-        per_token = 10 * config.dim + 2 * config.n_heads * (n_support + n_features + 1)
+        # twelve vectors; the attentions across rows and features have their scores twice.
+        per_token = 12 * config.dim + 2 * config.n_heads * (n_support + n_features + 1)
         # Without a context, every run passes the support anew: as few runs as memory allows.
         workspace = _WORKSPACE if self._kind == "predict" else _total_memory() // 4
         return max(2, workspace // (4 * (n_features + 1) * per_token))
@@ -111,11 +121,6 @@ class Context:
         -------
         outputs : list of (View, ndarray of shape (n_rows, n_outputs), float32)
         """
-        n_rows = len(x)
-        if n_rows == 1:
-            # A matrix of one row takes another kernel, which rounds differently. Run as two,
-            # a row alone gets the very bits that it gets among others.
-            x = np.repeat(x, 2, axis=0)
         session = get_session(self._checkpoint, self._kind, n_threads, providers)
         results = []
         for view, (transform, support) in zip(self._views, self._supports):
@@ -123,13 +128,14 @@ class Context:
             output = run(session, {"x_query": query, **support})["output"].numpy()
             if self._kind == "interchange":
                 output = fill_outputs(output[0], self._checkpoint.config)
-            results.append((view, output[:n_rows]))
+            results.append((view, output))
         return results
 
     def _choose_graph(self):
         if self._checkpoint.profile is not None:
             return "interchange"
-        return "predict" if self.nbytes <= _total_memory() // 4 else "fused"
+        is_small = self.nbytes <= _total_memory() // 4
+        return "predict" if self._cache is True or (self._cache and is_small) else "fused"
 
     def _find_checkpoint(self):
         checkpoint = resolve_checkpoint(self._name, self._task)

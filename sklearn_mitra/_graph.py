@@ -40,6 +40,11 @@ _IR_VERSION = 11
 # blocks of 16 and 32 rows took 15 % and 4 % longer, 128 as long, the support in one piece 9 %.
 _BLOCK_ROWS = 64
 
+# Tokens of a row that pass the end of the last layer. A matrix of one row takes another kernel,
+# which rounds differently: with two tokens there is none, and a row alone gets the very bits that
+# it gets among others. In the attention across rows it is repeated to that end.
+_LABEL_TOKENS = 2
+
 # Most attention scores of a block, for wide tables and large supports: 64 MiB.
 _BLOCK_SCORES = 2**24
 
@@ -172,11 +177,13 @@ def _predict(g):
     for i in range(g.config.n_layers):
         z = g.norm(x, f"layers.{i}.layer_norm1")
         x = _layer(g, x, z, i, n_tokens, label_only=i + 1 == g.config.n_layers)
-    g.linear(g.norm(x, "final_layer_norm"), "final_layer", output="output")
+    x = g.linear(g.norm(x, "final_layer_norm"), "final_layer")
+    x = g.op("Reshape", x, g.ints(-1, _LABEL_TOKENS, g.config.dim_output))
+    g.op("Gather", x, g.scalar(0), axis=1, output="output")
 
 
 def _layer(g, x, z, i, n_tokens, label_only=False):
-    """One layer: (r * t, d) to (r * t, d), or to (r, d) if only token 0 is wanted.
+    """One layer: (r * t, d) to (r * t, d), or to (r * 2, d) if only token 0 is wanted.
 
     ``z`` is ``layer_norm1(x)``, which the caller needs for its own projections as well.
     """
@@ -184,9 +191,12 @@ def _layer(g, x, z, i, n_tokens, label_only=False):
 
     # attention across rows: every feature column attends to the support's rows
     (q,) = _project(g, z, f"{layer}.attention1", "q")
-    q = g.op("Transpose", _split_heads(g, q, n_tokens), perm=[1, 2, 0, 3])  # (t, h, r, e)
+    q = _split_heads(g, q, n_tokens)
+    n_rows = _n_rows(g, q)
+    q = g.op("Transpose", _repeat_lone_row(g, q, n_rows), perm=[1, 2, 0, 3])  # (t, h, r, e)
     a = g.op("Attention", q, f"key_{i}", f"value_{i}")
-    a = _merge_heads(g, g.op("Transpose", a, perm=[2, 0, 1, 3]))
+    a = g.op("Slice", g.op("Transpose", a, perm=[2, 0, 1, 3]), g.ints(0), n_rows)
+    a = _merge_heads(g, a)
     x = g.op("Add", x, g.linear(a, f"{layer}.attention1.o"))
     x = _mlp(g, x, f"{layer}.layer_norm2", f"{layer}.linear1", f"{layer}.linear2")
 
@@ -197,8 +207,8 @@ def _layer(g, x, z, i, n_tokens, label_only=False):
         for kv in _project(g, z, f"{layer}.attention2", "kv")
     )
     if label_only:
-        x, z = _label_token(g, x, n_tokens), _label_token(g, z, n_tokens)
-        n_tokens = g.ints(1)
+        x, z = _label_tokens(g, x, n_tokens), _label_tokens(g, z, n_tokens)
+        n_tokens = g.ints(_LABEL_TOKENS)
     (q,) = _project(g, z, f"{layer}.attention2", "q")
     q = g.op("Transpose", _split_heads(g, q, n_tokens), perm=[0, 2, 1, 3])
     a = g.op("Attention", q, k, v)
@@ -234,10 +244,19 @@ def _embed_labels(g):
     return g.linear(g.op("Unsqueeze", "y_support", g.ints(1)), "y_embedding.y_embedding")
 
 
-def _label_token(g, x, n_tokens):
-    """Token 0 of every row: (r * t, d) to (r, d)."""
+def _label_tokens(g, x, n_tokens):
+    """Token 0 of every row, and 1 for company: (r * t, d) to (r * 2, d)."""
     shape = g.op("Concat", g.ints(-1), n_tokens, g.ints(g.config.dim))
-    return g.op("Gather", g.op("Reshape", x, shape), g.scalar(0), axis=1)
+    x = g.op("Reshape", x, shape)
+    x = g.op("Slice", x, g.ints(0), g.ints(_LABEL_TOKENS), g.ints(1))
+    return g.op("Reshape", x, g.ints(-1, g.config.dim))
+
+
+def _repeat_lone_row(g, x, n_rows):
+    """(1, t, h, e) to (2, t, h, e); more rows as they are."""
+    is_alone = g.op("Cast", g.op("Equal", n_rows, g.ints(1)), to=TensorProto.INT64)
+    times = g.op("Add", is_alone, g.ints(1))
+    return g.op("Expand", x, g.op("Concat", times, g.ints(1, 1, 1)))
 
 
 def _split_heads(g, x, n_tokens):

@@ -54,6 +54,12 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     providers : list of str, default=None
         Execution providers of onnxruntime, in order of preference. None is the CPU.
 
+    cache_context : bool or "auto", default="auto"
+        Whether to keep what the network remembers of the support (see ``context_nbytes_``), which
+        makes later predictions many times faster than the first. "auto" keeps it if it takes no
+        more than a quarter of the machine's memory. What is not kept is computed in every
+        prediction anew, as it always is with an ``.onnx`` file.
+
     verbose : int, default=0
         1 shows a progress bar in predictions that take several chunks of rows.
 
@@ -68,6 +74,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         The support with encoded categories and with missing values filled.
     y_support_ : ndarray of shape (n_support,), float64
         Targets of the support.
+    context_nbytes_ : int
+        Memory that keeps what the network remembers of the support, in bytes. There after the
+        first prediction, 0 if nothing is kept.
     checkpoint_ : dict
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
@@ -102,6 +111,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         random_state=42,
         n_jobs=None,
         providers=None,
+        cache_context="auto",
         verbose=0,
     ):
         self.model = model
@@ -110,6 +120,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.providers = providers
+        self.cache_context = cache_context
         self.verbose = verbose
 
     def predict(self, X):

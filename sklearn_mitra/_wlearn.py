@@ -41,7 +41,7 @@ _TYPES = {
     "wlearn.mitra_onnx.regressor@1": MitraRegressor,
 }
 # They belong to a machine and a user, not to a model.
-_NOT_STORED = {"n_jobs", "providers", "verbose"}
+_NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
 _MOST_ROWS = 2**53 - 1  # the largest integer that JSON carries everywhere
 
 
@@ -59,7 +59,7 @@ def load(source, model=None):
     Returns
     -------
     estimator : MitraClassifier or MitraRegressor
-        Fitted, with the default ``n_jobs``, ``providers`` and ``verbose``.
+        Fitted, with the default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
 
     Raises
     ------

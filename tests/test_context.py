@@ -7,7 +7,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from estimators import run_in_threads
+from estimators import both, outputs, run_in_threads, same
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 
@@ -25,18 +25,6 @@ def test_many_chunks_predict_the_bits_of_one(monkeypatch):
         monkeypatch.setattr(_context, "_WORKSPACE", workspace)
         assert regressor._context.chunk_rows < len(X) / 3
         np.testing.assert_array_equal(regressor.predict(X), whole)
-
-
-def test_a_context_too_large_to_keep_is_not_kept_and_gives_the_same_bits(monkeypatch):
-    kept = MitraRegressor(max_support=60).fit(X, Y)
-    expected = kept.predict(X)
-    monkeypatch.setattr(_context, "_total_memory", lambda: 2**25)
-    passing = clone(kept).fit(X, Y)
-    np.testing.assert_array_equal(passing.predict(X), expected)
-    assert set(passing._context._supports[0][1]) == {"x_support", "y_support"}
-    assert set(kept._context._supports[0][1]) == {
-        f"{k}_{i}" for i in range(6) for k in ("key", "value")
-    }
 
 
 def test_nbytes_is_the_size_of_the_keys_and_values():
@@ -163,3 +151,41 @@ def test_a_ready_prediction_does_not_wait_for_the_building_of_another():
         thread.join(timeout=60)
         assert not thread.is_alive()
     np.testing.assert_array_equal(found[0], expected)
+
+
+@both
+def test_a_context_is_kept_as_asked_and_gives_the_same_bits(cls, monkeypatch):
+    y = Y > 100 if cls is MitraClassifier else Y
+    expected = cls(max_support=60, n_estimators=2).fit(X, y)
+    predicted = outputs(expected, X)
+    size = 2 * 8 * 6 * 60 * (X.shape[1] + 1) * 128
+    for cache_context, memory, kept in [
+        (True, 2**24, True),
+        (False, 2**40, False),
+        (np.bool_(False), 2**40, False),
+        ("auto", 2**24, False),
+        ("auto", 2**40, True),
+    ]:
+        monkeypatch.setattr(_context, "_total_memory", lambda memory=memory: memory)
+        estimator = clone(expected).set_params(cache_context=cache_context).fit(X, y)
+        assert not hasattr(estimator, "context_nbytes_")
+        same(outputs(estimator, X), predicted)
+        assert estimator.context_nbytes_ == (size if kept else 0)
+
+
+@both
+def test_cache_context_must_be_one_of_three(cls):
+    with pytest.raises(ValueError, match="'cache_context' parameter of Mitra.* must be"):
+        cls(cache_context="always").fit(X, Y > 100)
+
+
+def test_context_nbytes_is_there_after_the_first_prediction():
+    estimator = MitraRegressor(max_support=60)
+    assert not hasattr(estimator, "context_nbytes_")
+    estimator.fit(X, Y)
+    with pytest.raises(AttributeError, match="after the first prediction"):
+        estimator.context_nbytes_  # noqa: B018
+    estimator.predict(X[:1])
+    assert estimator.context_nbytes_ > 0
+    estimator.dispose()
+    assert not hasattr(estimator, "context_nbytes_")
