@@ -45,6 +45,7 @@ class BaseMitra(BaseEstimator):
             None,
         ],
         "providers": [list, tuple, None],
+        "precision": [StrOptions({"float32", "int8"})],
         "cache_context": [StrOptions({"auto"}), "boolean"],
         "verbose": ["verbose"],
     }
@@ -233,6 +234,11 @@ class BaseMitra(BaseEstimator):
         rows = np.broadcast_to(np.float32(0), X.shape)  # stands in for X beside y
         _, y = check_X_y(rows, y, y_numeric=self._task == "regression", estimator=self)
         checkpoint = resolve_checkpoint(self.model, self._task)
+        if checkpoint.profile is not None and self.precision != "float32":
+            raise ValueError(
+                f"An .onnx file has a precision of its own. Got precision={self.precision!r} with "
+                f"{self.model!r}; pass the checkpoint that it was made of."
+            )
         y = self._encode_target(y, checkpoint.config)
         self._seed = self._draw_seed()
         self.support_indices_ = self._select_support(y)
@@ -274,6 +280,7 @@ class BaseMitra(BaseEstimator):
             self._network_target(),
             self._views,
             self.cache_context if self.cache_context == "auto" else bool(self.cache_context),
+            self.precision,
         )
 
     # ------------------------------------------------------------ predict

@@ -46,9 +46,21 @@ class Context:
     cache : bool or "auto"
         Whether to keep the keys and values; "auto" keeps them if they take no more than a
         quarter of the machine's memory.
+    precision : {"float32", "int8"}
+        Of the graphs; an ``.onnx`` file has its own.
     """
 
-    def __init__(self, name, sha256, task, x_support, y_support, views, cache="auto"):
+    def __init__(
+        self,
+        name,
+        sha256,
+        task,
+        x_support,
+        y_support,
+        views,
+        cache="auto",
+        precision="float32",
+    ):
         self._name = name
         self._sha256 = sha256
         self._task = task
@@ -56,6 +68,7 @@ class Context:
         self._y_support = y_support
         self._views = views
         self._cache = cache
+        self._precision = precision
         self._supports = None
 
     def prepare(self, n_threads, providers):
@@ -121,7 +134,7 @@ class Context:
         -------
         outputs : list of (View, ndarray of shape (n_rows, n_outputs), float32)
         """
-        session = get_session(self._checkpoint, self._kind, n_threads, providers)
+        session = self._get_session(self._kind, n_threads, providers)
         results = []
         for view, (transform, support) in zip(self._views, self._supports):
             query = transform(view.columns(x))
@@ -130,6 +143,9 @@ class Context:
                 output = fill_outputs(output[0], self._checkpoint.config)
             results.append((view, output))
         return results
+
+    def _get_session(self, kind, n_threads, providers):
+        return get_session(self._checkpoint, kind, n_threads, providers, self._precision)
 
     def _choose_graph(self):
         if self._checkpoint.profile is not None:
@@ -173,7 +189,7 @@ class Context:
         embedding = QuantileEmbedding(x)
         support = {"x_support": embedding.transform(x), "y_support": y}
         if self._kind == "predict":
-            session = get_session(self._checkpoint, "encode", n_threads, providers)
+            session = self._get_session("encode", n_threads, providers)
             support = run(session, support)
         return embedding.transform, support
 

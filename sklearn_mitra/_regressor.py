@@ -54,6 +54,11 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     providers : list of str, default=None
         Execution providers of onnxruntime, in order of preference. None is the CPU.
 
+    precision : {"float32", "int8"}, default="float32"
+        "int8" computes most matrix products in 8-bit integers: faster and smaller, a little less
+        accurate, and a row's prediction then depends a little on the rows it is predicted with. The
+        weights are converted once and kept in the cache folder of ``huggingface_hub``.
+
     cache_context : bool or "auto", default="auto"
         Whether to keep what the network remembers of the support (see ``context_nbytes_``), which
         makes later predictions many times faster than the first. "auto" keeps it if it takes no
@@ -111,6 +116,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         random_state=42,
         n_jobs=None,
         providers=None,
+        precision="float32",
         cache_context="auto",
         verbose=0,
     ):
@@ -120,6 +126,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.providers = providers
+        self.precision = precision
         self.cache_context = cache_context
         self.verbose = verbose
 

@@ -15,6 +15,7 @@ import numpy as np
 
 from ._checkpoint import expected_shapes
 from ._errors import CheckpointError
+from ._quantized import quantized_weights
 
 # From 1.29 on, onnxruntime's official builds report to their maker: they look up a server and
 # keep an identifier in the user's cache. The one way to prevent both is this variable, which is
@@ -36,7 +37,7 @@ _lock = threading.Lock()
 _sessions = OrderedDict()
 
 
-def get_session(checkpoint, kind, n_threads, providers):
+def get_session(checkpoint, kind, n_threads, providers, precision="float32"):
     """The session for a graph of a checkpoint, made at the first call.
 
     Parameters
@@ -46,6 +47,8 @@ def get_session(checkpoint, kind, n_threads, providers):
         "interchange" is the one graph of an ``.onnx`` file.
     n_threads : int
     providers : tuple of str
+    precision : {"float32", "int8"}, default="float32"
+        An ``.onnx`` file has its own.
 
     Returns
     -------
@@ -58,7 +61,7 @@ def get_session(checkpoint, kind, n_threads, providers):
     CheckpointError
         If onnxruntime can't run an ``.onnx`` file.
     """
-    key = (checkpoint.identity, checkpoint.config, kind, n_threads, providers)
+    key = (checkpoint.identity, checkpoint.config, kind, n_threads, providers, precision)
     with _lock:
         session = _sessions.get(key)
         if session is None:
@@ -66,7 +69,7 @@ def get_session(checkpoint, kind, n_threads, providers):
             if kind == "interchange":
                 session = _open_session(checkpoint.weights_file, options, providers)
             else:
-                session = _make_session(checkpoint, kind, options, providers)
+                session = _make_session(checkpoint, kind, options, providers, precision)
             _sessions[key] = session
         _sessions.move_to_end(key)
         while len(_sessions) > _MOST_SESSIONS:
@@ -147,11 +150,12 @@ def resolve_providers(providers):
 
 
 @functools.lru_cache(maxsize=2)
-def _load_weights(checkpoint, identity):
+def _load_weights(checkpoint, identity, precision):
     """Weights as OrtValues over NumPy's memory, shared by a checkpoint's sessions."""
+    is_int8 = precision == "int8"
+    weights = quantized_weights(checkpoint) if is_int8 else checkpoint.load_weights()
     return {
-        name: onnxruntime.OrtValue.ortvalue_from_numpy(array)
-        for name, array in checkpoint.load_weights().items()
+        name: onnxruntime.OrtValue.ortvalue_from_numpy(array) for name, array in weights.items()
     }
 
 
@@ -163,11 +167,12 @@ def _make_options(n_threads):
     return options
 
 
-def _make_session(checkpoint, kind, options, providers):
+def _make_session(checkpoint, kind, options, providers, precision):
     from ._graph import build_graph  # brings in onnx, which takes a while
 
-    weights = _load_weights(checkpoint, checkpoint.identity)
-    model, names = build_graph(kind, checkpoint.config, expected_shapes(checkpoint.config))
+    weights = _load_weights(checkpoint, checkpoint.identity, precision)
+    config = checkpoint.config
+    model, names = build_graph(kind, config, expected_shapes(config), precision)
     options.add_external_initializers(names, [weights[name] for name in names])
     session = onnxruntime.InferenceSession(model, options, providers=list(providers))
     session.weights = weights  # onnxruntime doesn't keep the arrays alive itself

@@ -1,0 +1,281 @@
+"""int8: the weights, their cache, and what it changes in predictions."""
+
+import os
+import pickle
+import subprocess
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+from estimators import both, make_table, outputs, same
+from sklearn.base import clone
+from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
+from sklearn.metrics import log_loss, roc_auc_score
+from sklearn.model_selection import train_test_split
+
+import sklearn_mitra
+from sklearn_mitra import MitraClassifier, MitraRegressor, _quantized, _sessions, clear_sessions
+from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._quantized import quantized_weights
+
+X, Y = make_table(80)
+
+
+@pytest.fixture(autouse=True)
+def cache(tmp_path, monkeypatch):
+    """An empty cache folder."""
+    directory = tmp_path / "cache"
+    directory.mkdir()
+    monkeypatch.setattr(_quantized, "_cache_file", lambda sha256: directory / f"{sha256}.npz")
+    clear_sessions()
+    yield directory
+    clear_sessions()
+
+
+@pytest.fixture
+def checkpoint():
+    return resolve_checkpoint("mini", "classification")
+
+
+def same_weights(found, expected):
+    assert found.keys() == expected.keys()
+    for name, weight in expected.items():
+        same(np.asarray(found[name]), np.asarray(weight))
+
+
+# ---- the weights ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+def test_weights_times_scales_are_the_weights(task):
+    checkpoint = resolve_checkpoint("mini", task)
+    weights, quantized = checkpoint.load_weights(), quantized_weights(checkpoint)
+    matrices = {name for name in weights if f"{name}.int8" in quantized}
+    assert len(matrices) == 6 * 12  # q, k, v, o twice and four of the MLPs, in six layers
+    assert quantized.keys() == (weights.keys() - matrices) | {
+        f"{name}.{part}" for name in matrices for part in ("int8", "scale")
+    }
+    for name in weights.keys() - matrices:
+        same(quantized[name], weights[name])
+    for name in matrices:
+        integers, scale = quantized[f"{name}.int8"], quantized[f"{name}.scale"]
+        assert integers.dtype == np.int8
+        assert integers.flags.c_contiguous
+        assert (np.abs(integers).max(axis=0) == 63).all()  # seven bits, all of them used
+        error = np.abs(integers.T * scale[:, None] - weights[name])
+        assert (error <= 0.501 * scale[:, None]).all()
+
+
+def test_a_channel_of_zeros_stays_zero(make_checkpoint):
+    quantized = _quantized._quantize({"layers.0.linear1.weight": np.zeros((4, 3), np.float32)})
+    assert not quantized["layers.0.linear1.weight.int8"].any()
+    assert np.isfinite(quantized["layers.0.linear1.weight.scale"]).all()
+
+
+# ---- the cache -----------------------------------------------------------------------------------
+
+
+def test_weights_are_made_once(checkpoint, cache, monkeypatch):
+    first = quantized_weights(checkpoint)
+    (file,) = cache.iterdir()
+    assert file.name == f"{checkpoint.sha256}.npz"
+    assert file.stat().st_size < 2.6e6  # a byte for each of 2.4 million
+    monkeypatch.setattr(_quantized, "_quantize", None)
+    same_weights(quantized_weights(checkpoint), first)
+    assert list(cache.iterdir()) == [file]
+
+
+def cut_off(file):
+    file.write_bytes(file.read_bytes()[:-1000])
+
+
+def change_a_byte(file):
+    content = bytearray(file.read_bytes())
+    content[len(content) // 2] ^= 1
+    file.write_bytes(content)
+
+
+def empty(file):
+    file.write_bytes(b"")
+
+
+def write_text(file):
+    file.write_text("not an archive")
+
+
+def leave_one_out(file):
+    with np.load(file) as archive:
+        weights = {name: archive[name] for name in archive.files[1:]}
+    np.savez(file, **weights)
+
+
+def of_another_type(file):
+    with np.load(file) as archive:
+        weights = {name: archive[name].astype(np.float64) for name in archive.files}
+    np.savez(file, **weights)
+
+
+def of_another_shape(file):
+    with np.load(file) as archive:
+        weights = {name: archive[name][:1] for name in archive.files}
+    np.savez(file, **weights)
+
+
+def with_a_pickle(file):
+    np.savez(file, **{"final_layer.bias": np.array([print], dtype=object)})
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        cut_off,
+        change_a_byte,
+        empty,
+        write_text,
+        leave_one_out,
+        of_another_type,
+        of_another_shape,
+        with_a_pickle,
+    ],
+)
+def test_a_damaged_or_foreign_file_is_made_anew(checkpoint, cache, damage):
+    expected = quantized_weights(checkpoint)
+    (file,) = cache.iterdir()
+    damage(file)
+    same_weights(quantized_weights(checkpoint), expected)
+    assert list(cache.iterdir()) == [file]
+    same_weights(_quantized._read(file, checkpoint.config), expected)
+
+
+def test_without_a_place_to_write_to_nothing_is_kept(checkpoint, cache, monkeypatch):
+    expected = quantized_weights(checkpoint)
+    nowhere = cache / "none" / "file.npz"
+    monkeypatch.setattr(_quantized, "_cache_file", lambda sha256: nowhere)
+    same_weights(quantized_weights(checkpoint), expected)
+
+    def no_cache(sha256):
+        raise PermissionError("read-only")
+
+    monkeypatch.setattr(_quantized, "_cache_file", no_cache)
+    same_weights(quantized_weights(checkpoint), expected)
+
+
+def test_a_full_disk_leaves_no_part_of_a_file(checkpoint, cache, monkeypatch):
+    def fail(*args, **kwargs):
+        raise OSError("no space left")
+
+    monkeypatch.setattr(np, "savez", fail)
+    assert quantized_weights(checkpoint)
+    assert not list(cache.iterdir())
+
+
+_IN_CACHE_OF_THE_HUB = """
+from sklearn.datasets import load_iris
+from sklearn_mitra import MitraClassifier
+X, y = load_iris(return_X_y=True)
+print(MitraClassifier(precision="int8", max_support=30).fit(X, y).score(X, y))
+"""
+
+
+def test_the_cache_is_in_the_folder_of_the_hub(tmp_path, checkpoint):
+    environment = {**os.environ, "HF_HOME": str(tmp_path / "hub")}
+    command = [sys.executable, "-c", _IN_CACHE_OF_THE_HUB]
+    for _ in range(2):
+        result = subprocess.run(command, env=environment, capture_output=True, text=True)
+        assert float(result.stdout) > 0.9, result.stderr
+    (file,) = (path for path in (tmp_path / "hub").rglob("*") if path.is_file())
+    assert file.parent.name == checkpoint.sha256
+
+
+# ---- predictions ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("loader", [load_breast_cancer, load_wine, load_digits])
+def test_probabilities_are_nearly_those_of_float32(loader):
+    X, y = loader(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=300 / 1797, random_state=0)
+    scores = []
+    for precision in ("float32", "int8"):
+        classifier = MitraClassifier(precision=precision, n_estimators=1, max_support=256)
+        probabilities = classifier.fit(X_train, y_train).predict_proba(X_test)
+        p = probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+        auc = roc_auc_score(y_test, p, multi_class="ovr")
+        scores.append((probabilities, auc, log_loss(y_test, probabilities)))
+    (p, auc, loss), (p_int8, auc_int8, loss_int8) = scores
+    assert 0 < np.abs(p_int8 - p).max() < 0.06
+    assert np.abs(p_int8 - p).mean() < 0.004
+    assert auc_int8 == pytest.approx(auc, abs=3e-3)
+    assert loss_int8 == pytest.approx(loss, abs=2e-2)
+
+
+def test_targets_are_nearly_those_of_float32():
+    X, y = load_diabetes(return_X_y=True)
+    X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
+    regressors = [
+        MitraRegressor(precision=precision, n_estimators=1).fit(X_train, y_train)
+        for precision in ("float32", "int8")
+    ]
+    exact, int8 = (regressor.predict(X_test) for regressor in regressors)
+    assert 0 < np.abs(int8 - exact).max() < 0.05 * np.ptp(y)
+    r2, r2_int8 = (regressor.score(X_test, y_test) for regressor in regressors)
+    assert r2_int8 == pytest.approx(r2, abs=5e-3)
+
+
+@both
+@pytest.mark.parametrize("cache_context", [True, False])
+def test_the_same_question_has_the_same_answer(cls, cache_context):
+    estimator = cls(precision="int8", max_support=40, cache_context=cache_context).fit(X, Y)
+    expected = outputs(estimator, X)
+    same(outputs(estimator, X), expected)
+    same(outputs(clone(estimator).fit(X, Y), X), expected)
+    same(outputs(pickle.loads(pickle.dumps(estimator)), X), expected)
+    clear_sessions()
+    same(outputs(estimator, X), expected)
+
+
+@both
+def test_bundles_keep_the_precision(cls):
+    estimator = cls(precision="int8", max_support=40).fit(X, Y)
+    again = sklearn_mitra.load(estimator.save())
+    assert again.precision == "int8"
+    same(outputs(again, X), outputs(estimator, X))
+
+
+def test_each_precision_has_sessions_of_its_own():
+    for precision in ("float32", "int8"):
+        MitraClassifier(precision=precision, max_support=30).fit(X, Y).predict(X)
+    keys = sorted((key[2], key[-1]) for key in _sessions._sessions)
+    assert keys == [(k, p) for k in ("encode", "predict") for p in ("float32", "int8")]
+
+
+@both
+def test_int8_takes_effect_in_the_next_fit(cls):
+    estimator = cls(max_support=40).fit(X, Y)
+    expected = outputs(estimator, X)
+    same(outputs(estimator.set_params(precision="int8"), X), expected)
+    assert (outputs(estimator.fit(X, Y), X) != expected).any()
+
+
+@both
+def test_precision_must_be_one_of_two(cls):
+    with pytest.raises(ValueError, match="'precision' parameter of Mitra.* must be a str among"):
+        cls(precision="float16").fit(X, Y)
+
+
+def test_an_onnx_file_has_its_own(export_once):
+    file = export_once("mini", "classification")
+    with pytest.raises(ValueError, match="a precision of its own. Got precision='int8' with"):
+        MitraClassifier(model=file, precision="int8").fit(X, Y)
+
+
+def test_the_large_checkpoint(large_checkpoint, cache):
+    """Its random weights give about the same logits, from a quarter of the bytes."""
+    exact, int8 = (
+        MitraClassifier(model=large_checkpoint, precision=precision, max_support=40).fit(X, Y)
+        for precision in ("float32", "int8")
+    )
+    assert np.abs(int8.predict_proba(X[:8]) - exact.predict_proba(X[:8])).max() < 0.05
+    (file,) = cache.iterdir()
+    weights = Path(large_checkpoint) / "model.safetensors"
+    assert 0.25 < file.stat().st_size / weights.stat().st_size < 0.26
