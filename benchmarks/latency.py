@@ -1,57 +1,105 @@
-"""How long an answer takes with the embedded checkpoint, beside a random forest.
+"""How long an answer takes, beside models that answer the same question.
 
-    python -m benchmarks.latency [--rows 512] [--features 20] [--repeats 9] [--quick]
+    python -m benchmarks.latency [--quick] [--full]
 
-The two take turns, and medians are compared, so that what else the machine does falls on
-both. A ratio above 1 says how many times longer Mitra takes.
+The embedded checkpoint is compared with scikit-learn's models. ``--full`` adds a network of
+75.7 million random weights, beside AutoGluon's implementation of it. A ratio above 1 says how
+many times longer Mitra takes.
 """
 
-import argparse
-import statistics
-import time
-
 import numpy as np
-from sklearn.datasets import make_classification
-from sklearn.ensemble import RandomForestClassifier
+from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
 
 from sklearn_mitra import MitraClassifier
 
+from ._tools import PRECISIONS, make_axes, make_parser, make_table, measure, parse, print_table
+from ._tools import write as write_results
+
 
 def main():
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser = make_parser(__doc__)
     parser.add_argument("--rows", type=int, default=512, help="training rows, all of them support")
     parser.add_argument("--features", type=int, default=20)
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
-    options = parser.parse_args()
+    parser.add_argument("--repeats", type=int, default=9, help="with mini")
+    parser.add_argument("--full", action="store_true", help="75.7 M parameters, too")
+    parser.add_argument("--full-repeats", type=int, default=5, help="with 75.7 M parameters")
+    options = parse(parser)
     if options.quick:
-        options.rows, options.features, options.repeats = 64, 5, 2
-    X, y = make_classification(
-        options.rows + 1000, options.features, n_informative=options.features // 2, random_state=0
-    )
-    train, query = (X[: options.rows], y[: options.rows]), X[options.rows :]
+        options.rows, options.features, options.repeats, options.full_repeats = 64, 5, 2, 2
+    if options.full:
+        from . import _full  # says what is missing before anything is measured
+    results = {"mini": compare_mini(options)}
+    if options.full:
+        results["full"] = _full.compare(options)
+    figure, axes = make_axes(len(results))
+    for panel, (name, part) in zip(axes, results.items()):
+        plot(panel, name, part["seconds"])
+    write_results(options, "latency", results, figure)
+
+
+def compare_mini(options):
+    X, y, query = make_table(options.rows, 1000, options.features)
     models = {
         "mitra": MitraClassifier(max_support=options.rows),
+        **{p: MitraClassifier(max_support=options.rows, precision=p) for p in PRECISIONS},
         "forest": RandomForestClassifier(300, n_jobs=-1, random_state=0),
+        "boosting": HistGradientBoostingClassifier(random_state=0),
     }
-    models["mitra"].fit(*train).predict_proba(query[:1])  # sessions are made once per process
     steps = {
-        "fit and 1 row": lambda model: model.fit(*train).predict_proba(query[:1]),
-        "1 row, again": lambda model: model.predict_proba(query[:1]),
-        "1000 rows, again": lambda model: model.predict_proba(query),
+        "fit and 1 row": lambda model: predict(model.fit(X, y), query[:1]),
+        "1 row, again": lambda model: predict(model, query[:1]),
+        "1000 rows, again": lambda model: predict(model, query),
     }
-    print(f"{options.rows} training rows x {options.features} features, medians in seconds")
-    print(f"{'':<18}{'mitra':>9}{'forest':>9}{'ratio':>8}")
+    seconds = {}
     for step, run in steps.items():
-        seconds = {name: [] for name in models}
-        for _ in range(options.repeats):
-            for name, model in models.items():
-                start = time.perf_counter()
-                probabilities = run(model)
-                seconds[name].append(time.perf_counter() - start)
-                assert np.isfinite(probabilities).all()
-        mitra, forest = (statistics.median(seconds[name]) for name in models)
-        print(f"{step:<18}{mitra:>9.3f}{forest:>9.3f}{mitra / forest:>8.2f}")
+        tasks = {name: lambda run=run, m=model: run(m) for name, model in models.items()}
+        seconds[step] = measure(tasks, options.repeats)
+    title = f"mini, 4 views, {options.rows} training rows x {options.features} features, seconds"
+    return {"seconds": seconds, "ratios": show(title, seconds, ["forest", "boosting"])}
+
+
+def predict(model, rows):
+    probabilities = model.predict_proba(rows)
+    assert np.isfinite(probabilities).all()
+
+
+def show(title, seconds, peers):
+    """Print a table with a row for every step and kind of arithmetic.
+
+    Parameters
+    ----------
+    title : str
+    seconds : dict of str to dict of str to float
+        By step, then by model.
+    peers : list of str
+        The models to compare with.
+
+    Returns
+    -------
+    ratios : dict of str to dict of str to float
+        By row, then by peer.
+    """
+    rows, ratios = [], {}
+    for step, times in seconds.items():
+        for ours in ("mitra", *PRECISIONS):
+            name = step if ours == "mitra" else f"{step}, {ours}"
+            ratios[name] = {peer: times[ours] / times[peer] for peer in peers}
+            rows.append([name, times[ours], *(times[p] for p in peers), *ratios[name].values()])
+    print_table(title, ["", "mitra", *peers, *(f"ratio to {peer}" for peer in peers)], rows)
+    return ratios
+
+
+def plot(panel, title, seconds):
+    """Draw bars: a group for every step, a colour for every model."""
+    models = list(next(iter(seconds.values())))
+    height = 0.8 / len(models)
+    for i, model in enumerate(models):
+        places = [step + (i - (len(models) - 1) / 2) * height for step in range(len(seconds))]
+        panel.barh(places, [times[model] for times in seconds.values()], height, label=model)
+    panel.set(title=title, xlabel="seconds", xscale="log", yticks=range(len(seconds)))
+    panel.set_yticklabels(list(seconds))
+    panel.invert_yaxis()
+    panel.legend(fontsize="x-small")
 
 
 if __name__ == "__main__":

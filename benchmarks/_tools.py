@@ -1,0 +1,222 @@
+"""What the scripts share: taking turns, tables, and files of results."""
+
+import argparse
+import inspect
+import json
+import math
+import os
+import platform
+import statistics
+import sys
+import tempfile
+import time
+from importlib import metadata
+from pathlib import Path
+
+import joblib
+import numpy as np
+from sklearn.datasets import make_classification
+
+from sklearn_mitra import MitraClassifier
+from sklearn_mitra._checkpoint import Config, expected_shapes
+
+# The size of AutoGluon's checkpoints, 75.7 million parameters, and one to see that a script runs.
+LARGE = Config(dim=512, dim_output=10, n_layers=12, n_heads=4, task="classification")
+TINY = Config(dim=64, dim_output=10, n_layers=2, n_heads=4, task="classification")
+
+# Other kinds of arithmetic that this version of the estimators offers.
+PRECISIONS = ["int8"] if "precision" in inspect.signature(MitraClassifier).parameters else []
+
+_PACKAGES = ("sklearn-mitra", "onnxruntime", "numpy", "scikit-learn", "torch", "autogluon.tabular")
+_PUBLISHED = Path(__file__).parent / "results"
+
+
+def make_parser(description):
+    """The arguments that all scripts have.
+
+    Parameters
+    ----------
+    description : str
+        A module's docstring, of which the first line is taken.
+
+    Returns
+    -------
+    parser : argparse.ArgumentParser
+    """
+    parser = argparse.ArgumentParser(description=description.splitlines()[0])
+    parser.add_argument("--quick", action="store_true", help="small, to see that it runs")
+    parser.add_argument(
+        "--out",
+        type=Path,
+        metavar="FOLDER",
+        help="for the JSON and the plot; default: benchmarks/results, or a new folder if --quick",
+    )
+    return parser
+
+
+def parse(parser):
+    """Parse the command line, and see that nothing is missing before hours of measuring.
+
+    Returns
+    -------
+    options : argparse.Namespace
+        With ``out`` an existing folder.
+    """
+    options = parser.parse_args()
+    try:
+        import matplotlib  # noqa: F401
+    except ModuleNotFoundError:
+        sys.exit("The plots need matplotlib: pip install '.[benchmarks]'")
+    if options.out is None:
+        options.out = Path(tempfile.mkdtemp()) if options.quick else _PUBLISHED
+    options.out.mkdir(parents=True, exist_ok=True)
+    return options
+
+
+def measure(tasks, repeats):
+    """Time tasks in turns, so that what else the machine does falls on all of them.
+
+    Parameters
+    ----------
+    tasks : dict of str to (callable or (callable, callable))
+        Of a pair, the first prepares the second and is not timed.
+    repeats : int
+        Rounds that count. One more, before these, warms up.
+
+    Returns
+    -------
+    seconds : dict of str to float
+        Medians.
+    """
+    seconds = {name: [] for name in tasks}
+    for _ in range(repeats + 1):
+        for name, task in tasks.items():
+            prepare, run = task if isinstance(task, tuple) else (None, task)
+            if prepare:
+                prepare()
+            start = time.perf_counter()
+            run()
+            seconds[name].append(time.perf_counter() - start)
+    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+
+
+def make_table(n_train, n_query, n_features, dtype=np.float64):
+    """A table of two classes, of at least 3 features.
+
+    Returns
+    -------
+    X, y : ndarray of shape (n_train, n_features) and (n_train,)
+    query : ndarray of shape (n_query, n_features)
+    """
+    X, y = make_classification(
+        n_train + n_query,
+        n_features,
+        n_informative=(n_features + 1) // 2,
+        n_redundant=0,
+        random_state=0,
+    )
+    X = X.astype(dtype)
+    return X[:n_train], y[:n_train], X[n_train:]
+
+
+def write_checkpoint(directory, config):
+    """Write random weights in the layout of AutoGluon's ``Tab2D.save_pretrained``.
+
+    Parameters
+    ----------
+    directory : str or Path
+        An existing folder.
+    config : sklearn_mitra._checkpoint.Config
+    """
+    from safetensors.numpy import save_file
+
+    rng = np.random.default_rng(0)
+    weights = {}
+    for name, shape in expected_shapes(config).items():
+        if "norm" in name:
+            weights[name] = np.full(shape, name.endswith("weight"), np.float32)
+        else:
+            weights[name] = rng.standard_normal(shape, np.float32) / np.float32(shape[-1] ** 0.5)
+    save_file(weights, Path(directory, "model.safetensors"))
+    values = {**vars(config), "task": config.task.upper()}
+    Path(directory, "config.json").write_text(json.dumps(values))
+
+
+def print_table(title, header, rows):
+    """Print a table in Markdown, with three significant digits.
+
+    Parameters
+    ----------
+    title : str
+    header : list of str
+    rows : list of list of (str, int or float)
+    """
+    cells = [header, *([_format(value) for value in row] for row in rows)]
+    widths = [max(map(len, column)) for column in zip(*cells)]
+    rule = ["-" * widths[0], *("-" * (width - 1) + ":" for width in widths[1:])]
+    print(f"\n{title}\n")
+    for line in (cells[0], rule, *cells[1:]):
+        pairs = list(zip(line, widths))
+        first, *others = [pairs[0][0].ljust(pairs[0][1]), *(c.rjust(w) for c, w in pairs[1:])]
+        print("| " + " | ".join([first, *others]) + " |")
+
+
+def _format(value):
+    if not isinstance(value, float):
+        return str(value)
+    digits = 2 - math.floor(math.log10(abs(value))) if value else 0
+    return f"{value:.{max(0, digits)}f}"
+
+
+def make_axes(n_panels):
+    """A figure and its panels, side by side.
+
+    Returns
+    -------
+    figure : matplotlib.figure.Figure
+    axes : list of matplotlib.axes.Axes
+    """
+    from matplotlib.figure import Figure  # without pyplot, a file is drawn by Agg
+
+    figure = Figure(figsize=(4.5 * n_panels, 3.6), layout="constrained")
+    axes = list(figure.subplots(1, n_panels, squeeze=False)[0])
+    for panel in axes:
+        panel.grid(alpha=0.3)
+    return figure, axes
+
+
+def write(options, name, results, figure):
+    """Write ``name.json`` and ``name.png`` into ``options.out``.
+
+    Parameters
+    ----------
+    options : argparse.Namespace
+        Go into the JSON, too, but for the folder.
+    name : str
+    results : dict
+    figure : matplotlib.figure.Figure
+    """
+    settings = {key: value for key, value in vars(options).items() if key != "out"}
+    report = {"settings": settings, "machine": _facts(), "results": results}
+    (options.out / f"{name}.json").write_text(json.dumps(report, indent=1) + "\n")
+    figure.savefig(options.out / f"{name}.png", dpi=110)
+    print(f"\n{options.out / name}.json and .png written")
+
+
+def _facts():
+    versions = {"python": platform.python_version()}
+    for package in _PACKAGES:
+        try:
+            versions[package] = metadata.version(package)
+        except metadata.PackageNotFoundError:
+            pass
+    return {"cpu": _cpu_model(), "cores": joblib.cpu_count(), "versions": versions}
+
+
+def _cpu_model():
+    if os.path.exists("/proc/cpuinfo"):
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            for line in file:
+                if line.startswith("model name"):
+                    return line.partition(":")[2].strip()
+    return platform.processor() or platform.machine()

@@ -1,0 +1,156 @@
+"""How much memory predictions take, and whether it grows. On Linux only.
+
+    python -m benchmarks.memory [--quick] [--full]
+
+Every figure is of a process of its own, which reads its peak from the kernel. ``--full`` adds a
+network of 75.7 million random weights on wide tables, with and without memory of the support.
+"""
+
+import json
+import os
+import subprocess
+import sys
+import tempfile
+from pathlib import Path
+
+import numpy as np
+
+from sklearn_mitra import MitraClassifier
+
+from ._tools import (
+    LARGE,
+    PRECISIONS,
+    TINY,
+    make_axes,
+    make_parser,
+    make_table,
+    parse,
+    print_table,
+    write,
+    write_checkpoint,
+)
+
+
+def main():
+    parser = make_parser(__doc__)
+    parser.add_argument("--rows", type=int, nargs="+", default=[10_000, 100_000, 1_000_000])
+    parser.add_argument("--full", action="store_true", help="75.7 M parameters, too")
+    options = parse(parser)
+    if not os.path.exists("/proc/self/status"):
+        sys.exit("The peak of a process is read from /proc/self/status, which only Linux has.")
+    if options.quick:
+        options.rows = [100, 1000]
+    results = {"query_rows": query_rows(options), "loop": loop(options)}
+    if options.full:
+        results["full"] = full(options)
+    write(options, "memory", results, plot(results))
+
+
+def query_rows(options):
+    size = (64, 5) if options.quick else (512, 20)
+    results = {n: in_child("predict_rows", n, *size) for n in options.rows}
+    rows = []
+    for n, result in results.items():
+        result["above"] = result["peak"] - result["input"] - result["output"]
+        keys = ("input", "output", "before", "peak", "above")
+        rows.append([str(n), *(result[key] / 1e6 for key in keys)])
+    title = f"Memory in MB, mini, 1 view, {size[0]} support rows x {size[1]} features"
+    header = ["query rows", "input", "output", "before", "peak", "peak less input and output"]
+    print_table(title, header, rows)
+    return results
+
+
+def loop(options):
+    """Memory of a process after every tenth fit and prediction, by their number."""
+    n = 30 if options.quick else 1000
+    results = in_child("fit_and_predict", n)
+    at_20, at_end = results["20"], results[str(n)]
+    rows = [[str(n), at_20 / 1e6, at_end / 1e6, f"{(at_end - at_20) / 1e6:+.1f}"]]
+    header = ["fits and predictions", "after the 20th", "after the last", "growth"]
+    print_table("Memory in MB, mini, 128 support rows x 10 features", header, rows)
+    return results
+
+
+def full(options):
+    config, size = (TINY, (32, 10)) if options.quick else (LARGE, (512, 100))
+    kinds = {"context kept": {"cache_context": True}, "not kept": {"cache_context": False}}
+    kinds |= {f"{p}, kept": {"cache_context": True, "precision": p} for p in PRECISIONS}
+    with tempfile.TemporaryDirectory() as folder:
+        write_checkpoint(folder, config)
+        weights = os.path.getsize(Path(folder, "model.safetensors"))
+        peaks = {name: in_child("predict_wide", folder, *size, kw) for name, kw in kinds.items()}
+    rows = [[name, weights / 1e6, r["context"] / 1e6, r["peak"] / 1e6] for name, r in peaks.items()]
+    title = (
+        f"Memory in MB, random weights, {size[0]} support and 100 query rows x {size[1]} features"
+    )
+    print_table(title, ["", "weights", "context", "peak"], rows)
+    return {"weights": weights, "peaks": {name: r["peak"] for name, r in peaks.items()}}
+
+
+def plot(results):
+    figure, (left, right) = make_axes(2)
+    counts = list(results["query_rows"])
+    for key, label in [("peak", "peak"), ("above", "peak less input and output")]:
+        values = [result[key] / 1e6 for result in results["query_rows"].values()]
+        left.plot(counts, values, marker="o", label=label)
+    left.set(xscale="log", xlabel="query rows", ylabel="MB", ylim=(0, None))
+    left.legend(fontsize="small")
+    right.plot([int(n) for n in results["loop"]], [v / 1e6 for v in results["loop"].values()])
+    right.set(xlabel="fits and predictions", ylabel="MB", ylim=(0, None))
+    return figure
+
+
+# ---- in a process of its own ---------------------------------------------------------------------
+
+
+def in_child(function, *arguments):
+    """Call one of the functions below in a new process, and return its result."""
+    program = (
+        "import json, sys; from benchmarks import memory; "
+        f"print(json.dumps(memory.{function}(*json.loads(sys.argv[1]))))"
+    )
+    command = [sys.executable, "-c", program, json.dumps(arguments)]
+    root = Path(__file__).parents[1]
+    result = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
+    return json.loads(result.stdout)
+
+
+def predict_rows(n_query, n_support, n_features):
+    X, y, _ = make_table(n_support, 1, n_features)
+    model = MitraClassifier(max_support=n_support, n_estimators=1).fit(X, y)
+    model.predict_proba(X[:1])
+    before = read_status("VmHWM")
+    query = np.random.default_rng(0).standard_normal((n_query, n_features))
+    output = model.predict_proba(query)
+    peak = read_status("VmHWM")
+    return {"before": before, "input": query.nbytes, "output": output.nbytes, "peak": peak}
+
+
+def fit_and_predict(n):
+    X, y, query = make_table(128, 10, 10)
+    sizes = {}
+    for i in range(1, n + 1):
+        MitraClassifier(n_estimators=1, random_state=i).fit(X, y).predict_proba(query)
+        if i % 10 == 0:
+            sizes[i] = read_status("VmRSS")
+    return sizes
+
+
+def predict_wide(folder, n_support, n_features, arguments):
+    X, y, query = make_table(n_support, 100, n_features)
+    model = MitraClassifier(model=folder, max_support=n_support, n_estimators=1, **arguments)
+    model.fit(X, y).predict_proba(query)
+    return {"context": model.context_nbytes_, "peak": read_status("VmHWM")}
+
+
+def read_status(key):
+    """A size in bytes, as the kernel counts it.
+
+    VmHWM is the peak of this process; getrusage's ru_maxrss starts with that of its parent.
+    """
+    with open("/proc/self/status", encoding="utf-8") as file:
+        return next(int(line.split()[1]) * 1024 for line in file if line.startswith(key))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,72 @@
+"""How the cost of a prediction grows with the table.
+
+    python -m benchmarks.scaling [--quick]
+
+The first prediction (with the fit) and a later one, with the embedded checkpoint, against support
+rows, query rows, features and views. What isn't varied stays at 256 support rows, 100 query
+rows, 20 features and 1 view.
+"""
+
+from sklearn_mitra import MitraClassifier
+
+from ._tools import make_axes, make_parser, make_table, measure, parse, print_table, write
+
+BASE = {"support rows": 256, "query rows": 100, "features": 20, "views": 1}
+VALUES = {
+    "support rows": [32, 64, 128, 256, 512, 1024, 2048],
+    "query rows": [1, 10, 100, 1000, 10000],
+    "features": [5, 10, 20, 50, 100, 200],
+    "views": [1, 2, 4, 8],
+}
+QUICK_BASE = {"support rows": 32, "query rows": 10, "features": 5, "views": 1}
+QUICK_VALUES = {
+    "support rows": [16, 64],
+    "query rows": [1, 100],
+    "features": [3, 10],
+    "views": [1, 2],
+}
+
+
+def main():
+    parser = make_parser(__doc__)
+    parser.add_argument("--repeats", type=int, default=3)
+    options = parse(parser)
+    base, values = BASE, VALUES
+    if options.quick:
+        base, values, options.repeats = QUICK_BASE, QUICK_VALUES, 1
+    results = {name: vary(name, values[name], base, options.repeats) for name in values}
+    write(options, "scaling", {"base": base, "seconds": results}, plot(results))
+
+
+def vary(name, values, base, repeats):
+    """Seconds of the first and of a later prediction, by value; all of them take turns."""
+    tasks = {}
+    for value in values:
+        first, later = make_tasks({**base, name: value})
+        tasks["first", value] = first
+        tasks["later", value] = later
+    seconds = measure(tasks, repeats)
+    by_kind = {kind: {v: seconds[kind, v] for v in values} for kind in ("first", "later")}
+    rows = [[str(value), by_kind["first"][value], by_kind["later"][value]] for value in values]
+    print_table(f"Seconds against {name}", [name, "fit and first", "later"], rows)
+    return by_kind
+
+
+def make_tasks(size):
+    X, y, query = make_table(size["support rows"], size["query rows"], size["features"])
+    model = MitraClassifier(max_support=len(X), n_estimators=size["views"])
+    return lambda: model.fit(X, y).predict_proba(query), lambda: model.predict_proba(query)
+
+
+def plot(results):
+    figure, axes = make_axes(len(results))
+    for panel, (name, by_kind) in zip(axes, results.items()):
+        for kind, by_value in by_kind.items():
+            panel.plot(list(by_value), list(by_value.values()), marker="o", label=kind)
+        panel.set(xscale="log", yscale="log", xlabel=name, ylabel="seconds")
+        panel.legend(fontsize="small")
+    return figure
+
+
+if __name__ == "__main__":
+    main()
