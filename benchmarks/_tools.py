@@ -55,7 +55,7 @@ def make_parser(description):
 
 
 def parse(parser):
-    """Parse the command line, and see that nothing is missing before hours of measuring.
+    """Parse the command line, and see that nothing is missing before anything is measured.
 
     Returns
     -------
@@ -73,7 +73,7 @@ def parse(parser):
     return options
 
 
-def measure(tasks, repeats):
+def measure(tasks, repeats, warm_up=True):
     """Time tasks in turns, so that what else the machine does falls on all of them.
 
     Parameters
@@ -81,7 +81,9 @@ def measure(tasks, repeats):
     tasks : dict of str to (callable or (callable, callable))
         Of a pair, the first prepares the second and is not timed.
     repeats : int
-        Rounds that count. One more, before these, warms up.
+        Rounds that count.
+    warm_up : bool, default=True
+        Whether one more round comes before these.
 
     Returns
     -------
@@ -89,7 +91,7 @@ def measure(tasks, repeats):
         Medians.
     """
     seconds = {name: [] for name in tasks}
-    for _ in range(repeats + 1):
+    for _ in range(repeats + warm_up):
         for name, task in tasks.items():
             prepare, run = task if isinstance(task, tuple) else (None, task)
             if prepare:
@@ -97,7 +99,7 @@ def measure(tasks, repeats):
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)
-    return {name: statistics.median(times[1:]) for name, times in seconds.items()}
+    return {name: statistics.median(times[-repeats:]) for name, times in seconds.items()}
 
 
 def make_table(n_train, n_query, n_features, dtype=np.float64):
@@ -169,7 +171,7 @@ def _format(value):
 
 
 def make_axes(n_panels):
-    """A figure and its panels, side by side.
+    """A figure and its panels, two in a row.
 
     Returns
     -------
@@ -178,11 +180,34 @@ def make_axes(n_panels):
     """
     from matplotlib.figure import Figure  # without pyplot, a file is drawn by Agg
 
-    figure = Figure(figsize=(4.5 * n_panels, 3.6), layout="constrained")
-    axes = list(figure.subplots(1, n_panels, squeeze=False)[0])
+    n_rows, n_columns = math.ceil(n_panels / 2), min(2, n_panels)
+    figure = Figure(figsize=(5 * n_columns, 3.6 * n_rows), layout="constrained")
+    axes = list(figure.subplots(n_rows, n_columns, squeeze=False).flat)
     for panel in axes:
         panel.grid(alpha=0.3)
     return figure, axes
+
+
+def plot_growth(panel, lines, xlabel, ylabel):
+    """Draw lines on logarithmic axes, where a straight line is a power.
+
+    Parameters
+    ----------
+    panel : matplotlib.axes.Axes
+    lines : dict of str to dict of int to float
+        By label; y by x.
+    xlabel, ylabel : str
+    """
+    from matplotlib.ticker import LogFormatter
+
+    for label, points in lines.items():
+        panel.plot(list(points), list(points.values()), marker="o", label=label)
+    panel.set(xscale="log", yscale="log", xlabel=xlabel, ylabel=ylabel)
+    panel.set_xticks(list(points), labels=[str(x) for x in points])
+    panel.set_xticks([], minor=True)
+    panel.yaxis.set_major_formatter("{x:g}")
+    panel.yaxis.set_minor_formatter(LogFormatter())
+    panel.legend(fontsize="small")
 
 
 def write(options, name, results, figure):

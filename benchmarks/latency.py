@@ -15,6 +15,8 @@ from sklearn_mitra import MitraClassifier
 from ._tools import PRECISIONS, make_axes, make_parser, make_table, measure, parse, print_table
 from ._tools import write as write_results
 
+TITLES = {"mini": "mini, 4 views", "full": "75.7 M parameters, 1 view"}
+
 
 def main():
     parser = make_parser(__doc__)
@@ -33,7 +35,7 @@ def main():
         results["full"] = _full.compare(options)
     figure, axes = make_axes(len(results))
     for panel, (name, part) in zip(axes, results.items()):
-        plot(panel, name, part["seconds"])
+        plot(panel, TITLES[name], part["seconds"])
     write_results(options, "latency", results, figure)
 
 
@@ -90,15 +92,12 @@ def show(title, seconds, peers):
 
 
 def plot(panel, title, seconds):
-    """Draw bars: a group for every step, a colour for every model."""
-    models = list(next(iter(seconds.values())))
-    height = 0.8 / len(models)
-    for i, model in enumerate(models):
-        places = [step + (i - (len(models) - 1) / 2) * height for step in range(len(seconds))]
-        panel.barh(places, [times[model] for times in seconds.values()], height, label=model)
-    panel.set(title=title, xlabel="seconds", xscale="log", yticks=range(len(seconds)))
-    panel.set_yticklabels(list(seconds))
-    panel.invert_yaxis()
+    """Draw a line of points for every step, in a colour for every model."""
+    for model in next(iter(seconds.values())):
+        times = [by_model[model] for by_model in seconds.values()]
+        panel.plot(times, range(len(seconds)), "o", label=model, alpha=0.8)
+    panel.set(title=title, xlabel="seconds", xscale="log", ylim=(len(seconds) - 0.5, -0.5))
+    panel.set_yticks(range(len(seconds)), labels=list(seconds))
     panel.legend(fontsize="x-small")
 
 

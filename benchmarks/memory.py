@@ -89,14 +89,15 @@ def full(options):
 
 def plot(results):
     figure, (left, right) = make_axes(2)
-    counts = list(results["query_rows"])
     for key, label in [("peak", "peak"), ("above", "peak less input and output")]:
-        values = [result[key] / 1e6 for result in results["query_rows"].values()]
-        left.plot(counts, values, marker="o", label=label)
-    left.set(xscale="log", xlabel="query rows", ylabel="MB", ylim=(0, None))
+        points = {n: result[key] / 1e6 for n, result in results["query_rows"].items()}
+        left.plot(list(points), list(points.values()), marker="o", label=label)
+    left.set(xscale="log", xlabel="query rows", ylabel="MB")
     left.legend(fontsize="small")
-    right.plot([int(n) for n in results["loop"]], [v / 1e6 for v in results["loop"].values()])
-    right.set(xlabel="fits and predictions", ylabel="MB", ylim=(0, None))
+    right.plot([int(n) for n in results["loop"]], [size / 1e6 for size in results["loop"].values()])
+    right.set(xlabel="fits and predictions", ylabel="MB")
+    for panel in (left, right):
+        panel.set_ylim(0, 1.1 * panel.get_ylim()[1])
     return figure
 
 

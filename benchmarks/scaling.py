@@ -9,7 +9,16 @@ rows, 20 features and 1 view.
 
 from sklearn_mitra import MitraClassifier
 
-from ._tools import make_axes, make_parser, make_table, measure, parse, print_table, write
+from ._tools import (
+    make_axes,
+    make_parser,
+    make_table,
+    measure,
+    parse,
+    plot_growth,
+    print_table,
+    write,
+)
 
 BASE = {"support rows": 256, "query rows": 100, "features": 20, "views": 1}
 VALUES = {
@@ -43,12 +52,12 @@ def vary(name, values, base, repeats):
     tasks = {}
     for value in values:
         first, later = make_tasks({**base, name: value})
-        tasks["first", value] = first
+        tasks["fit and first", value] = first
         tasks["later", value] = later
     seconds = measure(tasks, repeats)
-    by_kind = {kind: {v: seconds[kind, v] for v in values} for kind in ("first", "later")}
-    rows = [[str(value), by_kind["first"][value], by_kind["later"][value]] for value in values]
-    print_table(f"Seconds against {name}", [name, "fit and first", "later"], rows)
+    by_kind = {kind: {v: seconds[kind, v] for v in values} for kind in ("fit and first", "later")}
+    rows = [[str(value), *(by_value[value] for by_value in by_kind.values())] for value in values]
+    print_table(f"Seconds against {name}", [name, *by_kind], rows)
     return by_kind
 
 
@@ -61,10 +70,7 @@ def make_tasks(size):
 def plot(results):
     figure, axes = make_axes(len(results))
     for panel, (name, by_kind) in zip(axes, results.items()):
-        for kind, by_value in by_kind.items():
-            panel.plot(list(by_value), list(by_value.values()), marker="o", label=kind)
-        panel.set(xscale="log", yscale="log", xlabel=name, ylabel="seconds")
-        panel.legend(fontsize="small")
+        plot_growth(panel, by_kind, name, "seconds")
     return figure
 
 

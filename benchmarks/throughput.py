@@ -12,7 +12,16 @@ from sklearn.model_selection import GridSearchCV
 
 from sklearn_mitra import MitraClassifier
 
-from ._tools import make_axes, make_parser, make_table, measure, parse, print_table, write
+from ._tools import (
+    make_axes,
+    make_parser,
+    make_table,
+    measure,
+    parse,
+    plot_growth,
+    print_table,
+    write,
+)
 
 
 def main():
@@ -63,7 +72,7 @@ def grid_search(options):
         "n_jobs=2, new workers": (stop_workers, lambda: search(2)),
         "n_jobs=2, the same workers": lambda: search(2),
     }
-    seconds = measure(tasks, options.repeats)
+    seconds = measure(tasks, options.repeats, warm_up=False)
     rows = [[name, time, seconds["n_jobs=1"] / time] for name, time in seconds.items()]
     title = f"Grid search over max_support {grid['max_support']}, 3 folds, seconds"
     print_table(title, ["", "seconds", "times as fast"], rows)
@@ -77,10 +86,7 @@ def stop_workers():
 
 def plot(rates):
     figure, (panel,) = make_axes(1)
-    for name, by_count in rates.items():
-        panel.plot(list(by_count), list(by_count.values()), marker="o", label=name)
-    panel.set(xscale="log", yscale="log", xlabel="rows at once", ylabel="rows per second")
-    panel.legend(fontsize="small")
+    plot_growth(panel, rates, "rows at once", "rows per second")
     return figure
 
 
