@@ -160,7 +160,7 @@ def print_table(title, header, rows):
     for line in (cells[0], rule, *cells[1:]):
         pairs = list(zip(line, widths))
         first, *others = [pairs[0][0].ljust(pairs[0][1]), *(c.rjust(w) for c, w in pairs[1:])]
-        print("| " + " | ".join([first, *others]) + " |")
+        print("| " + " | ".join([first, *others]) + " |", flush=True)
 
 
 def _format(value):
