@@ -1,6 +1,7 @@
 """What the scripts share: taking turns, tables, and files of results."""
 
 import argparse
+import importlib.util
 import inspect
 import json
 import math
@@ -63,10 +64,9 @@ def parse(parser):
         With ``out`` an existing folder.
     """
     options = parser.parse_args()
-    try:
-        import matplotlib  # noqa: F401
-    except ModuleNotFoundError:
-        sys.exit("The plots need matplotlib: pip install '.[benchmarks]'")
+    for package in ("matplotlib", "safetensors"):
+        if importlib.util.find_spec(package) is None:
+            sys.exit(f"The benchmarks need {package}: pip install '.[benchmarks]'")
     if options.out is None:
         options.out = Path(tempfile.mkdtemp()) if options.quick else _PUBLISHED
     options.out.mkdir(parents=True, exist_ok=True)

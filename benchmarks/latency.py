@@ -27,7 +27,7 @@ def main():
     parser.add_argument("--full-repeats", type=int, default=5, help="with 75.7 M parameters")
     options = parse(parser)
     if options.quick:
-        options.rows, options.features, options.repeats, options.full_repeats = 64, 5, 2, 2
+        options.rows, options.features, options.repeats, options.full_repeats = 64, 5, 1, 1
     if options.full:
         from . import _full  # says what is missing before anything is measured
     results = {"mini": compare_mini(options)}
