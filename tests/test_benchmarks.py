@@ -6,8 +6,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-import pytest
-
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = ["fit and 1 row", "1 row, again", "1000 rows, again"]
@@ -63,7 +61,6 @@ def test_throughput(tmp_path):
     assert {"n_jobs=1", "n_jobs=2, new workers"} <= set(results["grid_search"])
 
 
-@pytest.mark.skipif(sys.platform != "linux", reason="memory is read from /proc")
 def test_memory(tmp_path):
     _, results = run("memory", tmp_path, "--full")
     assert set(results) == {"query_rows", "loop", "full"}
