@@ -140,8 +140,7 @@ def write_checkpoint(directory, config):
         else:
             weights[name] = rng.standard_normal(shape, np.float32) / np.float32(shape[-1] ** 0.5)
     save_file(weights, Path(directory, "model.safetensors"))
-    values = {**vars(config), "task": config.task.upper()}
-    Path(directory, "config.json").write_text(json.dumps(values))
+    Path(directory, "config.json").write_text(json.dumps(config.as_json()))
 
 
 def print_table(title, header, rows):

@@ -10,7 +10,6 @@ import json
 import logging
 import os
 import sys
-import tempfile
 import time
 import warnings
 
@@ -21,6 +20,7 @@ from torch import nn
 import sklearn_mitra
 from sklearn_mitra._checkpoint import resolve_checkpoint
 from sklearn_mitra._errors import CheckpointError
+from sklearn_mitra._files import replaced
 from sklearn_mitra._outputs import bin_edges
 
 from .tab2d import Tab2D, count_below
@@ -116,7 +116,7 @@ def export(checkpoint, path, profile="upstream", report=None):
     model = _trace(Interchange(network, profile).eval())
     config = checkpoint.config
     metadata = {
-        "config": json.dumps({**vars(config), "task": config.task.upper()}),
+        "config": json.dumps(config.as_json()),
         "n_estimators": str(checkpoint.n_estimators),
         "package_version": sklearn_mitra.__version__,
         "profile": profile,
@@ -126,15 +126,8 @@ def export(checkpoint, path, profile="upstream", report=None):
         model.metadata_props.add(key=key, value=value)
     model.producer_name, model.producer_version = "sklearn-mitra", sklearn_mitra.__version__
     report("writing")
-    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path) or ".", delete=False) as file:
-        try:
-            file.write(model.SerializeToString(deterministic=True))
-            file.close()
-            os.chmod(file.name, 0o644)
-            os.replace(file.name, path)
-        except BaseException:
-            os.unlink(file.name)
-            raise
+    with replaced(path) as temporary, open(temporary, "wb") as file:
+        file.write(model.SerializeToString(deterministic=True))
 
 
 def _trace(module):

@@ -279,7 +279,7 @@ class BaseMitra(BaseEstimator):
             self.X_support_[:, self._columns()],
             self._network_target(),
             self._views,
-            self.cache_context if self.cache_context == "auto" else bool(self.cache_context),
+            self.cache_context,
             self.precision,
         )
 

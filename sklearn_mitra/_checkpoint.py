@@ -56,6 +56,10 @@ class Config:
         """Whether labels are embedded as classes: class ids, or the bins of a target."""
         return self.task == "classification" or self.dim_output > 1
 
+    def as_json(self):
+        """As ``config.json`` has it, dict."""
+        return {**vars(self), "task": self.task.upper()}
+
 
 def expected_shapes(config):
     """Name and shape of every weight of Tab2D, with upstream's names and in its order.

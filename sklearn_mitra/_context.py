@@ -150,8 +150,10 @@ class Context:
     def _choose_graph(self):
         if self._checkpoint.profile is not None:
             return "interchange"
-        is_small = self.nbytes <= _total_memory() // 4
-        return "predict" if self._cache is True or (self._cache and is_small) else "fused"
+        keeps = self._cache
+        if isinstance(keeps, str):  # "auto"
+            keeps = self.nbytes <= _total_memory() // 4
+        return "predict" if keeps else "fused"
 
     def _find_checkpoint(self):
         checkpoint = resolve_checkpoint(self._name, self._task)

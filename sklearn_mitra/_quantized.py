@@ -6,13 +6,13 @@ processors without VNNI instructions add two products in 16 bits, which eight wo
 
 import contextlib
 import os
-import tempfile
 import zipfile
 import zlib
 
 import numpy as np
 
 from ._checkpoint import expected_shapes
+from ._files import replaced
 
 _LARGEST = 63
 _VERSION = 1  # of the files; goes up when their content changes
@@ -48,8 +48,8 @@ def quantized_weights(checkpoint):
     ):
         return _read(path, checkpoint.config)
     weights = _quantize(checkpoint.load_weights())
-    with contextlib.suppress(OSError):
-        _write(path, weights)
+    with contextlib.suppress(OSError), replaced(path) as temporary, open(temporary, "wb") as file:
+        np.savez(file, **weights)
     return weights
 
 
@@ -98,16 +98,3 @@ def _read(path, config):
         if weights[name].dtype != dtype or weights[name].shape != shape:
             raise ValueError(f"{name!r} in {path!r} is not as expected.")
     return weights
-
-
-def _write(path, weights):
-    """Write the file as a whole or not at all."""
-    with tempfile.NamedTemporaryFile(dir=os.path.dirname(path), delete=False) as file:
-        try:
-            np.savez(file, **weights)
-            file.close()
-            os.replace(file.name, path)
-        except BaseException:
-            file.close()
-            os.unlink(file.name)
-            raise

@@ -1,12 +1,13 @@
 """Files of a training run, each replaced as a whole or not at all."""
 
-import contextlib
 import json
 import os
 import pickle
 
 import torch
 from safetensors.torch import load_file, save_file
+
+from sklearn_mitra._files import replaced
 
 
 def write_checkpoint(directory, config, weights, half=False):
@@ -25,11 +26,11 @@ def write_checkpoint(directory, config, weights, half=False):
     os.makedirs(directory, exist_ok=True)
     dtype = torch.float16 if half else torch.float32
     weights = {name: w.detach().to("cpu", dtype).contiguous() for name, w in weights.items()}
-    with _replaced(os.path.join(directory, "model.safetensors")) as path:
+    with replaced(os.path.join(directory, "model.safetensors")) as path:
         save_file(weights, path)
-    with _replaced(os.path.join(directory, "config.json")) as path:
+    with replaced(os.path.join(directory, "config.json")) as path:
         with open(path, "w", encoding="utf-8") as file:
-            json.dump({**vars(config), "task": config.task.upper()}, file, indent=2)
+            json.dump(config.as_json(), file, indent=2)
 
 
 def read_weights(checkpoint):
@@ -48,7 +49,7 @@ def read_weights(checkpoint):
 
 def write_state(path, state):
     """Write what :func:`read_state` reads: tensors, numbers and strings in dicts and lists."""
-    with _replaced(path) as temporary:
+    with replaced(path) as temporary:
         torch.save(state, temporary)
 
 
@@ -68,16 +69,3 @@ def read_state(path):
     if not isinstance(state, dict) or not {"config", "options", "network"} <= state.keys():
         raise ValueError(f"{path!r} is not the state of a run.")
     return state
-
-
-@contextlib.contextmanager
-def _replaced(path):
-    """A path to write to, which then replaces ``path``; nothing is left of a failure."""
-    temporary = f"{path}.{os.getpid()}.tmp"
-    try:
-        yield temporary
-        os.chmod(temporary, 0o644)  # safetensors leaves its files to the owner alone
-        os.replace(temporary, path)
-    finally:
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(temporary)
