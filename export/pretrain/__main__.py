@@ -14,8 +14,9 @@ import torch
 
 from sklearn_mitra._checkpoint import Config, resolve_checkpoint
 
+from ..tab2d import Tab2D
 from .batches import SMALLEST_BUDGET
-from .checkpoints import read_state, read_weights
+from .checkpoints import read_state
 from .train import STATE, Options, Trainer
 
 _OUTPUTS = {"classification": 10, "regression": 1}
@@ -94,7 +95,7 @@ def _begin(given):
     weights = None
     if given.init:
         checkpoint = resolve_checkpoint(given.init, given.task)
-        config, weights = checkpoint.config, read_weights(checkpoint)
+        config, weights = checkpoint.config, Tab2D.from_checkpoint(checkpoint).state_dict()
         _check_same(given, _sizes(config), given.init)
     else:
         sizes = {**_SIZES, "outputs": _OUTPUTS[given.task]}

@@ -5,7 +5,7 @@ import os
 import pickle
 
 import torch
-from safetensors.torch import load_file, save_file
+from safetensors.torch import save_file
 
 from sklearn_mitra._files import replaced
 
@@ -31,20 +31,6 @@ def write_checkpoint(directory, config, weights, half=False):
     with replaced(os.path.join(directory, "config.json")) as path:
         with open(path, "w", encoding="utf-8") as file:
             json.dump(config.as_json(), file, indent=2)
-
-
-def read_weights(checkpoint):
-    """The weights of a checkpoint in float32, whatever the file has.
-
-    Parameters
-    ----------
-    checkpoint : sklearn_mitra._checkpoint.Checkpoint
-
-    Returns
-    -------
-    weights : dict of str to Tensor, float32
-    """
-    return {name: w.float() for name, w in load_file(checkpoint.weights_file).items()}
 
 
 def write_state(path, state):
