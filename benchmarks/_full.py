@@ -93,7 +93,7 @@ def compare(options):
 
 
 def _title(config, X):
-    millions = sum(map(math.prod, expected_shapes(config).values())) / 1e6
+    millions = config.n_parameters / 1e6
     rows, features = X.shape
     return (
         f"{millions:.1f} M parameters, 1 view, {rows} training rows x {features} features, seconds"

@@ -20,8 +20,9 @@ from ._views import make_views
 # The names that wlearn gives to two of the parameters.
 _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
 
-# Rows that are encoded at a time when a table is only looked at.
-_CHECKED_ROWS = 10_000
+# Most rows to encode at a time before the network runs. A table of more is encoded twice: piece
+# by piece to see that all of it can be, and again when its turn has come.
+_ENCODED_ROWS = 10_000
 
 
 class BaseMitra(BaseEstimator):
@@ -297,26 +298,39 @@ class BaseMitra(BaseEstimator):
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()
 
-    def _predict_rows(self, X, predictions):
+    def _check_query(self, X):
+        """Look at all values of X, for prediction.
+
+        Returns
+        -------
+        n_rows : int
+        encode : callable
+            From a first row and the one after the last to these rows as the network takes them.
+        """
+        self._check_fitted()
+        self._check_params()  # some take effect in prediction, and may have been set since fit
+        X = self._check_table(X, reset=False)
+        columns = self._columns()
+
+        def encode(start, stop):
+            return self._encoder.transform(take_rows(X, start, stop))[:, columns]
+
+        if len(X) <= _ENCODED_ROWS:
+            x = encode(0, len(X))
+            return len(X), lambda start, stop: x[start:stop]
+        for start in range(0, len(X), _ENCODED_ROWS):
+            encode(start, start + _ENCODED_ROWS)
+        return len(X), encode
+
+    def _predict_rows(self, encode, predictions):
         """Fill ``predictions`` chunk by chunk."""
         n_threads = resolve_threads(self.n_jobs)
         providers = resolve_providers(self.providers)
         self._context.prepare(n_threads, providers)
-        columns = self._columns()
-        for start, stop in self._chunks(len(X), self._context.chunk_rows):
-            x = self._encoder.transform(take_rows(X, start, stop))[:, columns]
-            outputs = self._context.outputs(x, n_threads, providers)
+        for start, stop in self._chunks(len(predictions), self._context.chunk_rows):
+            outputs = self._context.outputs(encode(start, stop), n_threads, providers)
             predictions[start:stop] = self._combine(outputs)
         return predictions
-
-    def _check_query(self, X):
-        """X for prediction, all of its values looked at."""
-        self._check_fitted()
-        self._check_params()  # some take effect in prediction, and may have been set since fit
-        X = self._check_table(X, reset=False)
-        for start in range(0, len(X), _CHECKED_ROWS):
-            self._encoder.transform(take_rows(X, start, start + _CHECKED_ROWS))
-        return X
 
     def _chunks(self, n_rows, chunk_rows):
         """Bounds of the chunks, with a progress bar if there are several and it is wanted."""

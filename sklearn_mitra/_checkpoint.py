@@ -56,6 +56,11 @@ class Config:
         """Whether labels are embedded as classes: class ids, or the bins of a target."""
         return self.task == "classification" or self.dim_output > 1
 
+    @property
+    def n_parameters(self):
+        """Number of single weights."""
+        return sum(map(math.prod, expected_shapes(self).values()))
+
     def as_json(self):
         """As ``config.json`` has it, dict."""
         return {**vars(self), "task": self.task.upper()}

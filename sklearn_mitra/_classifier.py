@@ -198,11 +198,11 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         TypeError, ValueError
             If ``X`` is not of the kind seen in training.
         """
-        X = self._check_query(X)
-        probabilities = np.ones((len(X), len(self.classes_)))
+        n_rows, encode = self._check_query(X)
+        probabilities = np.ones((n_rows, len(self.classes_)))
         if len(self.classes_) == 1:
             return probabilities
-        return self._predict_rows(X, probabilities)
+        return self._predict_rows(encode, probabilities)
 
     def predict(self, X):
         """The most probable class of each row.

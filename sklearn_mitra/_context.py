@@ -92,7 +92,10 @@ class Context:
             if self._supports is None:
                 self._checkpoint, self._identity = checkpoint, checkpoint.identity
                 self._kind = self._choose_graph()
-                self._supports = [self._remember(v, n_threads, providers) for v in self._views]
+                encode = None
+                if self._kind == "predict":
+                    encode = self._get_session("encode", n_threads, providers)
+                self._supports = [self._remember(view, encode) for view in self._views]
 
     @property
     def kept_nbytes(self):
@@ -177,7 +180,7 @@ class Context:
                 "first used. Fit again, or bring the former checkpoint back."
             )
 
-    def _remember(self, view, n_threads, providers):
+    def _remember(self, view, encode):
         """What to do with the columns of query rows, and what to tell the graph of the support."""
         x = view.columns(self._x_support)
         y = view.targets(self._y_support)
@@ -190,10 +193,20 @@ class Context:
             y = targets_to_bins(y, config.dim_output)
         embedding = QuantileEmbedding(x)
         support = {"x_support": embedding.transform(x), "y_support": y}
-        if self._kind == "predict":
-            session = self._get_session("encode", n_threads, providers)
-            support = run(session, support)
+        if encode is not None:
+            support = run(encode, support, self._allocate())
         return embedding.transform, support
+
+    def _allocate(self):
+        """Arrays for a view's keys and values.
+
+        They are NumPy's own and not from onnxruntime's pool of memory, where they would keep
+        what encoding took beside them from being given back.
+        """
+        c, (n_support, n_features) = self._checkpoint.config, self._x_support.shape
+        shape = (n_features + 1, c.n_heads, n_support, c.dim // c.n_heads)
+        names = [f"{kind}_{i}" for i in range(c.n_layers) for kind in ("key", "value")]
+        return {name: np.empty(shape, np.float32) for name in names}
 
 
 def _total_memory():

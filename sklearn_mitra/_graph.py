@@ -185,26 +185,32 @@ def _predict(g):
     x = _embed(g, "x_query", g.op("Expand", mask, shape))
     for i in range(g.config.n_layers):
         z = g.norm(x, f"layers.{i}.layer_norm1")
-        x = _layer(g, x, z, i, n_tokens, label_only=i + 1 == g.config.n_layers)
+        is_last = i + 1 == g.config.n_layers
+        x = _layer(g, x, z, i, n_tokens, may_be_alone=True, label_only=is_last)
     x = g.linear(g.norm(x, "final_layer_norm"), "final_layer")
     x = g.op("Reshape", x, g.ints(-1, _LABEL_TOKENS, g.config.dim_output))
     g.op("Gather", x, g.scalar(0), axis=1, output="output")
 
 
-def _layer(g, x, z, i, n_tokens, label_only=False):
+def _layer(g, x, z, i, n_tokens, may_be_alone=False, label_only=False):
     """One layer: (r * t, d) to (r * t, d), or to (r * 2, d) if only token 0 is wanted.
 
-    ``z`` is ``layer_norm1(x)``, which the caller needs for its own projections as well.
+    ``z`` is ``layer_norm1(x)``, which the caller needs for its own projections as well. A row
+    that ``may_be_alone`` has the same bits alone as among others.
     """
     layer = f"layers.{i}"
 
     # attention across rows: every feature column attends to the support's rows
     (q,) = _project(g, z, f"{layer}.attention1", "q")
     q = _split_heads(g, q, n_tokens)
-    n_rows = _n_rows(g, q)
-    q = g.op("Transpose", _repeat_lone_row(g, q, n_rows), perm=[1, 2, 0, 3])  # (t, h, r, e)
+    if may_be_alone:
+        n_rows = _n_rows(g, q)
+        q = _repeat_lone_row(g, q, n_rows)
+    q = g.op("Transpose", q, perm=[1, 2, 0, 3])  # (t, h, r, e)
     a = g.op("Attention", q, f"key_{i}", f"value_{i}")
-    a = g.op("Slice", g.op("Transpose", a, perm=[2, 0, 1, 3]), g.ints(0), n_rows)
+    a = g.op("Transpose", a, perm=[2, 0, 1, 3])
+    if may_be_alone:
+        a = g.op("Slice", a, g.ints(0), n_rows)
     a = _merge_heads(g, a)
     x = g.op("Add", x, g.linear(a, f"{layer}.attention1.o"))
     x = _mlp(g, x, f"{layer}.layer_norm2", f"{layer}.linear1", f"{layer}.linear2")

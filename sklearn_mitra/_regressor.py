@@ -151,11 +151,11 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         TypeError, ValueError
             If ``X`` is not of the kind seen in training.
         """
-        X = self._check_query(X)
-        y = np.full(len(X), self.target_min_)
+        n_rows, encode = self._check_query(X)
+        y = np.full(n_rows, self.target_min_)
         if self.target_min_ == self.target_max_:
             return y
-        return self._predict_rows(X, y)
+        return self._predict_rows(encode, y)
 
     @property
     def capabilities(self):

@@ -13,7 +13,7 @@ from sklearn_mitra._checkpoint import Checkpoint, resolve_checkpoint
 from sklearn_mitra._context import Context
 from sklearn_mitra._outputs import bin_edges
 from sklearn_mitra._quantiles import QuantileEmbedding
-from sklearn_mitra._sessions import get_session, run
+from sklearn_mitra._sessions import _LARGE, get_session, run
 from sklearn_mitra._views import make_views
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
@@ -190,8 +190,10 @@ def test_the_order_of_support_rows_does_not_matter(network, name):
 
 
 @pytest.mark.parametrize("name", ["gaussian", "two support rows", "150 support rows"])
-def test_the_fused_graph_gives_the_bits_of_encode_and_predict(network, name):
+def test_the_fused_graph_gives_what_encode_and_predict_give(network, name):
+    """The very bits, unless the weights are so large that they are encoded with in place."""
     checkpoint = network.checkpoint
+    tolerance = 0 if checkpoint.config.n_parameters < _LARGE else TOLERANCE
     table = make_table(name, checkpoint.config)
     context = prepare(checkpoint, table, 2)
     embedding = QuantileEmbedding(table.x_support)
@@ -204,7 +206,7 @@ def test_the_fused_graph_gives_the_bits_of_encode_and_predict(network, name):
         edges = bin_edges(checkpoint.config.dim_output)
         inputs["y_support"] = np.searchsorted(edges, table.y_support).clip(1) - 1
     fused = run(get_session(checkpoint, "fused", 2, CPU), inputs)["output"].numpy()
-    np.testing.assert_array_equal(fused, outputs(context, table.x_query, 2))
+    np.testing.assert_allclose(fused, outputs(context, table.x_query, 2), rtol=0, atol=tolerance)
 
 
 @pytest.mark.parametrize("name", ["gaussian", "one feature", "60 features", "65 support rows"])

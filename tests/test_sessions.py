@@ -84,6 +84,51 @@ def test_concurrent_requests_make_one_session():
     assert len(set(map(id, sessions))) == 1
 
 
+def test_a_session_that_is_there_does_not_wait_for_one_being_made():
+    checkpoint = resolve_checkpoint("mini", "classification")
+    session = get_session(checkpoint, "predict", 1, CPU)
+    with _sessions._making:
+        thread = threading.Thread(
+            target=lambda: found.append(get_session(checkpoint, "predict", 1, CPU))
+        )
+        found = []
+        thread.start()
+        thread.join(timeout=60)
+        assert found == [session]
+
+
+# What a first prediction adds to the memory of a process that isn't in files.
+_ADDED = """
+import sys
+import numpy as np
+from sklearn_mitra import MitraClassifier
+def read():
+    return int(open("/proc/self/status").read().split("RssAnon:")[1].split()[0])
+n_rows, n_features = map(int, sys.argv[2:])
+X = np.random.default_rng(0).normal(size=(n_rows, n_features))
+classifier = MitraClassifier(model=sys.argv[1], n_estimators=1, n_jobs=1).fit(X, X[:, 0] > 0)
+before = read()
+classifier.predict(X[:2])
+print(read() - before - classifier.context_nbytes_ // 1024)
+"""
+
+
+def added_memory(*arguments):
+    command = [sys.executable, "-c", _ADDED, *map(str, arguments)]
+    return int(subprocess.run(command, capture_output=True, check=True).stdout) * 1024
+
+
+def test_large_weights_are_held_in_one_copy(large_checkpoint):
+    """Beside the mapped file: in the layout of the kernels for query rows."""
+    n_bytes = 4 * resolve_checkpoint(large_checkpoint, "classification").config.n_parameters
+    assert added_memory(large_checkpoint, 16, 3) < 1.6 * n_bytes
+
+
+def test_memory_that_encoding_took_is_given_back():
+    """With it, the process would keep more than 100 MB."""
+    assert added_memory("mini", 300, 60) < 70e6
+
+
 def test_weights_changed_on_disk_make_a_new_session(tmp_path):
     source = os.path.dirname(resolve_checkpoint("mini", "classification").weights_file)
     for name in ("config.json", "model.safetensors"):
