@@ -19,6 +19,7 @@ from sklearn_mitra import MitraClassifier, clear_sessions
 from sklearn_mitra._checkpoint import expected_shapes, resolve_checkpoint
 from sklearn_mitra._graph import build_graph
 from sklearn_mitra._sessions import _make_options, onnxruntime, resolve_providers, resolve_threads
+from sklearn_mitra._workload import Workload
 
 from ._tools import LARGE, PRECISIONS, TINY, make_table, measure, print_table, write_checkpoint
 
@@ -147,24 +148,10 @@ def floor(mitra, config, seconds, options):
     return results
 
 
-def encode_flop(config, n_support, n_features):
-    """Floating point operations that pass a support through the network.
-
-    A token's four projections and its MLP of width 4 dim are 12 dim^2 multiply-adds, twice in a
-    layer: across rows and across features. Every query of an attention takes 2 dim for every key.
-    The last layer leaves keys and values behind, 2 dim^2, and ends there.
-    """
-    dim, tokens = config.dim, n_features + 1
-    projections_and_mlps = 2 * 12 * dim**2
-    attentions = 2 * dim * (n_support + tokens)
-    per_token = (config.n_layers - 1) * (projections_and_mlps + attentions) + 2 * dim**2
-    return 2 * n_support * tokens * per_token
-
-
 def arithmetic(mitra, config, X, y, options):
     """The rate of the encode step, beside that of onnxruntime's own matrix product."""
     m, k, n = (256, 64, 256) if options.quick else (10752, 512, 2048)
-    flops = {"encode": encode_flop(config, *X.shape), "Gemm": 2 * m * k * n}
+    flops = {"encode": sum(Workload(config, *X.shape).encode_flop()), "Gemm": 2 * m * k * n}
     gemm, a = make_gemm(k, n), np.random.default_rng(0).standard_normal((m, k), np.float32)
     threads, cpu = resolve_threads(None), resolve_providers(None)
     tasks = {

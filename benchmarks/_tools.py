@@ -25,6 +25,9 @@ from sklearn_mitra._checkpoint import Config, expected_shapes
 LARGE = Config(dim=512, dim_output=10, n_layers=12, n_heads=4, task="classification")
 TINY = Config(dim=64, dim_output=10, n_layers=2, n_heads=4, task="classification")
 
+# Seconds before a task is timed: the threads of the one before spin for a while after their work.
+_PAUSE = 0.1
+
 # Other kinds of arithmetic that this version of the estimators offers.
 PRECISIONS = ["int8"] if "precision" in inspect.signature(MitraClassifier).parameters else []
 
@@ -96,6 +99,7 @@ def measure(tasks, repeats, warm_up=True):
             prepare, run = task if isinstance(task, tuple) else (None, task)
             if prepare:
                 prepare()
+            time.sleep(_PAUSE)
             start = time.perf_counter()
             run()
             seconds[name].append(time.perf_counter() - start)

@@ -3,8 +3,8 @@
     python -m benchmarks.scaling [--quick]
 
 The first prediction (with the fit) and a later one, with the embedded checkpoint, against support
-rows, query rows, features and views. What isn't varied stays at 256 support rows, 100 query
-rows, 20 features and 1 view.
+rows, query rows, features and views, and what ``estimate_cost`` says of them. What isn't varied
+stays at 256 support rows, 100 query rows, 20 features and 1 view.
 """
 
 from sklearn_mitra import MitraClassifier
@@ -49,22 +49,21 @@ def main():
 
 def vary(name, values, base, repeats):
     """Seconds of the first and of a later prediction, by value; all of them take turns."""
-    tasks = {}
+    tasks, estimates = {}, {}
     for value in values:
-        first, later = make_tasks({**base, name: value})
-        tasks["fit and first", value] = first
-        tasks["later", value] = later
+        size = {**base, name: value}
+        X, y, query = make_table(size["support rows"], size["query rows"], size["features"])
+        model = MitraClassifier(max_support=len(X), n_estimators=size["views"]).fit(X, y)
+        estimates[value] = model.estimate_cost(len(query))
+        tasks["fit and first", value] = lambda m=model, X=X, y=y, q=query: m.fit(X, y).predict(q)
+        tasks["later", value] = lambda m=model, q=query: m.predict(q)
     seconds = measure(tasks, repeats)
     by_kind = {kind: {v: seconds[kind, v] for v in values} for kind in ("fit and first", "later")}
+    by_kind["first, estimated"] = {v: cost.first_seconds for v, cost in estimates.items()}
+    by_kind["later, estimated"] = {v: cost.later_seconds for v, cost in estimates.items()}
     rows = [[str(value), *(by_value[value] for by_value in by_kind.values())] for value in values]
     print_table(f"Seconds against {name}", [name, *by_kind], rows)
     return by_kind
-
-
-def make_tasks(size):
-    X, y, query = make_table(size["support rows"], size["query rows"], size["features"])
-    model = MitraClassifier(max_support=len(X), n_estimators=size["views"])
-    return lambda: model.fit(X, y).predict_proba(query), lambda: model.predict_proba(query)
 
 
 def plot(results):

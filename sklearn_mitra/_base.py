@@ -6,7 +6,7 @@ from numbers import Integral
 import numpy as np
 from sklearn import get_config
 from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import check_array, check_random_state, check_X_y
+from sklearn.utils import Bunch, check_array, check_random_state, check_scalar, check_X_y
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
@@ -161,6 +161,52 @@ class BaseMitra(BaseEstimator):
         from ._wlearn import from_bundle
 
         return from_bundle(source, model, cls)
+
+    def estimate_cost(self, n_rows):
+        """Estimate the time and memory of a prediction, without making it.
+
+        The network runs on a few rows, which takes some tenths of a second, to see how fast this
+        machine is at the moment. Sessions that this needs are kept for the prediction.
+
+        Parameters
+        ----------
+        n_rows : int
+            Number of rows to predict.
+
+        Returns
+        -------
+        cost : sklearn.utils.Bunch
+            ``first_seconds`` and ``later_seconds``, float, of a prediction before and after the
+            network has seen the support; ``context_nbytes``, int, what will be kept of it, as
+            ``context_nbytes_`` says afterwards; ``peak_nbytes``, int, the most that predictions
+            add to the memory of the process, beside the rows and the predictions. But for
+            ``context_nbytes``, which is exact, these are right within a factor of two or so.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
+        CheckpointError
+            If the checkpoint of the fit is gone or has changed.
+        TypeError, ValueError
+            If ``n_rows`` is not an integer, or less than 1.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn_mitra import MitraRegressor
+        >>> reg = MitraRegressor(max_support=100).fit(*load_diabetes(return_X_y=True))
+        >>> cost = reg.estimate_cost(1_000_000)
+        >>> cost.context_nbytes
+        27033600
+        >>> cost.later_seconds > reg.estimate_cost(1000).later_seconds
+        True
+        """
+        self._check_fitted()
+        self._check_params()
+        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+        n_threads, providers = resolve_threads(self.n_jobs), resolve_providers(self.providers)
+        return Bunch(**self._context.estimate(n_rows, n_threads, providers))
 
     def dispose(self):
         """Drop the support and all else that was learned.

@@ -312,7 +312,7 @@ def test_pickles_hold_the_support_and_neither_weights_nor_memory_of_it(cls, pred
     estimator = small(cls, max_support=200).fit(X, y)
     if predicted:
         outputs(estimator, X[:5])
-        assert estimator._context.nbytes > 2**20
+        assert estimator.context_nbytes_ > 2**20
     support = sum(
         array.nbytes
         for array in (estimator.X_support_, estimator.y_support_, estimator.support_indices_)

@@ -33,7 +33,7 @@ def test_nbytes_is_the_size_of_the_keys_and_values():
     kept = [
         value.numpy() for _, support in regressor._context._supports for value in support.values()
     ]
-    assert regressor._context.nbytes == sum(array.nbytes for array in kept)
+    assert regressor.context_nbytes_ == sum(array.nbytes for array in kept)
     assert len(kept) == 3 * 6 * 2
 
 
