@@ -186,7 +186,7 @@ class Context:
                 "checkpoint back."
             )
         self._identity = checkpoint.identity
-        self._workload = Workload(checkpoint.config, *self._x_support.shape)
+        self._workload = Workload(checkpoint.config, *self._x_support.shape, self._precision)
         self._kind = self._choose_graph(checkpoint)
         self._checkpoint = checkpoint  # at last, since other threads look for it
 
@@ -271,9 +271,9 @@ class Context:
         They are NumPy's own and not from onnxruntime's pool of memory, where they would keep
         what encoding took beside them from being given back.
         """
-        n_layers, shape = self._workload.config.n_layers, self._workload.context_shape
-        names = [f"{kind}_{i}" for i in range(n_layers) for kind in ("key", "value")]
-        return {name: np.empty(shape, np.float32) for name in names}
+        w = self._workload
+        names = [f"{kind}_{i}" for i in range(w.config.n_layers) for kind in ("key", "value")]
+        return {name: np.empty(w.context_shape, w.context_dtype) for name in names}
 
 
 def _weigh(flop):

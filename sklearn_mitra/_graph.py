@@ -32,7 +32,7 @@ from contextlib import contextmanager
 import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
-from ._quantized import is_quantized
+from ._quantized import context_dtype, is_quantized
 
 # Opset 23 brings the Attention operator; onnxruntime 1.23 is the first to run it on CPUs.
 _OPSET = 23
@@ -68,7 +68,7 @@ def build_graph(kind, config, shapes, precision="float32"):
     precision : {"float32", "int8"}, default="float32"
         Of the matrix products with the layers' weights. With "int8" the weights are those of
         :func:`sklearn_mitra._quantized.quantized_weights`, and the other factor is quantized, too,
-        with one scale for all of its rows.
+        with one scale for all of its rows. Keys and values of wide heads are then in float16.
 
     Returns
     -------
@@ -79,10 +79,10 @@ def build_graph(kind, config, shapes, precision="float32"):
     """
     g = _Graph(config, shapes, precision)
     if kind == "encode":
-        inputs, outputs = _support_inputs(config), _context_values(config)
+        inputs, outputs = _support_inputs(config), _context_values(g)
         _encode(g)
     elif kind == "predict":
-        inputs, outputs = [_X_QUERY, *_context_values(config)], [_OUTPUT]
+        inputs, outputs = [_X_QUERY, *_context_values(g)], [_OUTPUT]
         _predict(g)
     else:
         inputs, outputs = [*_support_inputs(config), _X_QUERY], [_OUTPUT]
@@ -108,10 +108,11 @@ def _support_inputs(config):
     ]
 
 
-def _context_values(config):
+def _context_values(g):
+    config = g.config
     shape = ["t", config.n_heads, "s", config.dim // config.n_heads]
     return [
-        helper.make_tensor_value_info(f"{kind}_{i}", TensorProto.FLOAT, shape)
+        helper.make_tensor_value_info(f"{kind}_{i}", g.context_type, shape)
         for i in range(config.n_layers)
         for kind in ("key", "value")
     ]
@@ -174,6 +175,7 @@ def _leave_behind(g, name, x, n_rows, n_tokens):
     """Keys or values of the support's real rows, (t, h, s, e), under a name."""
     rows = g.op("Mul", n_rows, n_tokens)
     x = g.op("Slice", g.op("Reshape", x, g.ints(-1, g.config.dim)), g.ints(0), rows)
+    x = g.cast(x, g.context_type)
     g.op("Transpose", _split_heads(g, x, n_tokens), perm=[1, 2, 0, 3], output=name)
 
 
@@ -207,8 +209,8 @@ def _layer(g, x, z, i, n_tokens, may_be_alone=False, label_only=False):
         n_rows = _n_rows(g, q)
         q = _repeat_lone_row(g, q, n_rows)
     q = g.op("Transpose", q, perm=[1, 2, 0, 3])  # (t, h, r, e)
-    a = g.op("Attention", q, f"key_{i}", f"value_{i}")
-    a = g.op("Transpose", a, perm=[2, 0, 1, 3])
+    a = g.op("Attention", g.cast(q, g.context_type), f"key_{i}", f"value_{i}")
+    a = g.op("Transpose", g.cast(a, TensorProto.FLOAT), perm=[2, 0, 1, 3])
     if may_be_alone:
         a = g.op("Slice", a, g.ints(0), n_rows)
     a = _merge_heads(g, a)
@@ -303,6 +305,7 @@ class _Graph:
     def __init__(self, config, shapes, precision):
         self.config = config
         self.precision = precision
+        self.context_type = helper.np_dtype_to_tensor_dtype(context_dtype(config, precision))
         self.nodes = []
         self.weights = set()
         self._count = 0
@@ -322,6 +325,12 @@ class _Graph:
         output = output or f"{op_type}_{self._count}"
         self.nodes.append(helper.make_node(op_type, inputs, [output], **attributes))
         return output
+
+    def cast(self, x, data_type):
+        """What is float32, or of the context's type, as one of the two."""
+        if self.context_type == TensorProto.FLOAT:  # so they are the same
+            return x
+        return self.op("Cast", x, to=data_type)
 
     @contextmanager
     def body(self):

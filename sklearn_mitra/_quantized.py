@@ -1,4 +1,4 @@
-"""The weights of the layers as int8, made once per checkpoint and kept in a cache on disk.
+"""What precision "int8" means, and the weights for it, made once and kept in a cache on disk.
 
 Every output channel of a matrix has a scale of its own. Weights use seven of the eight bits:
 processors without VNNI instructions add two products in 16 bits, which eight would overflow.
@@ -17,10 +17,30 @@ from ._files import replaced
 _LARGEST = 63
 _VERSION = 1  # of the files; goes up when their content changes
 
+# Least dimension of a head whose keys and values are kept in float16. With 128 (75.7 million
+# parameters) a prediction of one row takes 17 % less for it; with 32 (mini) 15 % more.
+_HALF_HEAD_DIM = 64
+
 
 def is_quantized(name):
     """Whether a weight is stored as int8: the matrices of the layers are."""
     return name.startswith("layers.") and name.endswith(".weight") and "norm" not in name
+
+
+def context_dtype(config, precision):
+    """The dtype of keys and values: float32, or float16, which halves them.
+
+    Parameters
+    ----------
+    config : Config
+    precision : {"float32", "int8"}
+
+    Returns
+    -------
+    dtype : numpy.dtype
+    """
+    is_half = precision == "int8" and config.dim // config.n_heads >= _HALF_HEAD_DIM
+    return np.dtype(np.float16 if is_half else np.float32)
 
 
 def quantized_weights(checkpoint):

@@ -1,8 +1,10 @@
 """How much arithmetic and memory the network takes, by the sizes of a table."""
 
+import math
 from dataclasses import dataclass
 
 from ._checkpoint import Config
+from ._quantized import context_dtype
 
 
 @dataclass(frozen=True)
@@ -15,11 +17,13 @@ class Workload:
     n_support : int
     n_features : int
         Columns that the network sees.
+    precision : {"float32", "int8"}
     """
 
     config: Config
     n_support: int
     n_features: int
+    precision: str = "float32"
 
     @property
     def n_tokens(self):
@@ -33,9 +37,15 @@ class Workload:
         return self.n_tokens, c.n_heads, self.n_support, c.dim // c.n_heads
 
     @property
+    def context_dtype(self):
+        """dtype of keys and values."""
+        return context_dtype(self.config, self.precision)
+
+    @property
     def context_nbytes(self):
-        """Size of all layers' keys and values in float32."""
-        return 2 * 4 * self.config.n_layers * self.n_support * self.n_tokens * self.config.dim
+        """Size of all layers' keys and values."""
+        n_values = 2 * self.config.n_layers * math.prod(self.context_shape)
+        return n_values * self.context_dtype.itemsize
 
     @property
     def query_row_nbytes(self):

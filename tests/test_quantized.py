@@ -8,7 +8,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from estimators import both, make_table, outputs, same
+from estimators import both, make_table, outputs, same, small
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.metrics import log_loss, roc_auc_score
@@ -232,6 +232,21 @@ def test_the_same_question_has_the_same_answer(cls, cache_context):
     same(outputs(pickle.loads(pickle.dumps(estimator)), X), expected)
     clear_sessions()
     same(outputs(estimator, X), expected)
+
+
+@pytest.mark.parametrize("n_heads", [1, 2, 4])
+def test_the_context_of_wide_heads_is_in_float16(n_heads, make_checkpoint):
+    """Of 64 or more; it differs from float32 by no more than the integers make it differ."""
+    model = make_checkpoint(128, 10, 3, n_heads, "classification")
+    estimators = {
+        precision: small(model=model, precision=precision).fit(X, Y)
+        for precision in ("float32", "int8")
+    }
+    exact, nearly = (estimator.predict_proba(X) for estimator in estimators.values())
+    sizes = [estimator.context_nbytes_ for estimator in estimators.values()]
+    assert sizes[0] == 2 * 4 * 3 * 40 * 5 * 128
+    assert sizes[1] == (sizes[0] // 2 if n_heads <= 2 else sizes[0])
+    assert 0 < np.abs(nearly - exact).max() < 0.03
 
 
 @both
