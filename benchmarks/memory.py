@@ -3,7 +3,8 @@
     python -m benchmarks.memory [--quick] [--full]
 
 Every figure is of a process of its own, which reads its peak from the kernel. ``--full`` adds a
-network of 75.7 million random weights on wide tables, with and without memory of the support.
+network of 75.7 million random weights: on wide tables, with and without memory of the support, and
+how many copies of its weights there are.
 """
 
 import json
@@ -11,9 +12,12 @@ import os
 import subprocess
 import sys
 import tempfile
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
+from sklearn.base import clone
+from sklearn.model_selection import cross_val_score
 
 from sklearn_mitra import MitraClassifier
 
@@ -79,12 +83,16 @@ def full(options):
         write_checkpoint(folder, config)
         weights = os.path.getsize(Path(folder, "model.safetensors"))
         peaks = {name: in_child("predict_wide", folder, *size, kw) for name, kw in kinds.items()}
+        shared = in_child("share_weights", folder)
     rows = [[name, weights / 1e6, r["context"] / 1e6, r["peak"] / 1e6] for name, r in peaks.items()]
     title = (
         f"Memory in MB, random weights, {size[0]} support and 100 query rows x {size[1]} features"
     )
     print_table(title, ["", "weights", "context", "peak"], rows)
-    return {"weights": weights, "peaks": {name: r["peak"] for name, r in peaks.items()}}
+    rows = [[name, size / 1e6, size / weights] for name, size in shared.items()]
+    title = "Memory in MB that isn't in files, more than before the first prediction"
+    print_table(title, ["after", "memory", "copies of the weights"], rows)
+    return {"weights": weights, "peaks": peaks, "shared": shared}
 
 
 def plot(results):
@@ -142,6 +150,29 @@ def predict_wide(folder, n_support, n_features, arguments):
     model = MitraClassifier(model=folder, max_support=n_support, n_estimators=1, **arguments)
     model.fit(X, y).predict_proba(query)
     return {"context": model.context_nbytes_, "peak": read_status("VmHWM")}
+
+
+def share_weights(folder):
+    """Memory that isn't in files, on tables so small that nothing but the weights counts."""
+    X, y, query = make_table(40, 8, 3)
+    model = MitraClassifier(model=folder, n_estimators=1)
+    MitraClassifier(n_estimators=1).fit(X, y).predict(query)  # what all predictions import
+    start, added = read_status("RssAnon"), {}
+
+    def note(step):
+        added[step] = read_status("RssAnon") - start
+
+    model.fit(X, y).predict(query)
+    note("a first prediction")
+    other = clone(model).fit(X[::2], y[::2])
+    other.predict(query)
+    note("one of another estimator")
+    cross_val_score(model, X, y, cv=4)
+    note("cross-validation in four folds")
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(other.predict, [query] * 16))
+    note("predictions in eight threads")
+    return added
 
 
 def read_status(key):

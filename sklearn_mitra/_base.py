@@ -12,6 +12,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._checkpoint import resolve_checkpoint
 from ._context import Context
+from ._cost import estimate_cost
 from ._encoding import ColumnEncoder, as_array, is_frame, take_rows
 from ._errors import DisposedError
 from ._sessions import resolve_providers, resolve_threads
@@ -206,13 +207,13 @@ class BaseMitra(BaseEstimator):
         self._check_params()
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
         n_threads, providers = resolve_threads(self.n_jobs), resolve_providers(self.providers)
-        return Bunch(**self._context.estimate(n_rows, n_threads, providers))
+        return Bunch(**estimate_cost(self._context, n_rows, n_threads, providers))
 
     def dispose(self):
         """Drop the support and all else that was learned.
 
-        Predictions raise a ``DisposedError`` from then on, until the next ``fit``. Memory that
-        the network used stays with onnxruntime, for other estimators to use, until
+        Predictions raise a ``DisposedError`` from then on, until the next ``fit``. The memory that
+        the network works in stays with onnxruntime, for other estimators to use, until
         :func:`sklearn_mitra.clear_sessions`.
         """
         for name in list(vars(self)):
@@ -227,10 +228,9 @@ class BaseMitra(BaseEstimator):
         There after the first prediction. 0 if nothing is kept; see ``cache_context``.
         """
         check_is_fitted(self)
-        nbytes = self._context.kept_nbytes
-        if nbytes is None:
+        if not self._context.is_prepared:
             raise AttributeError("context_nbytes_ is there after the first prediction.")
-        return nbytes
+        return self._context.nbytes
 
     @property
     def capabilities(self):

@@ -79,7 +79,6 @@ def get_session(checkpoint, kind, n_threads, providers, precision="float32"):
                     session = _open_session(checkpoint.weights_file, options, providers)
                 else:
                     session = _make_session(checkpoint, kind, options, providers, precision)
-                session.run_options = _make_run_options(kind)
                 _keep(key, session)
     return session
 
@@ -99,7 +98,7 @@ def clear_sessions():
         _load_weights.cache_clear()
 
 
-def run(session, inputs, outputs=None):
+def run(session, inputs, outputs=None, release=False):
     """Run a session.
 
     Parameters
@@ -108,23 +107,29 @@ def run(session, inputs, outputs=None):
     inputs : dict of str to (ndarray or OrtValue)
     outputs : dict of str to ndarray, default=None
         Contiguous arrays to write all outputs into; by default they are new ones.
+    release : bool, default=False
+        Give the memory that the run has worked in back to the system. Otherwise it is kept for
+        the next run.
 
     Returns
     -------
     outputs : dict of str to OrtValue
         Over the arrays' memory, so that they go into a later run without a copy.
     """
+    options = onnxruntime.RunOptions()
+    if release:
+        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     inputs = {name: _as_value(value) for name, value in inputs.items()}
     if outputs is None:
         names = [output.name for output in session.get_outputs()]
-        return dict(zip(names, session.run_with_ort_values(names, inputs, session.run_options)))
+        return dict(zip(names, session.run_with_ort_values(names, inputs, options)))
     outputs = {name: _as_value(array) for name, array in outputs.items()}
     binding = session.io_binding()
     for name, value in inputs.items():
         binding.bind_ortvalue_input(name, value)
     for name, value in outputs.items():
         binding.bind_ortvalue_output(name, value)
-    session.run_with_iobinding(binding, session.run_options)
+    session.run_with_iobinding(binding, options)
     return outputs
 
 
@@ -197,13 +202,6 @@ def _make_options(n_threads):
     options.intra_op_num_threads = n_threads
     options.inter_op_num_threads = 1
     options.log_severity_level = 3  # errors: warnings are about its own choices, not the user's
-    return options
-
-
-def _make_run_options(kind):
-    options = onnxruntime.RunOptions()
-    if kind != "predict":  # whose working memory is small, and soon needed again
-        options.add_run_config_entry("memory.enable_memory_arena_shrinkage", "cpu:0")
     return options
 
 

@@ -69,6 +69,7 @@ def test_memory(tmp_path):
         assert result["peak"] >= result["before"]
     assert list(results["loop"]) == ["10", "20", "30"]
     assert {"context kept", "not kept"} <= set(results["full"]["peaks"])
+    assert len(results["full"]["shared"]) == 4
 
 
 def test_scaling(tmp_path):
