@@ -166,8 +166,8 @@ class BaseMitra(BaseEstimator):
     def estimate_cost(self, n_rows):
         """Estimate the time and memory of a prediction, without making it.
 
-        The network runs on a few rows, which takes some tenths of a second, to see how fast this
-        machine is at the moment. Sessions that this needs are kept for the prediction.
+        To see how fast this machine is at the moment, the network runs on a few rows, mostly for
+        some tenths of a second. Sessions that this needs are kept for the prediction.
 
         Parameters
         ----------

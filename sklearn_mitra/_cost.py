@@ -57,7 +57,7 @@ def _peak_nbytes(context, n_rows):
 
 
 def _measure_speed(context, n_threads, providers):
-    """Seconds of a run as such, of a weighed operation, and of reading a byte from memory."""
+    """Seconds of a run as such, of a weighted operation, and of reading a byte from memory."""
     trial = context.with_one_row()
     trial.prepare(n_threads, providers)
     row_flop = _weigh(trial.workload.predict_flop(1))
