@@ -92,7 +92,8 @@ def full(options):
     rows = [[name, size / 1e6, size / weights] for name, size in shared.items()]
     title = "Memory in MB that isn't in files, more than before the first prediction"
     print_table(title, ["after", "memory", "copies of the weights"], rows)
-    return {"weights": weights, "peaks": peaks, "shared": shared}
+    by_kind = {name: result["peak"] for name, result in peaks.items()}
+    return {"weights": weights, "peaks": by_kind, "shared": shared}
 
 
 def plot(results):
