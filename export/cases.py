@@ -35,7 +35,7 @@ def make_cases(config):
 
     Parameters
     ----------
-    config : sklearn_mitra._checkpoint.Config
+    config : sklearn_mitra._network.config.Config
         Labels are classes or targets as its ``task`` says, at most ``dim_output`` classes.
 
     Returns

@@ -18,15 +18,17 @@ import torch
 from torch import nn
 
 import sklearn_mitra
-from sklearn_mitra._checkpoint import resolve_checkpoint
 from sklearn_mitra._errors import CheckpointError
 from sklearn_mitra._files import replaced
-from sklearn_mitra._outputs import bin_edges
+from sklearn_mitra._network.bins import bin_edges
+from sklearn_mitra._network.checkpoint import CHECKPOINTS, resolve_checkpoint
+from sklearn_mitra._network.config import TASKS
+from sklearn_mitra._network.interchange import PROFILES, SUFFIX
+from sklearn_mitra._network.resolve import resolve_networks
 
 from .tab2d import Tab2D, count_below
 
-VARIANTS = {"classifier": "classification", "regressor": "regression"}
-PROFILES = ("upstream", "wlearn")
+VARIANTS = {variant: task for task, variant in TASKS.items()}
 
 # The first with Gelu. 23 has Attention, too, and is 8 % faster; but opset 20 is run by
 # onnxruntime from 1.18 on, and by more of its backends.
@@ -101,7 +103,7 @@ def export(checkpoint, path, profile="upstream", report=None):
 
     Parameters
     ----------
-    checkpoint : sklearn_mitra._checkpoint.Checkpoint
+    checkpoint : sklearn_mitra._network.checkpoint.Checkpoint
     path : str
         Replaced, if it exists, once the new file is complete.
     profile : {"upstream", "wlearn"}, default="upstream"
@@ -194,19 +196,11 @@ def resolve_variants(model, variant):
     CheckpointError
         If there is no such checkpoint.
     """
-    if model.endswith(".onnx"):
+    if model.endswith(SUFFIX):
         raise CheckpointError(f"{model!r} is an interchange file already. Pass its checkpoint.")
     if variant != "all":
         return {variant: resolve_checkpoint(model, VARIANTS[variant])}
-    if model in ("mini", "mitra", "mitra-2"):
-        return {name: resolve_checkpoint(model, task) for name, task in VARIANTS.items()}
-    try:
-        return {"classifier": resolve_checkpoint(model, "classification")}
-    except CheckpointError as error:
-        try:
-            return {"regressor": resolve_checkpoint(model, "regression")}
-        except CheckpointError:
-            raise error from None
+    return {TASKS[task]: network.file for task, network in resolve_networks(model).items()}
 
 
 def add_arguments(parser):
@@ -220,8 +214,8 @@ def add_arguments(parser):
     parser.add_argument(
         "--model",
         default="mini",
-        help="mini (default), mitra, mitra-2, a repository of the Hugging Face hub, or a "
-        "directory with config.json and model.safetensors",
+        help=f"one of {', '.join(CHECKPOINTS)} (default mini), a repository of the Hugging Face "
+        "hub, or a directory with config.json and model.safetensors",
     )
 
 

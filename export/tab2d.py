@@ -33,7 +33,7 @@ class Tab2D(nn.Module):
 
     Parameters
     ----------
-    config : sklearn_mitra._checkpoint.Config
+    config : sklearn_mitra._network.config.Config
         Any of upstream's: a classifier, a regressor with one output, or one with bins
         (``dim_output > 1``), whose support labels are bins, embedded as classes are.
     """
@@ -56,7 +56,7 @@ class Tab2D(nn.Module):
 
         Parameters
         ----------
-        checkpoint : sklearn_mitra._checkpoint.Checkpoint
+        checkpoint : sklearn_mitra._network.checkpoint.Checkpoint
 
         Returns
         -------

@@ -20,18 +20,15 @@ from pathlib import Path
 import numpy as np
 import torch
 
-from sklearn_mitra._checkpoint import resolve_checkpoint
-from sklearn_mitra._context import Context
+from sklearn_mitra import clear_sessions
 from sklearn_mitra._errors import CheckpointError
-from sklearn_mitra._outputs import outputs_to_targets, targets_to_bins
-from sklearn_mitra._sessions import (
-    clear_sessions,
-    get_session,
-    resolve_providers,
-    resolve_threads,
-    run,
-)
-from sklearn_mitra._views import make_views
+from sklearn_mitra._network.bins import outputs_to_targets, targets_to_bins
+from sklearn_mitra._network.config import TASKS
+from sklearn_mitra._network.context import Context
+from sklearn_mitra._network.interchange import InterchangeNetwork, resolve_interchange
+from sklearn_mitra._network.resolve import resolve_networks
+from sklearn_mitra._network.runtime import Runtime
+from sklearn_mitra._network.sessions import run
 
 from .cases import make_cases
 from .convert import PROFILES, Interchange, add_arguments, export, resolve_variants
@@ -55,7 +52,7 @@ def verify(checkpoint, files, runtimes=(), npm="."):
 
     Parameters
     ----------
-    checkpoint : sklearn_mitra._checkpoint.Checkpoint
+    checkpoint : sklearn_mitra._network.checkpoint.Checkpoint
     files : list of str
         Interchange files made of it.
     runtimes : sequence of {"node", "web"}
@@ -83,7 +80,7 @@ def verify(checkpoint, files, runtimes=(), npm="."):
     for name, implementation in implementations.items():
         outputs[name] = [(o, False) for o in implementation(checkpoint, cases)]
     for file in files:
-        file = resolve_checkpoint(file, checkpoint.config.task)
+        file = resolve_interchange(file, checkpoint.config.task)
         for name in ("onnx", *runtimes):
             try:
                 results = _run_file(name, file, cases, npm)
@@ -162,19 +159,17 @@ def _rewrite(checkpoint, cases):
 
 def _serving_graphs(checkpoint, cases):
     """As the estimators run them, table by table; they never have padded rows."""
-    config, threads, cpu = checkpoint.config, resolve_threads(None), resolve_providers(None)
-    is_classifier = config.task == "classification"
+    config, runtime = checkpoint.config, Runtime.resolve()
     for case in cases:
         if case.padding_obs_support.any():
             yield None
             continue
         outputs = []
         for x, y, query in zip(case.x_support, case.y_support, case.x_query):
-            n_classes = config.dim_output if is_classifier else 0
-            views = make_views(1, x.shape[1], n_classes, seed=0)
-            context = Context(checkpoint.name, checkpoint.sha256, config.task, x, y, views)
-            context.prepare(threads, cpu)
-            ((_, output),) = context.outputs(query, threads, cpu)
+            context = Context(checkpoint.name, checkpoint.sha256, config.task, [(x, y)])
+            (member,) = context.prepare(runtime)
+            output = member.outputs(query)
+            is_classifier = config.task == "classification"
             outputs.append(output if is_classifier else outputs_to_targets(output))
         yield np.stack(outputs)
 
@@ -189,9 +184,8 @@ def _run_file(runtime, file, cases, npm):
 
 
 def _onnx(file, feeds):
-    threads, cpu = resolve_threads(None), resolve_providers(None)
     try:
-        session = get_session(file, "interchange", threads, cpu)
+        session = InterchangeNetwork(file).open(keeps=False, runtime=Runtime.resolve())
         return [run(session, inputs)["output"].numpy() for inputs in feeds]
     except Exception as error:  # onnxruntime's errors have no common base
         raise CannotRunError(f"onnxruntime can't run {file.name!r}: {error}") from error
@@ -276,7 +270,10 @@ def main(arguments=None):
     args = parser.parse_args(arguments)
     runtimes = [r for r in RUNTIMES if args.runtime in (r, "all")]
     try:
-        variant = _variant_of(args.onnx) if args.onnx else args.variant
+        variant = args.variant
+        if args.onnx:
+            (task,) = resolve_networks(args.onnx)
+            variant = TASKS[task]
         checkpoints = resolve_variants(args.model, variant)
     except CheckpointError as error:
         print(error, file=sys.stderr)
@@ -303,16 +300,6 @@ def main(arguments=None):
         print(failure, file=sys.stderr)
     print("FAILED" if failures else f"All agree within {args.atol:.0e}.")
     return 1 if failures else 0
-
-
-def _variant_of(file):
-    """The variant of an interchange file."""
-    try:
-        resolve_checkpoint(file, "classification")
-    except CheckpointError:
-        resolve_checkpoint(file, "regression")
-        return "regressor"
-    return "classifier"
 
 
 def _export_all(checkpoint, folder):

@@ -1,14 +1,11 @@
 """In-context tabular models as scikit-learn estimators: Mitra Tab2D on onnxruntime."""
 
-from importlib.metadata import version as _version
-
 from ._classifier import MitraClassifier
 from ._errors import BundleError, CheckpointError, DisposedError
+from ._load import load, register_loaders
+from ._network.sessions import clear_sessions
 from ._regressor import MitraRegressor
-from ._sessions import clear_sessions
-from ._wlearn import load, register_loaders
-
-__version__ = _version("sklearn-mitra")
+from ._version import __version__
 
 __all__ = [
     "BundleError",

@@ -1,21 +1,24 @@
 """What the classifier and the regressor share: the sequence of fit and predict."""
 
 import os
+from collections.abc import Iterator
 from numbers import Integral
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
-from sklearn import get_config
-from sklearn.base import BaseEstimator, _fit_context
-from sklearn.utils import Bunch, check_array, check_random_state, check_scalar, check_X_y
+from numpy.typing import ArrayLike, NDArray
+from sklearn import config_context, get_config
+from sklearn.base import BaseEstimator
+from sklearn.utils import Bunch, check_consistent_length, check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._checkpoint import resolve_checkpoint
-from ._context import Context
-from ._cost import estimate_cost
-from ._encoding import ColumnEncoder, as_array, is_frame, take_rows
+from ._encoding import TableEncoder, as_array, is_frame, take_rows
 from ._errors import DisposedError
-from ._sessions import resolve_providers, resolve_threads
+from ._network.context import Context
+from ._network.resolve import resolve_network
+from ._network.runtime import Runtime
+from ._persistence import Persistent
 from ._views import make_views
 
 # The names that wlearn gives to two of the parameters.
@@ -25,20 +28,26 @@ _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
 # by piece to see that all of it can be, and again when its turn has come.
 _ENCODED_ROWS = 10_000
 
+# What fit learns beside attributes that end in an underscore.
+_LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_views")
 
-class BaseMitra(BaseEstimator):
+E = TypeVar("E", bound="BaseMitra")
+
+
+class BaseMitra(Persistent, BaseEstimator):
     """Base of both estimators; not to be used itself.
 
-    A subclass has ``_task``, "classification" or "regression", and these methods:
-    ``_check_target`` (tells what scikit-learn's checks of y would not, or not as clearly),
-    ``_encode_target`` (learns from y and returns it encoded),
-    ``_select_support`` (rows for the support), ``_network_target`` (y of the support as the
-    network takes it) and ``_combine`` (from the views' outputs to predictions).
+    A subclass has ``_task``, "classification" or "regression", and these methods beside those of
+    :class:`~._persistence.Persistent`: ``_check_target`` (tells what scikit-learn's checks of y
+    would not, or not as clearly), ``_learn_target`` (from y, which it returns as class ids or
+    float64), ``_select_support`` (rows for the support), ``_network_target`` (y of the support as
+    the network takes it), ``_start_answers`` (an array for predictions), ``_is_foregone`` (whether
+    that holds the answers already) and ``_combine`` (what the views answer to predictions).
     """
 
-    _parameter_constraints = {
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         "model": [str, os.PathLike],
-        "max_support": [Interval(Integral, 1, None, closed="left")],
+        "max_support": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
         "random_state": ["random_state"],
         "n_jobs": [
@@ -52,40 +61,7 @@ class BaseMitra(BaseEstimator):
         "verbose": ["verbose"],
     }
 
-    @_fit_context(prefer_skip_nested_validation=True)
-    def fit(self, X, y):
-        """Choose the support rows and encode them.
-
-        No weights are trained. The checkpoint is looked up (and downloaded, if it is on the
-        hub); the network itself first runs in the first prediction.
-
-        Parameters
-        ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Numbers, booleans, strings or categories; NaN, None and pandas' NA are missing.
-        y : array-like of shape (n_samples,)
-            Class labels, or targets.
-
-        Returns
-        -------
-        self : object
-
-        Raises
-        ------
-        CheckpointError
-            If ``model`` can't be found, downloaded or used for this task.
-        TypeError, ValueError
-            If a parameter, ``X`` or ``y`` is not of a kind described here.
-        """
-        former = vars(self).copy()
-        try:
-            return self._fit(X, y)
-        except BaseException:  # leave the estimator as it was
-            vars(self).clear()
-            vars(self).update(former)
-            raise
-
-    def set_params(self, **params):
+    def set_params(self: E, **params: Any) -> E:
         """Set the parameters of this estimator.
 
         Parameters
@@ -105,65 +81,7 @@ class BaseMitra(BaseEstimator):
                 params[name] = params.pop(alias)
         return super().set_params(**params)
 
-    def save(self, path=None):
-        """Write the fitted estimator as a ``.wlrn`` bundle.
-
-        A bundle holds the support, which is training rows, and all levels of categorical
-        columns. It holds no weights of the network.
-
-        Parameters
-        ----------
-        path : str or PathLike, default=None
-            A file to write, too. An existing one is replaced.
-
-        Returns
-        -------
-        bundle : bytes
-
-        Raises
-        ------
-        BundleError
-            If a class label, target or category is of a kind that a bundle can't hold.
-        """
-        from ._wlearn import to_bundle  # which stands on the estimators
-
-        self._check_fitted()
-        self._check_params()
-        bundle = to_bundle(self)
-        if path is not None:
-            with open(path, "wb") as file:
-                file.write(bundle)
-        return bundle
-
-    @classmethod
-    def load(cls, source, model=None):
-        """Read an estimator from a ``.wlrn`` bundle.
-
-        Parameters
-        ----------
-        source : str, PathLike or bytes-like
-            A file, or the bundle itself.
-        model : str or PathLike, default=None
-            Where to find the checkpoint, if not where the bundle says; see the parameter
-            ``model`` of the estimator.
-
-        Returns
-        -------
-        estimator : object
-            Fitted, with the default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
-
-        Raises
-        ------
-        BundleError
-            If the bundle is damaged, of another type, or was made with other weights.
-        CheckpointError
-            If the checkpoint can't be had.
-        """
-        from ._wlearn import from_bundle
-
-        return from_bundle(source, model, cls)
-
-    def estimate_cost(self, n_rows):
+    def estimate_cost(self, n_rows: int) -> Bunch:
         """Estimate the time and memory of a prediction, without making it.
 
         To see how fast this machine is at the moment, the network runs on a few rows, mostly for
@@ -205,11 +123,15 @@ class BaseMitra(BaseEstimator):
         """
         self._check_fitted()
         self._check_params()
+        if isinstance(n_rows, float) and n_rows.is_integer():
+            n_rows = int(n_rows)  # such as 1e6
         check_scalar(n_rows, "n_rows", Integral, min_val=1)
-        n_threads, providers = resolve_threads(self.n_jobs), resolve_providers(self.providers)
-        return Bunch(**estimate_cost(self._context, n_rows, n_threads, providers))
+        if self._is_foregone():  # no network runs
+            keys = ("context_nbytes", "peak_nbytes", "first_seconds", "later_seconds")
+            return Bunch(**dict.fromkeys(keys, 0))
+        return Bunch(**self._context.estimate(n_rows, self._make_runtime(), self.cache_context))
 
-    def dispose(self):
+    def dispose(self) -> None:
         """Drop the support and all else that was learned.
 
         Predictions raise a ``DisposedError`` from then on, until the next ``fit``. The memory that
@@ -217,56 +139,40 @@ class BaseMitra(BaseEstimator):
         :func:`sklearn_mitra.clear_sessions`.
         """
         for name in list(vars(self)):
-            if name in ("_context", "_encoder", "_seed", "_views") or name.endswith("_"):
+            if name in _LEARNED or name.endswith("_"):
                 delattr(self, name)
         self._disposed = True
 
     @property
-    def context_nbytes_(self):
-        """Memory that keeps what the network remembers of the support, in bytes, int.
+    def context_nbytes_(self) -> int:
+        """Memory of the cached context in bytes, int.
 
         There after the first prediction. 0 if nothing is kept; see ``cache_context``.
         """
-        check_is_fitted(self)
-        if not self._context.is_prepared:
+        self._check_fitted()
+        nbytes = self._context.nbytes
+        if nbytes is None:
             raise AttributeError("context_nbytes_ is there after the first prediction.")
-        return self._context.nbytes
+        return nbytes
 
     @property
-    def capabilities(self):
+    def capabilities(self) -> dict[str, bool]:
         """What wlearn asks of a model, dict of str to bool."""
-        return dict.fromkeys(
-            (
-                "classifier",
-                "regressor",
-                "predictProba",
-                "decisionFunction",
-                "sampleWeight",
-                "csr",
-                "earlyStopping",
-            ),
-            False,
+        names = (
+            "classifier",
+            "regressor",
+            "predictProba",
+            "decisionFunction",
+            "sampleWeight",
+            "csr",
+            "earlyStopping",
         )
+        return dict.fromkeys(names, False)
 
-    def __getstate__(self):
-        """State for pickling and copying: parameters and what ``fit`` learned.
-
-        The network's memory of the support (megabytes that can be computed again) and the
-        sessions are left out; the first prediction makes them anew. Weights are never in a
-        pickle: it names the checkpoint and its sha256.
-        """
-        state = super().__getstate__()
-        return {name: value for name, value in state.items() if name != "_context"}
-
-    def __setstate__(self, state):
-        super().__setstate__(state)
-        if hasattr(self, "X_support_"):
-            self._make_context()
-
-    def __sklearn_is_fitted__(self):
+    def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "X_support_")
 
-    def __sklearn_tags__(self):
+    def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
@@ -274,111 +180,105 @@ class BaseMitra(BaseEstimator):
 
     # ------------------------------------------------------------ fit
 
-    def _fit(self, X, y):
-        resolve_providers(self.providers)
-        X = self._check_table(X, reset=True)
+    def _fit(self: E, X: Any, y: ArrayLike) -> E:
+        former = vars(self).copy()
+        try:
+            self._check_params()
+            with config_context(skip_parameter_validation=True):
+                self._learn(X, y)
+            return self
+        except BaseException:  # leave the estimator as it was
+            vars(self).clear()
+            vars(self).update(former)
+            raise
+
+    def _learn(self, X: Any, y: ArrayLike) -> None:
+        runtime = self._make_runtime()
         self._check_target(y)
-        rows = np.broadcast_to(np.float32(0), X.shape)  # stands in for X beside y
-        _, y = check_X_y(rows, y, y_numeric=self._task == "regression", estimator=self)
-        checkpoint = resolve_checkpoint(self.model, self._task)
-        if checkpoint.profile is not None and self.precision != "float32":
-            raise ValueError(
-                f"An .onnx file has a precision of its own. Got precision={self.precision!r} with "
-                f"{self.model!r}; pass the checkpoint that it was made of."
-            )
-        y = self._encode_target(y, checkpoint.config)
+        y = validate_data(self, y=y, y_numeric=self._task == "regression")
+        X = self._check_table(X, reset=True)
+        check_consistent_length(X, y)
+        network = resolve_network(self.model, self._task)
+        network.check_runtime(runtime)
+        y = self._learn_target(y, network.config)
         self._seed = self._draw_seed()
         self.support_indices_ = self._select_support(y)
-        self._encoder, x = ColumnEncoder.fit(X, getattr(self, "feature_names_in_", None))
+        self._encoder, x = TableEncoder.fit(X, getattr(self, "feature_names_in_", None))
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
-        self.checkpoint_ = {"name": checkpoint.name, "sha256": checkpoint.sha256}
-        n_views = self.n_estimators or checkpoint.n_estimators
-        n_classes = len(self.classes_) if self._task == "classification" else 0
-        self._views = make_views(n_views, len(self._columns()), n_classes, self._seed)
+        self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}
+        self._onnx_sha256 = network.onnx_sha256
+        varying = self._encoder.varying
+        self._views = make_views(
+            self.n_estimators or network.file.n_estimators,
+            len(self.X_support_),
+            np.flatnonzero(varying) if varying.any() else [0],  # there has to be one
+            len(self.classes_) if self._task == "classification" else 0,
+            self._seed,
+        )
         self._make_context()
         self.__dict__.pop("_disposed", None)
-        return self
 
-    def _check_table(self, X, reset):
+    def _check_table(self, X: Any, reset: bool) -> Any:
         """X as an array of any type or a DataFrame, with scikit-learn's checks of its form."""
-        if is_frame(X):
-            check_array(np.broadcast_to(np.float32(0), X.shape), estimator=self)
-            return validate_data(self, X, reset=reset, skip_check_array=True)
-        return validate_data(self, as_array(X), reset=reset, dtype=None, ensure_all_finite=False)
+        if not is_frame(X):
+            return validate_data(
+                self, as_array(X), reset=reset, dtype=None, ensure_all_finite=False
+            )
+        for size, what in zip(X.shape, ("sample", "feature")):
+            if size == 0:
+                raise ValueError(
+                    f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is "
+                    f"required by {type(self).__name__}."
+                )
+        return validate_data(self, X, reset=reset, skip_check_array=True)
 
-    def _draw_seed(self):
+    def _draw_seed(self) -> int:
         if isinstance(self.random_state, Integral):
             return int(self.random_state)
         if self.random_state is None:  # fresh entropy; NumPy's global generator is left alone
             return int(np.random.default_rng().integers(2**31))
         return int(check_random_state(self.random_state).randint(2**31))
 
-    def _columns(self):
-        """Columns that the network sees: those not constant in training, or the first."""
-        return np.flatnonzero(self._encoder.varying) if self._encoder.varying.any() else [0]
-
-    def _make_context(self):
-        self._context = Context(
-            self.checkpoint_["name"],
-            self.checkpoint_["sha256"],
-            self._task,
-            self.X_support_[:, self._columns()],
-            self._network_target(),
-            self._views,
-            self.cache_context,
-            self.precision,
-        )
+    def _make_context(self) -> None:
+        y = self._network_target()
+        tables = [view.support(self.X_support_, y) for view in self._views]
+        name, sha256 = self.checkpoint_["name"], self.checkpoint_["sha256"]
+        self._context = Context(name, sha256, self._task, tables)
 
     # ------------------------------------------------------------ predict
 
-    def _check_fitted(self):
-        if getattr(self, "_disposed", False):
-            raise DisposedError(
-                f"This {type(self).__name__} instance was disposed of: its support is gone. "
-                "Call 'fit' again before using it."
-            )
-        check_is_fitted(self)
-
-    def _check_params(self):
-        if not get_config()["skip_parameter_validation"]:
-            self._validate_params()
-
-    def _check_query(self, X):
-        """Look at all values of X, for prediction.
-
-        Returns
-        -------
-        n_rows : int
-        encode : callable
-            From a first row and the one after the last to these rows as the network takes them.
-        """
+    def _predict(self, X: Any) -> NDArray[np.float64]:
+        """What the network predicts of rows, chunk by chunk."""
         self._check_fitted()
         self._check_params()  # some take effect in prediction, and may have been set since fit
         X = self._check_table(X, reset=False)
-        columns = self._columns()
-
-        def encode(start, stop):
-            return self._encoder.transform(take_rows(X, start, stop))[:, columns]
-
+        x = None
         if len(X) <= _ENCODED_ROWS:
-            x = encode(0, len(X))
-            return len(X), lambda start, stop: x[start:stop]
-        for start in range(0, len(X), _ENCODED_ROWS):
-            encode(start, start + _ENCODED_ROWS)
-        return len(X), encode
+            x = self._encoder.transform(X)
+        else:  # see that all of it can be encoded, before the network runs
+            for start in range(0, len(X), _ENCODED_ROWS):
+                self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS))
+        answers = self._start_answers(len(X))
+        if self._is_foregone():
+            return answers
+        runtime = self._make_runtime()
+        members = self._context.prepare(runtime, self.cache_context)
+        chunk_rows = self._context.plan(runtime, self.cache_context).chunk_rows
+        for start, stop in self._chunks(len(X), chunk_rows):
+            if x is None:
+                rows = self._encoder.transform(take_rows(X, start, stop))
+            else:
+                rows = x[start:stop]
+            answers[start:stop] = self._combine(
+                [
+                    view.restore(member.outputs(view.query(rows)), rows)
+                    for view, member in zip(self._views, members)
+                ]
+            )
+        return answers
 
-    def _predict_rows(self, encode, predictions):
-        """Fill ``predictions`` chunk by chunk."""
-        n_threads = resolve_threads(self.n_jobs)
-        providers = resolve_providers(self.providers)
-        self._context.prepare(n_threads, providers)
-        for start, stop in self._chunks(len(predictions), self._context.chunk_rows):
-            outputs = self._context.outputs(encode(start, stop), n_threads, providers)
-            predictions[start:stop] = self._combine(outputs)
-        return predictions
-
-    def _chunks(self, n_rows, chunk_rows):
+    def _chunks(self, n_rows: int, chunk_rows: int) -> Iterator[tuple[int, int]]:
         """Bounds of the chunks, with a progress bar if there are several and it is wanted."""
         bounds = [(i, min(i + chunk_rows, n_rows)) for i in range(0, n_rows, chunk_rows)]
         if not self.verbose or len(bounds) == 1:
@@ -390,3 +290,18 @@ class BaseMitra(BaseEstimator):
             for start, stop in bounds:
                 yield start, stop
                 bar.update(stop - start)
+
+    def _make_runtime(self) -> Runtime:
+        return Runtime.resolve(self.n_jobs, self.providers, self.precision)
+
+    def _check_fitted(self) -> None:
+        if getattr(self, "_disposed", False):
+            raise DisposedError(
+                f"This {type(self).__name__} instance was disposed of: its support is gone. "
+                "Call 'fit' again before using it."
+            )
+        check_is_fitted(self)
+
+    def _check_params(self) -> None:
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()

@@ -1,15 +1,24 @@
 """The classifier."""
 
+import os
+from collections.abc import Sequence
 from numbers import Real
+from typing import Any, ClassVar, Literal
 
 import numpy as np
-from scipy.special import softmax
+from numpy.typing import ArrayLike, NDArray
+from scipy.special import log_softmax, softmax
 from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._base import BaseMitra
+from ._bundles.estimators import CLASSIFIER
+from ._bundles.fields import BundleFields, pack, pack_labels
 from ._encoding import count_missing
+from ._errors import BundleError
+from ._network.config import Config
+from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
 
 
@@ -143,7 +152,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     """
 
     _task = "classification"
-    _parameter_constraints = {
+    _bundle_type = CLASSIFIER
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMitra._parameter_constraints,
         "support_sampling": [StrOptions({"balanced", "stratified", "random"})],
         "softmax_temperature": [Interval(Real, 0, None, closed="neither")],
@@ -152,18 +162,18 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def __init__(
         self,
         *,
-        model="mini",
-        max_support=512,
-        n_estimators=None,
-        support_sampling="balanced",
-        softmax_temperature=1.0,
-        random_state=42,
-        n_jobs=None,
-        providers=None,
-        precision="float32",
-        cache_context="auto",
-        verbose=0,
-    ):
+        model: str | os.PathLike[str] = "mini",
+        max_support: int | None = 512,
+        n_estimators: int | None = None,
+        support_sampling: Literal["balanced", "stratified", "random"] = "balanced",
+        softmax_temperature: float = 1.0,
+        random_state: int | np.random.RandomState | None = 42,
+        n_jobs: int | None = None,
+        providers: Sequence[Provider] | None = None,
+        precision: Literal["float32", "int8"] = "float32",
+        cache_context: bool | Literal["auto"] = "auto",
+        verbose: int = 0,
+    ) -> None:
         self.model = model
         self.max_support = max_support
         self.n_estimators = n_estimators
@@ -176,7 +186,33 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.cache_context = cache_context
         self.verbose = verbose
 
-    def predict_proba(self, X):
+    def fit(self, X: Any, y: ArrayLike) -> "MitraClassifier":
+        """Choose the support rows and encode them.
+
+        No weights are trained. The checkpoint is looked up (and downloaded, if it is on the
+        hub); the network itself first runs in the first prediction.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Numbers, booleans, strings or categories; NaN, None and pandas' NA are missing.
+        y : array-like of shape (n_samples,)
+            Class labels, all numbers or all strings.
+
+        Returns
+        -------
+        self : MitraClassifier
+
+        Raises
+        ------
+        CheckpointError
+            If ``model`` can't be found, downloaded or used for classification.
+        TypeError, ValueError
+            If a parameter, ``X`` or ``y`` is not of a kind described here.
+        """
+        return self._fit(X, y)
+
+    def predict_proba(self, X: Any) -> NDArray[np.float64]:
         """Probabilities of the classes.
 
         Parameters
@@ -198,13 +234,27 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         TypeError, ValueError
             If ``X`` is not of the kind seen in training.
         """
-        n_rows, encode = self._check_query(X)
-        probabilities = np.ones((n_rows, len(self.classes_)))
-        if len(self.classes_) == 1:
-            return probabilities
-        return self._predict_rows(encode, probabilities)
+        return softmax(self._predict(X), axis=1)
 
-    def predict(self, X):
+    def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
+        """Logarithms of the probabilities of the classes.
+
+        They are computed from the logits, so they stay finite where a probability is rounded
+        to 0.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Columns as in training.
+
+        Returns
+        -------
+        log_probabilities : ndarray of shape (n_samples, n_classes), float64
+            In the order of ``classes_``. See :meth:`predict_proba` for the errors raised.
+        """
+        return log_softmax(self._predict(X), axis=1)
+
+    def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row.
 
         Parameters
@@ -221,11 +271,11 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         return self.classes_[best]
 
     @property
-    def capabilities(self):
+    def capabilities(self) -> dict[str, bool]:
         """What wlearn asks of a model, dict of str to bool."""
         return {**super().capabilities, "classifier": True, "predictProba": True}
 
-    def _check_target(self, y):
+    def _check_target(self, y: ArrayLike) -> None:
         y = np.asarray(y)
         n_missing = count_missing(y) if y.ndim else 0
         if n_missing:
@@ -240,7 +290,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
                 "example with .astype(str)."
             )
 
-    def _encode_target(self, y, config):
+    def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.int64]:
         check_classification_targets(y)
         classes, ids = np.unique(y, return_inverse=True)
         if len(classes) > config.dim_output:
@@ -253,24 +303,44 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.class_prior_ = np.bincount(ids) / len(ids)
         return ids.astype(np.int64)
 
-    def _select_support(self, ids):
+    def _select_support(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        max_support = self.max_support or len(ids)
         if self.support_sampling == "random":
-            return select_rows(len(ids), self.max_support, self._seed)
-        return select_rows_per_class(ids, self.max_support, self._seed, self.support_sampling)
+            return select_rows(len(ids), max_support, self._seed)
+        return select_rows_per_class(ids, max_support, self._seed, self.support_sampling)
 
-    def _network_target(self):
+    def _network_target(self) -> NDArray[np.int64]:
         return self.y_support_
 
-    def _combine(self, outputs):
+    def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
+        return np.zeros((n_rows, len(self.classes_)))
+
+    def _is_foregone(self) -> bool:
+        return len(self.classes_) == 1
+
+    def _combine(self, answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Average the views' logits, and correct for the support's class frequencies."""
-        logits = [view.undo_logits(logits) for view, logits in outputs]
         support = np.bincount(self.y_support_, minlength=len(self.classes_))
         support = support / len(self.y_support_)
         # A class without support rows keeps what the network gives it.
         correction = np.ones_like(support)
         np.divide(self.class_prior_, support, out=correction, where=support > 0)
         # added up one by one: NumPy's order of summation depends on the number of rows
-        logits = sum(values.astype(np.float64) for values in logits) / len(logits)
+        logits = sum(values.astype(np.float64) for values in answers) / len(answers)
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
             scaled = (logits - logits.max(axis=1, keepdims=True)) / self.softmax_temperature
-        return softmax(scaled + np.log(correction), axis=1)
+        return scaled + np.log(correction)
+
+    def _pack_target(self) -> dict[str, Any]:
+        return {"labels": pack_labels(self.classes_), "prior": pack(self.class_prior_)}
+
+    def _unpack_target(self, learned: BundleFields, y: NDArray[np.int32]) -> int:
+        classes = learned.labels("labels")
+        if y.min() < 0:
+            raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
+        learned.require(y.max() < len(classes), "labels", f"of {int(y.max()) + 1} classes or more")
+        prior = learned.array("prior", "<f8", len(classes))
+        frequencies = (prior > 0).all() and (prior <= 1).all() and np.isclose(prior.sum(), 1)
+        learned.require(frequencies, "prior", "frequencies of the classes")
+        self.classes_, self.class_prior_, self.y_support_ = classes, prior, y.astype(np.int64)
+        return len(classes)

@@ -10,25 +10,30 @@ References
 """
 
 import warnings
-from collections.abc import Hashable
+from collections.abc import Hashable, Iterator, Sequence
+from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
 from numbers import Real
-from reprlib import repr as brief
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ._bundles.fields import BundleFields, pack, pack_levels
+from ._fields import brief
 
 # Quantiles interpolate between two values, so their difference has to be finite in float32.
 LARGEST = float(np.finfo(np.float32).max) / 2
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 
-def is_frame(X):
+def is_frame(X: Any) -> bool:
     """Whether X is a pandas DataFrame, whose columns have types of their own."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
-def as_array(X):
+def as_array(X: Any) -> Any:
     """Lists as an array; numbers beside strings stay numbers. Other types pass."""
     if isinstance(X, (list, tuple)):
         array = np.asarray(X)
@@ -36,42 +41,102 @@ def as_array(X):
     return X
 
 
-def take_rows(X, start, stop):
+def take_rows(X: Any, start: int, stop: int) -> Any:
     """A view of consecutive rows of an array or DataFrame."""
     return X.iloc[start:stop] if is_frame(X) else X[start:stop]
 
 
-def count_missing(values):
+def count_missing(values: NDArray[Any]) -> int:
     """How many of an array's values are None, NaN or NA."""
     if values.dtype == object:
         return sum(map(_is_missing, values.ravel()))
     return np.isnan(values).sum() if values.dtype.kind == "f" else 0
 
 
-class ColumnEncoder:
-    """The encoding of one training table's columns.
+@dataclass(frozen=True)
+class Numbers:
+    """A column of numbers or booleans.
 
     Attributes
     ----------
-    names : list of str
-        What errors call the columns.
-    levels : list of (list or None), of length n_features
-        A categorical column's levels in the order of their codes; None for a numeric column.
-        A column without any value in training, if not numeric, has no levels: ``[]``.
+    name : str
+        What errors call the column.
+    """
+
+    name: str
+    levels = None
+
+    def to_floats(self, column: Any) -> NDArray[np.float64]:
+        """Values (n_rows,) with NaN for what is missing."""
+        values = _read_column(column, self.name)
+        if values.dtype != object:
+            return values
+        present = [value for value in values if value is not None]
+        advice = "It held numbers in training: convert it to numbers."
+        _check_numbers(present, self.name, advice)
+        return np.array([np.nan if v is None else _to_float(v) for v in values], np.float64)
+
+
+@dataclass(frozen=True)
+class Categories:
+    """A column of categories or strings; also one without any value in training, if not numeric.
+
+    Attributes
+    ----------
+    name : str
+        What errors call the column.
+    levels : list
+        In the order of their codes.
+    """
+
+    name: str
+    levels: list[Any]
+
+    def to_floats(self, column: Any) -> NDArray[np.float64]:
+        """Codes of levels (n_rows,) with NaN for missing values and unseen levels."""
+        values = _read_column(column, self.name)
+        if not self.levels:
+            return np.full(len(values), np.nan)
+        kinds = {isinstance(level, str) for level in self.levels}
+        for value in values:
+            if _is_missing(value):
+                continue
+            if isinstance(value, str) not in kinds or not isinstance(value, Hashable):
+                value = value.item() if isinstance(value, np.generic) else value
+                raise TypeError(
+                    f"In {self.name}, training held categories such as {self.levels[0]!r}; got "
+                    f"{brief(value)}. Convert the column to the type that it had in training."
+                )
+        codes = {level: code for code, level in enumerate(self.levels)}
+        return np.array([codes.get(value, np.nan) for value in values], np.float64)
+
+
+class TableEncoder:
+    """The encoding of one training table.
+
+    Attributes
+    ----------
+    columns : list of (Numbers or Categories), of length n_features
     means : ndarray of shape (n_features,), float64
         Mean of each training column without its missing values; 0 where all are missing.
     varying : ndarray of shape (n_features,), bool
         Which columns are not constant in training.
     """
 
-    def __init__(self, names, levels, means, varying):
-        self.names = names
-        self.levels = levels
+    def __init__(
+        self,
+        columns: list[Numbers | Categories],
+        means: NDArray[np.float64],
+        varying: NDArray[np.bool_],
+    ) -> None:
+        self.columns = columns
         self.means = means
         self.varying = varying
 
     @classmethod
-    def fit(cls, X, names=None):
+    def fit(
+        cls, X: Any, names: Sequence[Any] | None = None
+    ) -> "tuple[TableEncoder, NDArray[np.float32]]":
         """Learn the columns of a training table.
 
         Parameters
@@ -82,7 +147,7 @@ class ColumnEncoder:
 
         Returns
         -------
-        encoder : ColumnEncoder
+        encoder : TableEncoder
         x : ndarray of shape (n_rows, n_features), float32
             The table, encoded.
 
@@ -95,19 +160,18 @@ class ColumnEncoder:
         """
         names = X.columns if is_frame(X) else range(X.shape[1]) if names is None else names
         names = [f"column {name!r}" for name in names]
-        levels = [None] * X.shape[1]
-        if not _is_numeric(X):
-            levels = [_find_levels(*column) for column in zip(_columns(X), names)]
-        encoder = cls(names, levels, None, None)
-        x = encoder._to_floats(X)
+        if _is_numeric(X):
+            columns = [Numbers(name) for name in names]
+        else:
+            columns = [_learn_column(*column) for column in zip(_columns(X), names)]
+        x = _to_floats(X, columns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any value
-            encoder.means = np.nan_to_num(np.nanmean(x, axis=0), nan=0.0)
-        x = np.where(np.isnan(x), encoder.means, x)
-        encoder.varying = x.min(axis=0) != x.max(axis=0)
-        return encoder, x.astype(np.float32)
+            means = np.nan_to_num(np.nanmean(x, axis=0), nan=0.0)
+        x = np.where(np.isnan(x), means, x)
+        return cls(columns, means, x.min(axis=0) != x.max(axis=0)), x.astype(np.float32)
 
-    def transform(self, X):
+    def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode rows.
 
         Parameters
@@ -125,38 +189,56 @@ class ColumnEncoder:
         ValueError
             If a value is infinite or too large for float32.
         """
-        x = self._to_floats(X)
+        x = _to_floats(X, self.columns)
         return np.where(np.isnan(x), self.means, x).astype(np.float32)
 
-    def _to_floats(self, X):
-        """float64 with NaN for what is missing."""
-        if _is_numeric(X) and not any(self.levels):
-            x = X.astype(np.float64)
-        else:
-            x = np.empty(X.shape)
-            for j, (column, name) in enumerate(zip(_columns(X), self.names)):
-                x[:, j] = _encode_column(column, self.levels[j], name)
-        too_large = (np.abs(x) > LARGEST).any(axis=0)
-        if too_large.any():
-            raise ValueError(
-                f"Input X contains infinity or a value too large for float32 in "
-                f"{self.names[np.argmax(too_large)]}. Replace it by NaN if it is missing, "
-                "or clip it."
-            )
-        return x
+    def pack(self) -> dict[str, Any]:
+        """The encoding as fields of a bundle."""
+        return {
+            "columns": [column.name for column in self.columns],
+            "levels": [pack_levels(column.levels, column.name) for column in self.columns],
+            "means": pack(self.means),
+            "varying": pack(self.varying),
+        }
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, n_features: int) -> "TableEncoder":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        names, levels = fields.strings("columns", n_features), fields.levels("levels", n_features)
+        means = fields.array("means", "<f8", n_features)
+        fields.require((np.abs(means) <= LARGEST).all(), "means", "small enough to compute with")
+        columns = [Numbers(n) if ls is None else Categories(n, ls) for n, ls in zip(names, levels)]
+        return cls(columns, means, fields.array("varying", "|b1", n_features))
 
 
-def _is_numeric(X):
+def _to_floats(X: Any, columns: Sequence[Numbers | Categories]) -> NDArray[np.float64]:
+    """A table with NaN for what is missing."""
+    if _is_numeric(X) and not any(column.levels for column in columns):
+        x = X.astype(np.float64)
+    else:
+        x = np.empty(X.shape)
+        for j, (values, column) in enumerate(zip(_columns(X), columns)):
+            x[:, j] = column.to_floats(values)
+    too_large = (np.abs(x) > LARGEST).any(axis=0)
+    if too_large.any():
+        raise ValueError(
+            f"Input X contains infinity or a value too large for float32 in "
+            f"{columns[np.argmax(too_large)].name}. Replace it by NaN if it is missing, or clip it."
+        )
+    return x
+
+
+def _is_numeric(X: Any) -> bool:
     return not is_frame(X) and X.dtype.kind in "biuf"
 
 
-def _columns(X):
+def _columns(X: Any) -> Iterator[Any]:
     if is_frame(X):
         return (X.iloc[:, j] for j in range(X.shape[1]))
     return iter(X.T)
 
 
-def _read_column(column, name):
+def _read_column(column: Any, name: str) -> NDArray[Any]:
     """A column as float64 with NaN, or as objects with None, where a value is missing."""
     kind = column.dtype.kind
     if kind in "mM":
@@ -172,68 +254,45 @@ def _read_column(column, name):
     return values
 
 
-def _is_missing(value):
+def _is_missing(value: Any) -> bool:
     if isinstance(value, (float, np.floating)):
         return value != value
     return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
-def _plain(value):
+def _plain(value: Any) -> Any:
     """A string of a class of its own, such as an enumeration's, as a str."""
     return str.__str__(value) if isinstance(value, str) else value
 
 
-def _find_levels(column, name):
-    """The levels of a categorical column in the order of their codes, None for numbers."""
+def _learn_column(column: Any, name: str) -> Numbers | Categories:
+    """The encoding of one training column."""
     values = _read_column(column, name)
     if values.dtype != object:
-        return None
+        return Numbers(name)
     present = [value for value in values if value is not None]
     if hasattr(column, "cat"):
         seen = set(present)
-        return [level for level in column.cat.categories.tolist() if level in seen]
+        levels = [level for level in column.cat.categories.tolist() if level in seen]
+        for level in levels:
+            _check_no_date(level, name)
+        return Categories(name, levels)
     if all(isinstance(value, str) for value in present):
-        return sorted(set(present))
+        return Categories(name, sorted(set(present)))
     _check_numbers(present, name, "Convert the column, with .astype(str) if it holds categories.")
-    return None
+    return Numbers(name)
 
 
-def _encode_column(column, levels, name):
-    """float64 with NaN for missing values and unseen levels."""
-    values = _read_column(column, name)
-    if levels is None:
-        if values.dtype != object:
-            return values
-        present = [value for value in values if value is not None]
-        _check_numbers(present, name, "It held numbers in training: convert it to numbers.")
-        return np.array([np.nan if v is None else _to_float(v) for v in values], np.float64)
-    if not levels:
-        return np.full(len(values), np.nan)
-    kinds = {isinstance(level, str) for level in levels}
-    for value in values:
-        if _is_missing(value):
-            continue
-        if isinstance(value, str) not in kinds or not isinstance(value, Hashable):
-            value = value.item() if isinstance(value, np.generic) else value
-            raise TypeError(
-                f"In {name}, training held categories such as {levels[0]!r}; got {brief(value)}. "
-                "Convert the column to the type that it had in training."
-            )
-    codes = {level: code for code, level in enumerate(levels)}
-    return np.array([codes.get(value, np.nan) for value in values], np.float64)
-
-
-def _to_float(value):
+def _to_float(value: Any) -> float:
     try:
         return float(value)
     except OverflowError:
         return np.inf  # which is refused with the name of the column
 
 
-def _check_numbers(values, name, advice):
+def _check_numbers(values: Sequence[Any], name: str, advice: str) -> None:
     for value in values:
-        if isinstance(value, _DATES) or type(value).__name__ == "Period":
-            raise _dates_error(name, type(value).__name__)
+        _check_no_date(value, name)
         if not isinstance(value, (Real, np.bool_, Decimal)):
             types = sorted({type(value).__name__ for value in values})
             raise TypeError(
@@ -242,7 +301,12 @@ def _check_numbers(values, name, advice):
             )
 
 
-def _dates_error(name, kind):
+def _check_no_date(value: Any, name: str) -> None:
+    if isinstance(value, _DATES) or type(value).__name__ == "Period":
+        raise _dates_error(name, type(value).__name__)
+
+
+def _dates_error(name: str, kind: object) -> TypeError:
     return TypeError(
         f"Dates and times are not supported: {name} is {kind}. Turn it into numbers first, for "
         "example into days since a fixed date, month and weekday."

@@ -2,28 +2,41 @@
 
 import contextlib
 import os
-import tempfile
+import secrets
+import stat
+from collections.abc import Iterator
 
 
 @contextlib.contextmanager
-def replaced(path):
+def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[str]:
     """A path to write to, which then replaces ``path``; nothing is left of a failure.
 
     Parameters
     ----------
-    path : str
+    path : str or PathLike
+        An existing file keeps its mode. If it is a symbolic link, the file that it leads to is
+        replaced; what is no regular file, such as a pipe, is written to as it is.
+    private : bool, default=False
+        Whether a new file is for its owner alone, mode 0600. Otherwise its mode is what the
+        process gives to new files.
 
     Yields
     ------
     temporary : str
         An empty file beside ``path``.
     """
-    descriptor, temporary = tempfile.mkstemp(dir=os.path.dirname(path) or ".")
-    os.close(descriptor)
+    target = os.path.realpath(os.fsdecode(path))
+    if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
+        yield target
+        return
+    temporary = f"{target}.{secrets.token_hex(4)}.tmp"
+    flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
+    os.close(os.open(temporary, flags, 0o600 if private else 0o666))
     try:
+        if os.path.isfile(target):
+            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
         yield temporary
-        os.chmod(temporary, 0o644)  # temporary files are made for their owner alone
-        os.replace(temporary, path)
+        os.replace(temporary, target)
     finally:
         with contextlib.suppress(FileNotFoundError):
             os.unlink(temporary)

@@ -1,10 +1,18 @@
 """The regressor."""
 
+import os
+from collections.abc import Sequence
+from typing import Any, Literal
+
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.base import RegressorMixin
 
 from ._base import BaseMitra
-from ._outputs import outputs_to_targets
+from ._bundles.estimators import REGRESSOR
+from ._bundles.fields import BundleFields, pack
+from ._network.config import Config
+from ._network.runtime import Provider
 from ._support import select_rows
 
 
@@ -106,20 +114,21 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     """
 
     _task = "regression"
+    _bundle_type = REGRESSOR
 
     def __init__(
         self,
         *,
-        model="mini",
-        max_support=512,
-        n_estimators=None,
-        random_state=42,
-        n_jobs=None,
-        providers=None,
-        precision="float32",
-        cache_context="auto",
-        verbose=0,
-    ):
+        model: str | os.PathLike[str] = "mini",
+        max_support: int | None = 512,
+        n_estimators: int | None = None,
+        random_state: int | np.random.RandomState | None = 42,
+        n_jobs: int | None = None,
+        providers: Sequence[Provider] | None = None,
+        precision: Literal["float32", "int8"] = "float32",
+        cache_context: bool | Literal["auto"] = "auto",
+        verbose: int = 0,
+    ) -> None:
         self.model = model
         self.max_support = max_support
         self.n_estimators = n_estimators
@@ -130,7 +139,33 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.cache_context = cache_context
         self.verbose = verbose
 
-    def predict(self, X):
+    def fit(self, X: Any, y: ArrayLike) -> "MitraRegressor":
+        """Choose the support rows and encode them.
+
+        No weights are trained. The checkpoint is looked up (and downloaded, if it is on the
+        hub); the network itself first runs in the first prediction.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_samples, n_features)
+            Numbers, booleans, strings or categories; NaN, None and pandas' NA are missing.
+        y : array-like of shape (n_samples,)
+            Targets.
+
+        Returns
+        -------
+        self : MitraRegressor
+
+        Raises
+        ------
+        CheckpointError
+            If ``model`` can't be found, downloaded or used for regression.
+        TypeError, ValueError
+            If a parameter, ``X`` or ``y`` is not of a kind described here.
+        """
+        return self._fit(X, y)
+
+    def predict(self, X: Any) -> NDArray[np.float64]:
         """Targets of rows.
 
         Parameters
@@ -151,18 +186,14 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         TypeError, ValueError
             If ``X`` is not of the kind seen in training.
         """
-        n_rows, encode = self._check_query(X)
-        y = np.full(n_rows, self.target_min_)
-        if self.target_min_ == self.target_max_:
-            return y
-        return self._predict_rows(encode, y)
+        return self._predict(X)
 
     @property
-    def capabilities(self):
+    def capabilities(self) -> dict[str, bool]:
         """What wlearn asks of a model, dict of str to bool."""
         return {**super().capabilities, "regressor": True}
 
-    def _check_target(self, y):
+    def _check_target(self, y: ArrayLike) -> None:
         y = np.asarray(y)
         for target in y.ravel().tolist() if y.dtype.kind in "OU" else []:
             try:
@@ -175,7 +206,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
             except TypeError:  # scikit-learn's checks have words for None and the like
                 pass
 
-    def _encode_target(self, y, config):
+    def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.float64]:
         y = y.astype(np.float64)
         low, high = float(y.min()), float(y.max())
         if high - low == np.inf:
@@ -186,18 +217,39 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.target_min_, self.target_max_ = low, high
         return y
 
-    def _select_support(self, y):
-        return select_rows(len(y), self.max_support, self._seed)
+    def _select_support(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
+        return select_rows(len(y), self.max_support or len(y), self._seed)
 
-    def _network_target(self):
-        """Targets of the support scaled to 0..1, float32."""
+    def _network_target(self) -> NDArray[np.float32]:
+        """Targets of the support scaled to 0..1."""
         scale = self.target_max_ - self.target_min_
         if scale == 0:
             return np.zeros(len(self.y_support_), np.float32)
         return ((self.y_support_ - self.target_min_) / scale).astype(np.float32)
 
-    def _combine(self, outputs):
-        """Average the views' targets, and scale them back."""
+    def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
+        return np.full(n_rows, self.target_min_)
+
+    def _is_foregone(self) -> bool:
+        return self.target_min_ == self.target_max_
+
+    def _combine(self, answers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+        """Average the views' scaled targets, and scale them back."""
         # added up one by one: NumPy's order of summation depends on the number of rows
-        y = sum(view.undo_targets(outputs_to_targets(o)) for view, o in outputs) / len(outputs)
+        y = sum(answers) / len(answers)
         return y * (self.target_max_ - self.target_min_) + self.target_min_
+
+    def _pack_target(self) -> dict[str, Any]:
+        limits = [self.target_min_, self.target_max_]
+        return {"range": pack(limits), "targets": pack(self.y_support_)}
+
+    def _unpack_target(self, learned: BundleFields, y: NDArray[np.float32]) -> int:
+        low, high = learned.array("range", "<f8", 2).tolist()
+        is_range = 0 <= high - low < np.inf
+        learned.require(is_range, "range", "the smallest and the largest target")
+        targets = learned.array("targets", "<f8", len(y))
+        learned.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
+        is_same = (targets.astype(np.float32) == y).all()
+        learned.require(is_same, "targets", "those of 'support_y'")
+        self.target_min_, self.target_max_, self.y_support_ = low, high, targets
+        return 0

@@ -1,59 +1,208 @@
-"""Ensemble views: the same table seen differently, each with the way back.
+"""Ensemble views: how each member of an ensemble sees the table, and the way back.
 
 The network has no notion of an order of the classes or of a direction of a column, but it
 answers a little differently for each. Averaging over a few views cancels part of that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
+
+from ._bundles.fields import BundleFields, pack
+from ._network.bins import outputs_to_targets
 
 
 @dataclass(frozen=True)
-class View:
-    """One way of seeing a table.
+class ClassOrder:
+    """Classes in another order.
 
     Attributes
     ----------
-    signs : ndarray of shape (n_features,), float32
-        1 or -1: whether a column is turned over.
-    classes : ndarray of shape (n_classes,), int64
-        Class ``k`` is shown to the network as class ``classes[k]``. Empty for regression.
+    order : ndarray of shape (n_classes,), int64
+        Class ``k`` is shown to the network as class ``order[k]``.
+    """
+
+    order: NDArray[np.int64]
+
+    def show(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Class ids (n_rows,) as the network is to see them."""
+        return self.order[y]
+
+    def restore(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Outputs (n_rows, n_outputs >= n_classes) as logits (n_rows, n_classes)."""
+        return outputs[:, self.order]
+
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle."""
+        return {"classes": pack(self.order)}
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, n_classes: int) -> "ClassOrder":
+        """Read what :meth:`pack` wrote."""
+        order = fields.array("classes", "<i8", n_classes)
+        is_permutation = (np.sort(order) == np.arange(n_classes)).all()
+        fields.require(is_permutation, "classes", "a permutation of the classes")
+        return cls(order)
+
+
+@dataclass(frozen=True)
+class Direction:
+    """Targets as they are, or turned over.
+
+    Attributes
+    ----------
     mirror : bool
         Whether a scaled target ``y`` is shown as ``1 - y``.
     """
 
-    signs: np.ndarray
-    classes: np.ndarray
     mirror: bool
 
-    def columns(self, x):
-        """See the columns of ``x`` (n_rows, n_features)."""
-        return x * self.signs
-
-    def targets(self, y):
-        """See class ids or scaled targets (n_rows,)."""
-        if len(self.classes):
-            return self.classes[y]
+    def show(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled targets (n_rows,) as the network is to see them."""
         return 1 - y if self.mirror else y
 
-    def undo_logits(self, logits):
-        """Bring logits (n_rows, n_outputs >= n_classes) back to (n_rows, n_classes)."""
-        return logits[:, self.classes]
-
-    def undo_targets(self, y):
-        """Bring scaled targets (n_rows,) back."""
+    def restore(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Outputs (n_rows, n_outputs) as scaled targets (n_rows,)."""
+        y = outputs_to_targets(outputs)
         return 1 - y if self.mirror else y
 
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle."""
+        return {"mirror": self.mirror}
 
-def make_views(n_views, n_features, n_classes, seed):
+    @classmethod
+    def unpack(cls, fields: BundleFields) -> "Direction":
+        """Read what :meth:`pack` wrote."""
+        return cls(fields.get("mirror", "true or false", bool))
+
+
+@dataclass(frozen=True)
+class View:
+    """One way of seeing a table: its own support, columns and target.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_view_rows,), int64
+        Which of the stored support rows are its support.
+    columns : ndarray of shape (n_view_columns,), int64
+        Which of the encoded columns it shows.
+    signs : ndarray of shape (n_view_columns,), float32
+        1 or -1: whether a column is turned over.
+    target : ClassOrder or Direction
+    """
+
+    rows: NDArray[np.int64]
+    columns: NDArray[np.int64]
+    signs: NDArray[np.float32]
+    target: ClassOrder | Direction
+
+    def support(
+        self, x: NDArray[np.float32], y: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """The support that the network is to see.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_support, n_features), float32
+            Encoded columns of all stored support rows.
+        y : ndarray of shape (n_support,), int64 or float32
+            Their class ids or scaled targets.
+
+        Returns
+        -------
+        x : ndarray of shape (n_view_rows, n_view_columns), float32
+        y : ndarray of shape (n_view_rows,), int64 or float32
+        """
+        return self.query(x[self.rows]), self.target.show(y[self.rows])
+
+    def query(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Query rows as the network is to see them.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_rows, n_features), float32
+            Encoded columns.
+
+        Returns
+        -------
+        x : ndarray of shape (n_rows, n_view_columns), float32
+        """
+        return x[:, self.columns] * self.signs
+
+    def restore(self, outputs: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[Any]:
+        """The way back from the network's outputs.
+
+        Parameters
+        ----------
+        outputs : ndarray of shape (n_rows, n_outputs), float32
+        x : ndarray of shape (n_rows, n_features), float32
+            The query rows as :meth:`query` got them. What this view shows of the target doesn't
+            depend on them.
+
+        Returns
+        -------
+        answers : ndarray of shape (n_rows, n_classes) or (n_rows,)
+            Logits, or scaled targets.
+        """
+        return self.target.restore(outputs)
+
+    def pack(self, n_support: int) -> dict[str, Any]:
+        """The view as an object in a bundle of so many support rows."""
+        return {
+            "rows": None if len(self.rows) == n_support else pack(self.rows),  # mostly all
+            "columns": pack(self.columns),
+            "signs": pack(self.signs),
+            **self.target.pack(),
+        }
+
+    @classmethod
+    def unpack(
+        cls, fields: BundleFields, n_support: int, n_features: int, n_classes: int
+    ) -> "View":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
+
+        Parameters
+        ----------
+        fields : BundleFields
+        n_support, n_features, n_classes : int
+            Of the table in the bundle; 0 classes for regression.
+        """
+        rows = np.arange(n_support, dtype=np.int64)
+        if fields.get("rows", "an object or null", dict, type(None)) is not None:
+            rows = _unpack_places(fields, "rows", n_support)
+        columns = _unpack_places(fields, "columns", n_features)
+        signs = fields.array("signs", "<f4", len(columns))
+        fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
+        target = ClassOrder.unpack(fields, n_classes) if n_classes else Direction.unpack(fields)
+        return cls(rows, columns, signs, target)
+
+
+def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.int64]:
+    """One or more places in 0..length-1, ascending."""
+    places = fields.array(key, "<i8", None)
+    fits = (
+        len(places) > 0 and places[0] >= 0 and places[-1] < length and np.all(np.diff(places) > 0)
+    )
+    fields.require(bool(fits), key, f"ascending places, 0 to {length - 1}")
+    return places
+
+
+def make_views(
+    n_views: int, n_support: int, columns: Sequence[int], n_classes: int, seed: int
+) -> list[View]:
     """Draw the views of an ensemble.
 
     Parameters
     ----------
     n_views : int
         The first view changes nothing.
-    n_features : int
+    n_support : int
+        Number of support rows, which all views have.
+    columns : sequence of int
+        The columns that all views show.
     n_classes : int
         0 for regression.
     seed : int
@@ -66,9 +215,46 @@ def make_views(n_views, n_features, n_classes, seed):
     """
     # The stream of RandomState is frozen: a seed means the same views in every NumPy version.
     generator = np.random.RandomState(seed)
-    views = [View(np.ones(n_features, np.float32), np.arange(n_classes, dtype=np.int64), False)]
-    while len(views) < n_views:
-        signs = generator.choice([-1, 1], n_features).astype(np.float32)
-        classes = generator.permutation(n_classes).astype(np.int64)
-        views.append(View(signs, classes, n_classes == 0 and len(views) % 2 == 1))
+    rows, columns = np.arange(n_support, dtype=np.int64), np.asarray(columns, np.int64)
+    signs = np.ones(len(columns), np.float32)
+    order = np.arange(n_classes, dtype=np.int64)
+    views: list[View] = []
+    for i in range(n_views):
+        if i:
+            signs = generator.choice([-1, 1], len(columns)).astype(np.float32)
+            order = generator.permutation(n_classes).astype(np.int64)
+        target = ClassOrder(order) if n_classes else Direction(i % 2 == 1)
+        views.append(View(rows, columns, signs, target))
     return views
+
+
+def unpack_views(
+    fields: BundleFields, version: int, n_support: int, n_features: int, n_classes: int
+) -> list[View]:
+    """The views in a bundle of ours; what is wrong with them is a BundleError.
+
+    Parameters
+    ----------
+    fields : BundleFields
+        The artifact ``sklearn_mitra``.
+    version : {1, 2}
+        Its format. In 1 all views have the same rows and columns.
+    n_support, n_features, n_classes : int
+        Of the table in the bundle; 0 classes for regression.
+    """
+    if version > 1:
+        views = fields.objects("views")
+        return [View.unpack(view, n_support, n_features, n_classes) for view in views]
+    varying = fields.array("varying", "|b1", n_features)
+    columns = np.flatnonzero(varying) if varying.any() else np.zeros(1, np.int64)
+    n_views = fields.count("nViews")
+    signs = fields.array("signs", "<f4", n_views, len(columns))
+    fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
+    orders = fields.array("permutations", "<i8", n_views, n_classes)
+    are_permutations = (np.sort(orders, axis=1) == np.arange(n_classes)).all()
+    fields.require(are_permutations, "permutations", "permutations of the classes")
+    mirrors = fields.array("mirrors", "|b1", n_views)
+    return [
+        View(np.arange(n_support), columns, s, ClassOrder(o) if n_classes else Direction(bool(m)))
+        for s, o, m in zip(signs, orders, mirrors)
+    ]

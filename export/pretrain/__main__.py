@@ -12,7 +12,8 @@ import os
 
 import torch
 
-from sklearn_mitra._checkpoint import Config, resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.config import Config
 
 from ..tab2d import Tab2D
 from .batches import SMALLEST_BUDGET

@@ -80,7 +80,7 @@ def draw_batch(config, shape, generator, family=None):
 
     Parameters
     ----------
-    config : sklearn_mitra._checkpoint.Config
+    config : sklearn_mitra._network.config.Config
     shape : Shape
     generator : torch.Generator
         The batch is made on its device.

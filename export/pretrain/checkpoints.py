@@ -17,7 +17,7 @@ def write_checkpoint(directory, config, weights, half=False):
     ----------
     directory : str
         Made if it doesn't exist.
-    config : sklearn_mitra._checkpoint.Config
+    config : sklearn_mitra._network.config.Config
     weights : dict of str to Tensor
         A state dict of Tab2D.
     half : bool, default=False

@@ -26,13 +26,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
 from sklearn_mitra import CheckpointError, MitraClassifier, MitraRegressor
-from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._network.config import TASKS
+from sklearn_mitra._network.resolve import resolve_network, resolve_networks
 
 from .batches import SMALLEST_BUDGET, Shape, draw_batch, draw_shape
 from .priors import FAMILIES
 from .targets import IGNORED
 
-TASKS = "classification", "regression"
 BUNDLED = {
     "classification": {
         "iris": load_iris,
@@ -55,7 +55,7 @@ def make_models(model, task):
     Parameters
     ----------
     model : str
-        See :func:`~sklearn_mitra._checkpoint.resolve_checkpoint`.
+        See :func:`~sklearn_mitra._network.resolve.resolve_network`.
     task : {"classification", "regression"}
 
     Returns
@@ -104,7 +104,7 @@ def synthetic_splits(family, config, n_tables):
     ----------
     family : str
         A key of :data:`~sklearn_mitra.export.pretrain.priors.FAMILIES`.
-    config : sklearn_mitra._checkpoint.Config
+    config : sklearn_mitra._network.config.Config
     n_tables : int
 
     Yields
@@ -209,12 +209,12 @@ def evaluate(model, task, n_splits=5, n_tables=20):
     results : dict
         ``{"sha256": ..., "bundled": {table: {model: {score: mean}}}, "synthetic": {family: ...}}``.
     """
-    checkpoint = resolve_checkpoint(model, task)
+    network = resolve_network(model, task)
     models = make_models(model, task)
-    results = {"sha256": checkpoint.sha256, "bundled": {}, "synthetic": {}}
+    results = {"sha256": network.file.sha256, "bundled": {}, "synthetic": {}}
     sources = {
         "bundled": lambda name: bundled_splits(name, task, n_splits),
-        "synthetic": lambda name: synthetic_splits(name, checkpoint.config, n_tables),
+        "synthetic": lambda name: synthetic_splits(name, network.config, n_tables),
     }
     for (kind, source), names in zip(sources.items(), (BUNDLED[task], FAMILIES)):
         print(f"\n{task}, {kind} tables\n{'':<15}" + "".join(f"{m:>16}" for m in models))
@@ -237,9 +237,9 @@ def main(arguments=None):
     parser.add_argument("--quick", action="store_true", help="few tables, to see that it runs")
     given = parser.parse_args(arguments)
     try:
-        tasks = [given.task] if given.task else _tasks(given.model)
-        for task in tasks:
-            resolve_checkpoint(given.model, task)
+        if given.task:
+            resolve_network(given.model, given.task)
+        tasks = [given.task] if given.task else [*resolve_networks(given.model)]
     except CheckpointError as error:
         parser.error(str(error))
     sizes = {"n_splits": 1, "n_tables": 2} if given.quick else {}
@@ -248,18 +248,6 @@ def main(arguments=None):
     if given.json:
         with open(given.json, "w", encoding="utf-8") as file:
             json.dump({"model": given.model, **results}, file, indent=1)
-
-
-def _tasks(model):
-    """The tasks that a checkpoint is for; the first one if for none, which then says why."""
-    found = []
-    for task in TASKS:
-        try:
-            resolve_checkpoint(model, task)
-        except CheckpointError:
-            continue
-        found.append(task)
-    return found or TASKS[:1]
 
 
 if __name__ == "__main__":

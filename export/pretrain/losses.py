@@ -3,7 +3,7 @@
 import torch
 from torch.nn.functional import cross_entropy, huber_loss
 
-from sklearn_mitra._outputs import bin_edges
+from sklearn_mitra._network.bins import bin_edges
 
 from .targets import IGNORED
 
@@ -102,7 +102,7 @@ def bin_loss(logits, targets, weights):
 
 
 def to_bins(y, n_bins):
-    """The bin of each scaled target, as ``sklearn_mitra._outputs.targets_to_bins``.
+    """The bin of each scaled target, as ``sklearn_mitra._network.bins.targets_to_bins``.
 
     Parameters
     ----------

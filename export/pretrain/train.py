@@ -95,7 +95,7 @@ class Trainer:
 
     Parameters
     ----------
-    config : sklearn_mitra._checkpoint.Config
+    config : sklearn_mitra._network.config.Config
     options : Options
     directory : str
         Made if it doesn't exist. Gets the checkpoint with the averaged weights, ``state.pt``

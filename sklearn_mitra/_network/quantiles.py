@@ -12,6 +12,7 @@ References
 """
 
 import numpy as np
+from numpy.typing import NDArray
 
 _LEVELS = np.arange(1, 1000, dtype=np.float32) / np.float32(1000)
 
@@ -33,7 +34,7 @@ class QuantileEmbedding:
         A column constant in the support has ``std`` 0 and is embedded as 0.
     """
 
-    def __init__(self, x_support):
+    def __init__(self, x_support: NDArray[np.float32]) -> None:
         self.n_support = np.float32(len(x_support))
         self.quantiles = column_quantiles(x_support)
         buckets = self._buckets(x_support)
@@ -41,7 +42,7 @@ class QuantileEmbedding:
         variance = np.square(buckets - self.mean).mean(axis=0, dtype=np.float64)
         self.std = np.sqrt(variance.astype(np.float32))
 
-    def transform(self, x):
+    def transform(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Embed rows.
 
         Parameters
@@ -56,14 +57,14 @@ class QuantileEmbedding:
         centred = self._buckets(x) - self.mean
         return np.divide(centred, self.std, out=np.zeros_like(centred), where=self.std > 0)
 
-    def _buckets(self, x):
+    def _buckets(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         buckets = np.empty(x.shape, np.float32)
         for j, quantiles in enumerate(self.quantiles):
             buckets[:, j] = np.searchsorted(quantiles, x[:, j], side="left")
         return buckets / self.n_support
 
 
-def column_quantiles(x):
+def column_quantiles(x: NDArray[np.float32]) -> NDArray[np.float32]:
     """The 999 inner permille quantiles of every column, bit for bit as ``torch.quantile``.
 
     Parameters

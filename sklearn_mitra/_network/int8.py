@@ -8,11 +8,14 @@ import contextlib
 import os
 import zipfile
 import zlib
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 
-from ._checkpoint import expected_shapes
-from ._files import replaced
+from .._files import replaced
+from .checkpoint import Checkpoint
+from .config import Config, expected_shapes
 
 _LARGEST = 63
 _VERSION = 1  # of the files; goes up when their content changes
@@ -22,12 +25,12 @@ _VERSION = 1  # of the files; goes up when their content changes
 _HALF_HEAD_DIM = 64
 
 
-def is_quantized(name):
+def is_quantized(name: str) -> bool:
     """Whether a weight is stored as int8: the matrices of the layers are."""
     return name.startswith("layers.") and name.endswith(".weight") and "norm" not in name
 
 
-def context_dtype(config, precision):
+def context_dtype(config: Config, precision: str) -> np.dtype[Any]:
     """The dtype of keys and values: float32, or float16, which halves them.
 
     Parameters
@@ -43,7 +46,7 @@ def context_dtype(config, precision):
     return np.dtype(np.float16 if is_half else np.float32)
 
 
-def quantized_weights(checkpoint):
+def quantized_weights(checkpoint: Checkpoint) -> dict[str, NDArray[Any]]:
     """Weights for graphs of int8 precision.
 
     They are read from the cache, or made and written to it. A file there that is damaged or of
@@ -73,7 +76,7 @@ def quantized_weights(checkpoint):
     return weights
 
 
-def _quantize(weights):
+def _quantize(weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]]:
     quantized = {}
     for name, weight in weights.items():
         if not is_quantized(name):
@@ -87,7 +90,7 @@ def _quantize(weights):
     return quantized
 
 
-def _expected(config):
+def _expected(config: Config) -> dict[str, tuple[type, tuple[int, ...]]]:
     """dtype and shape of everything that :func:`_quantize` returns."""
     expected = {}
     for name, shape in expected_shapes(config).items():
@@ -102,7 +105,7 @@ def _expected(config):
 # ---- the cache -----------------------------------------------------------------------------------
 
 
-def _cache_file(sha256):
+def _cache_file(sha256: str) -> str:
     """Where the weights of a checkpoint belong, in the cache of the Hugging Face hub's library."""
     from huggingface_hub import cached_assets_path
 
@@ -110,7 +113,7 @@ def _cache_file(sha256):
     return os.path.join(directory, f"weights-{_VERSION}.npz")
 
 
-def _read(path, config):
+def _read(path: str, config: Config) -> dict[str, NDArray[Any]]:
     expected = _expected(config)
     with np.load(path, allow_pickle=False) as file:
         weights = {name: file[name] for name in expected}  # compares checksums

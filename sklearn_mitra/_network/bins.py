@@ -1,31 +1,11 @@
-"""What the network puts out, turned into probabilities and target values."""
+"""Target bins of regression checkpoints: targets to bins, and outputs to targets."""
 
 import numpy as np
+from numpy.typing import NDArray
 from scipy.special import softmax
 
 
-def fill_outputs(output, config):
-    """The output of an interchange file for one table in the form of the other graphs.
-
-    Parameters
-    ----------
-    output : ndarray of shape (n_rows, n_outputs) or (n_rows,), float32
-        Logits, or scaled targets.
-    config : Config
-
-    Returns
-    -------
-    outputs : ndarray of shape (n_rows, dim_output) or (n_rows, 1), float32
-        Files of the wlearn profile leave out the last classes if the support has no rows of
-        them. Their logits are minus infinity.
-    """
-    if output.ndim == 1:
-        return output[:, None]
-    missing = max(0, config.dim_output - output.shape[1])
-    return np.pad(output, ((0, 0), (0, missing)), constant_values=-np.inf)
-
-
-def bin_edges(n_bins):
+def bin_edges(n_bins: int) -> NDArray[np.float32]:
     """Edges of the target bins of a regression checkpoint, bit for bit as ``torch.linspace``.
 
     Parameters
@@ -45,7 +25,7 @@ def bin_edges(n_bins):
     return edges.astype(np.float32)
 
 
-def targets_to_bins(y, n_bins):
+def targets_to_bins(y: NDArray[np.float32], n_bins: int) -> NDArray[np.int64]:
     """The bin of each scaled target, as upstream's ``torch.bucketize(y, bins) - 1``.
 
     Parameters
@@ -61,7 +41,7 @@ def targets_to_bins(y, n_bins):
     return np.clip(np.searchsorted(bin_edges(n_bins), y, side="left") - 1, 0, n_bins - 1)
 
 
-def outputs_to_targets(outputs):
+def outputs_to_targets(outputs: NDArray[np.float32]) -> NDArray[np.float64]:
     """Scaled targets from the network's outputs.
 
     Parameters

@@ -27,20 +27,12 @@ The network is ``Tab2D`` of AutoGluon 1.6.3, CPU path:
 ``autogluon/tabular/models/mitra/_internal/models/tab2d.py``.
 """
 
-from contextlib import contextmanager
+from typing import Any
 
-import numpy as np
-from onnx import TensorProto, helper, numpy_helper
+from onnx import TensorProto, helper
 
-from ._quantized import context_dtype, is_quantized
-
-# Opset 23 brings the Attention operator; onnxruntime 1.23 is the first to run it on CPUs.
-_OPSET = 23
-_IR_VERSION = 11
-
-# onnxruntime's own operators. DynamicQuantizeMatMul is the one that reaches the instructions for
-# int8 that processors have; its standard counterpart is four operators.
-_MICROSOFT = "com.microsoft"
+from .config import Config
+from .nodes import Nodes
 
 # Most rows of the support that run at a time. With mini, 512 rows x 20 features and 2 threads,
 # blocks of 16 and 32 rows took 15 % and 4 % longer, 128 as long, the support in one piece 9 %.
@@ -55,7 +47,9 @@ _LABEL_TOKENS = 2
 _BLOCK_SCORES = 2**24
 
 
-def build_graph(kind, config, shapes, precision="float32"):
+def build_graph(
+    kind: str, config: Config, shapes: dict[str, tuple[int, ...]], precision: str = "float32"
+) -> tuple[bytes, list[str]]:
     """Write one of the three graphs.
 
     Parameters
@@ -64,10 +58,10 @@ def build_graph(kind, config, shapes, precision="float32"):
     config : Config
         ``dim``, ``dim_output``, ``n_layers``, ``n_heads``, ``labels_are_classes``.
     shapes : dict of str to tuple of int
-        Shape of every weight, as :func:`sklearn_mitra._checkpoint.expected_shapes` gives it.
+        Shape of every weight, as :func:`~.config.expected_shapes` gives it.
     precision : {"float32", "int8"}, default="float32"
         Of the matrix products with the layers' weights. With "int8" the weights are those of
-        :func:`sklearn_mitra._quantized.quantized_weights`, and the other factor is quantized, too,
+        :func:`~.int8.quantized_weights`, and the other factor is quantized, too,
         with one scale for all of its rows. Keys and values of wide heads are then in float16.
 
     Returns
@@ -77,7 +71,7 @@ def build_graph(kind, config, shapes, precision="float32"):
     weights : list of str
         The weights that the graph refers to and that a session must be given.
     """
-    g = _Graph(config, shapes, precision)
+    g = Nodes(config, shapes, precision)
     if kind == "encode":
         inputs, outputs = _support_inputs(config), _context_values(g)
         _encode(g)
@@ -88,10 +82,7 @@ def build_graph(kind, config, shapes, precision="float32"):
         inputs, outputs = [*_support_inputs(config), _X_QUERY], [_OUTPUT]
         _encode(g)
         _predict(g)
-    graph = helper.make_graph(g.nodes, kind, inputs, outputs, g.initializers)
-    domains = [helper.make_opsetid("", _OPSET), helper.make_opsetid(_MICROSOFT, 1)]
-    model = helper.make_model(graph, opset_imports=domains, ir_version=_IR_VERSION)
-    return model.SerializeToString(), sorted(g.weights)
+    return g.serialize(kind, inputs, outputs), sorted(g.weights)
 
 
 # ---------------------------------------------------------------- inputs and outputs
@@ -100,7 +91,7 @@ _X_QUERY = helper.make_tensor_value_info("x_query", TensorProto.FLOAT, ["q", "f"
 _OUTPUT = helper.make_tensor_value_info("output", TensorProto.FLOAT, ["q", "c"])
 
 
-def _support_inputs(config):
+def _support_inputs(config: Config) -> list[Any]:
     label = TensorProto.INT64 if config.labels_are_classes else TensorProto.FLOAT
     return [
         helper.make_tensor_value_info("x_support", TensorProto.FLOAT, ["s", "f"]),
@@ -294,107 +285,3 @@ def _n_rows(g, x):
 
 def _n_tokens(g, x):
     return g.op("Add", g.op("Shape", x, start=1, end=2), g.ints(1))
-
-
-# ---------------------------------------------------------------- the graph under construction
-
-
-class _Graph:
-    """Nodes, constants and weight references of a graph under construction."""
-
-    def __init__(self, config, shapes, precision):
-        self.config = config
-        self.precision = precision
-        self.context_type = helper.np_dtype_to_tensor_dtype(context_dtype(config, precision))
-        self.nodes = []
-        self.weights = set()
-        self._count = 0
-        self._shapes = shapes
-        self._constants = {}
-        self._declared = {}
-
-    @property
-    def initializers(self):
-        return [*self._constants.values(), *self._declared.values()]
-
-    def op(self, op_type, *inputs, output=None, **attributes):
-        """Append a node and return the name of its output."""
-        if op_type == "Concat":
-            attributes.setdefault("axis", 0)
-        self._count += 1
-        output = output or f"{op_type}_{self._count}"
-        self.nodes.append(helper.make_node(op_type, inputs, [output], **attributes))
-        return output
-
-    def cast(self, x, data_type):
-        """What is float32, or of the context's type, as one of the two."""
-        if self.context_type == TensorProto.FLOAT:  # so they are the same
-            return x
-        return self.op("Cast", x, to=data_type)
-
-    @contextmanager
-    def body(self):
-        """Nodes appended within go to the list that this yields: the body of a Scan."""
-        outer, self.nodes = self.nodes, []
-        yield self.nodes
-        self.nodes = outer
-
-    def scan(self, body, block, blocks, results):
-        """Run a body for every block along axis 0, and return its stacked results.
-
-        The body reads its block under the name ``block``, and all else of the graph.
-        """
-        graph = helper.make_graph(
-            body,
-            f"each_{block}",
-            [helper.make_tensor_value_info(block, TensorProto.FLOAT, None)],
-            [helper.make_tensor_value_info(name, TensorProto.FLOAT, None) for name in results],
-        )
-        stacked = [f"{name}_stacked" for name in results]
-        self.nodes.append(
-            helper.make_node("Scan", [blocks], stacked, body=graph, num_scan_inputs=1)
-        )
-        return stacked
-
-    def ints(self, *values):
-        """A constant int64 vector."""
-        return self._constant(np.array(values, np.int64))
-
-    def scalar(self, value):
-        """A constant int64 scalar."""
-        return self._constant(np.array(value, np.int64))
-
-    def _constant(self, array):
-        name = f"const_{array.tolist()}"
-        self._constants[name] = numpy_helper.from_array(array, name)
-        return name
-
-    def weight(self, name):
-        """Refer to a weight of the checkpoint."""
-        return self._declare(name, TensorProto.FLOAT, self._shapes[name])
-
-    def linear(self, x, prefix):
-        """``x @ weight.T + bias``, on the checkpoint's own layout of the weight."""
-        name, bias = f"{prefix}.weight", self.weight(f"{prefix}.bias")
-        if self.precision == "float32" or not is_quantized(name):
-            return self.op("Gemm", x, self.weight(name), bias, transB=1)
-        n, m = self._shapes[name]
-        weight = self._declare(f"{name}.int8", TensorProto.INT8, (m, n))
-        scale = self._declare(f"{name}.scale", TensorProto.FLOAT, (n,))
-        inputs = x, weight, scale, "", bias  # no zero point
-        return self.op("DynamicQuantizeMatMul", *inputs, domain=_MICROSOFT)
-
-    def _declare(self, name, data_type, shape):
-        """An initializer that a session is to be given."""
-        if name not in self._declared:
-            tensor = TensorProto(name=name, data_type=data_type, dims=shape)
-            tensor.data_location = TensorProto.EXTERNAL
-            tensor.external_data.add(key="location", value="handed over with the session")
-            self._declared[name] = tensor
-            self.weights.add(name)
-        return name
-
-    def norm(self, x, prefix):
-        """LayerNorm over the last axis, PyTorch's default epsilon."""
-        weight, bias = self.weight(f"{prefix}.weight"), self.weight(f"{prefix}.bias")
-        return self.op("LayerNormalization", x, weight, bias, axis=-1, epsilon=1e-5)

@@ -31,15 +31,17 @@ import os
 import re
 import struct
 from pathlib import Path
-from reprlib import repr as brief  # damaged input may hold megabytes, a message should not
+from typing import Any
 
-from ._errors import BundleError
+from .._errors import BundleError
+from .._fields import brief
+from .fields import BundleFields
 
 _MAGIC = b"WLRN"
 _VERSION = 1
 _HEADER = struct.Struct("<4sIII")
 _TYPE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[0-9]+")
-_MAX_INTEGER = 2**53 - 1  # the largest that JavaScript reads exactly
+MAX_INTEGER = 2**53 - 1  # the largest that JavaScript reads exactly
 _MAX_DEPTH = 64  # far from Python's recursion limit
 
 # No reader of wlearn 0.3.2 accepts more. It grants manifest and TOC 2**24 bytes each.
@@ -54,7 +56,7 @@ _ENTRY = {"id": str, "offset": int, "length": int, "sha256": str}
 _ENTRY_OPTIONAL = {"mediaType": str}
 
 
-def encode_bundle(manifest, artifacts):
+def encode_bundle(manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, str]]) -> bytes:
     """Write a bundle.
 
     Parameters
@@ -90,7 +92,7 @@ def encode_bundle(manifest, artifacts):
     return b"".join([header, head, contents, *blobs])
 
 
-def decode_bundle(data):
+def decode_bundle(data: Any) -> tuple[dict[str, Any], dict[str, memoryview]]:
     """Read a bundle, after checking all of it: any fault is a `BundleError`.
 
     Parameters
@@ -144,7 +146,7 @@ def decode_bundle(data):
     return manifest, artifacts
 
 
-def to_json(obj, what="value"):
+def to_json(obj: object, what: str = "value") -> bytes:
     """Write canonical JSON, as bytes; ``what`` names the object in a `BundleError`.
 
     It may be made of dicts with str keys, lists, str, bool, None, and finite numbers within
@@ -154,7 +156,7 @@ def to_json(obj, what="value"):
     return json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
 
 
-def from_json(data, what):
+def from_json(data: Any, what: str) -> Any:
     """Read JSON in any layout, but only what `to_json` could write again.
 
     ``what`` names the bytes-like ``data`` in a `BundleError`.
@@ -169,13 +171,13 @@ def from_json(data, what):
     return obj
 
 
-def _parse_int(text):
+def _parse_int(text: str) -> int:
     if len(text) > 17:  # a sign and 16 digits; int() takes quadratic time on Python 3.10
         raise ValueError(f"an integer of {len(text)} characters")
     return int(text)
 
 
-def _parse_object(pairs):
+def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
     obj = dict(pairs)
     if len(obj) < len(pairs):
         raise ValueError(f"an object has a duplicate key, one of {brief(list(obj))}")
@@ -185,7 +187,7 @@ def _parse_object(pairs):
 _DECODER = json.JSONDecoder(parse_int=_parse_int, object_pairs_hook=_parse_object)
 
 
-def _check_portable(value, what, depth=0):
+def _check_portable(value: Any, what: str, depth: int = 0) -> None:
     if isinstance(value, (dict, list)):
         if depth == _MAX_DEPTH:
             raise BundleError(f"{what} is nested more than {_MAX_DEPTH} levels deep.")
@@ -197,25 +199,25 @@ def _check_portable(value, what, depth=0):
         for child in value:
             _check_portable(child, what, depth + 1)
     elif isinstance(value, (int, float)):
-        if not -_MAX_INTEGER <= value <= _MAX_INTEGER:  # NaN too
+        if not -MAX_INTEGER <= value <= MAX_INTEGER:  # NaN too
             got = value if isinstance(value, float) else f"an int of {value.bit_length()} bits"
             raise BundleError(f"{what} has a number beyond +-(2**53 - 1): {got}.")
     elif not isinstance(value, (str, type(None))):
         raise BundleError(f"{what} has a {type(value).__name__}, which JSON can't hold.")
 
 
-def _declarations(toc):
+def _declarations(toc: list[dict[str, Any]]) -> list[dict[str, Any]]:
     keys = "id", "length", "sha256", "mediaType"
     return [{key: entry[key] for key in keys if key in entry} for entry in toc]
 
 
-def _check_type(value, name, *types):
+def _check_type(value: object, name: str, *types: type) -> None:
     if not isinstance(value, types):
         expected = ", ".join(t.__name__ for t in types)
         raise TypeError(f"{name} must be of type {expected}. Got {type(value).__name__} instead.")
 
 
-def _check_sizes(json_size, bundle_size):
+def _check_sizes(json_size: int, bundle_size: int) -> None:
     if json_size > _MAX_JSON_SIZE or bundle_size > _MAX_BUNDLE_SIZE:
         raise BundleError(
             f"The bundle is too large: {bundle_size} bytes, {json_size} of them JSON. "
@@ -223,19 +225,16 @@ def _check_sizes(json_size, bundle_size):
         )
 
 
-def _check_fields(obj, what, required, optional):
-    if not isinstance(obj, dict):
-        raise BundleError(f"{what} must be an object. Got {brief(obj)} instead.")
+def _check_fields(
+    obj: object, what: str, required: dict[str, type], optional: dict[str, type]
+) -> None:
+    fields = BundleFields(obj, what)
     for field, kind in {**required, **optional}.items():
-        if field not in obj:
-            if field in required:
-                raise BundleError(f"{what}.{field} is missing.")
-        elif not isinstance(obj[field], kind) or isinstance(obj[field], bool):
-            got = brief(obj[field])
-            raise BundleError(f"{what}.{field} must be of type {kind.__name__}. Got {got} instead.")
+        if field in fields or field in required:
+            fields.get(field, f"of type {kind.__name__}", kind)
 
 
-def _check_manifest(manifest):
+def _check_manifest(manifest: Any) -> None:
     _check_fields(manifest, "manifest", _MANIFEST, _MANIFEST_OPTIONAL)
     if manifest["bundleVersion"] != _VERSION:
         got = manifest["bundleVersion"]
@@ -251,7 +250,7 @@ def _check_manifest(manifest):
         raise BundleError(f"manifest.requires has a duplicate: {brief(requires)}.")
 
 
-def _check_toc(toc, size):
+def _check_toc(toc: Any, size: int) -> None:
     if not isinstance(toc, list) or len(toc) > _MAX_ARTIFACTS:
         raise BundleError(f"The TOC must be a list of at most {_MAX_ARTIFACTS} entries.")
     ids = set()

@@ -3,16 +3,19 @@
 import base64
 import binascii
 import math
+from typing import Any
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 
-from ._errors import BundleError
+from .._errors import BundleError
+from .._fields import Fields
 
 _LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]
 _LEVELS = "a list of null, or distinct strings and numbers, for every column"
 
 
-def pack(values):
+def pack(values: ArrayLike) -> dict[str, Any]:
     """An array of numbers or booleans: its dtype, shape and bytes, little-endian."""
     array = np.asarray(values)
     array = array.astype(array.dtype.newbyteorder("<"))
@@ -20,7 +23,7 @@ def pack(values):
     return {"dtype": array.dtype.str, "shape": list(array.shape), "data": data}
 
 
-def pack_labels(classes):
+def pack_labels(classes: NDArray[Any]) -> dict[str, Any]:
     """Class labels, ndarray of shape (n_classes,) of numbers, booleans or strings."""
     if classes.dtype.newbyteorder("<").str in _LABEL_DTYPES:
         return pack(classes)
@@ -34,7 +37,7 @@ def pack_labels(classes):
     )
 
 
-def pack_levels(levels, name):
+def pack_levels(levels: list[Any] | None, name: str) -> list[Any] | None:
     """The levels of a column, or None."""
     for level in levels or []:
         if not isinstance(level, (str, bool, int, float)):
@@ -46,46 +49,12 @@ def pack_levels(levels, name):
     return levels
 
 
-class Fields:
-    """A JSON object out of a bundle, read field by field, each of them checked.
+class BundleFields(Fields):
+    """A JSON object out of a bundle, read field by field, each of them checked."""
 
-    Parameters
-    ----------
-    obj : object
-        As parsed.
-    where : str
-        What errors call it.
-    """
+    error = BundleError
 
-    def __init__(self, obj, where):
-        self._where = where
-        self._obj = obj
-        if not isinstance(obj, dict):
-            raise BundleError(f"{where} must be an object. Got {_show(obj)}.")
-
-    def require(self, condition, key, needed):
-        """Raise a BundleError that says what the field ``key`` must be, unless it is so."""
-        if not condition:
-            got = _show(self._obj[key]) if key in self._obj else "nothing"
-            raise BundleError(f"{key!r} in {self._where} must be {needed}. Got {got}.")
-
-    def get(self, key, needed, *types):
-        """A field of one of the types; ``needed`` puts them into words."""
-        value = self._obj.get(key)
-        self.require(key in self._obj and type(value) in types, key, needed)
-        return value
-
-    def count(self, key):
-        """A positive integer."""
-        value = self.get(key, "a positive integer", int)
-        self.require(value > 0, key, "a positive integer")
-        return value
-
-    def fields(self, key):
-        """An object, as Fields."""
-        return Fields(self.get(key, "an object", dict), f"{key!r} in {self._where}")
-
-    def array(self, key, dtype, *shape):
+    def array(self, key: str, dtype: str, *shape: int | None) -> NDArray[Any]:
         """The finite array that :func:`pack` packed; a length of None may be any."""
         packed = self.fields(key)
         found = packed.get("shape", "a list of lengths", list)
@@ -105,7 +74,7 @@ class Fields:
         packed.require(np.isfinite(array).all(), "data", "finite numbers")
         return array.astype(array.dtype.newbyteorder("="))
 
-    def labels(self, key):
+    def labels(self, key: str) -> NDArray[Any]:
         """What :func:`pack_labels` packed: one or more labels, ascending, no two the same."""
         packed = self.fields(key)
         dtype = packed.get("dtype", "a string", str)
@@ -121,14 +90,7 @@ class Fields:
         self.require(ascending, key, "one or more labels, each larger than the one before")
         return labels
 
-    def strings(self, key, length):
-        """A list of so many strings."""
-        values = self.get(key, "a list", list)
-        fits = len(values) == length and all(isinstance(value, str) for value in values)
-        self.require(fits, key, f"a list of {length} strings")
-        return values
-
-    def levels(self, key, length):
+    def levels(self, key: str, length: int) -> list[list[Any] | None]:
         """What :func:`pack_levels` packed for so many columns."""
         columns = self.get(key, "a list", list)
         self.require(len(columns) == length, key, f"a list of length {length}")
@@ -137,11 +99,6 @@ class Fields:
         return columns
 
 
-def _are_levels(levels):
+def _are_levels(levels: object) -> bool:
     scalars = isinstance(levels, list) and all(type(v) in (str, bool, int, float) for v in levels)
     return scalars and len(set(levels)) == len(levels)
-
-
-def _show(value):
-    text = repr(value)
-    return text if len(text) <= 80 else text[:77] + "..."

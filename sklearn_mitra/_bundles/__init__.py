@@ -1,0 +1,1 @@
+"""``.wlrn`` bundles: bytes to what an estimator has learned, and back. No estimator is known."""

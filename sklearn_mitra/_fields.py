@@ -1,0 +1,64 @@
+"""A JSON object of a file, read field by field, each of them checked."""
+
+from reprlib import repr as brief  # damaged input may hold megabytes, a message should not
+from typing import Any, ClassVar
+
+__all__ = ["Fields", "brief"]
+
+
+class Fields:
+    """A JSON object from outside. A subclass has the exception that is raised of what is wrong.
+
+    Parameters
+    ----------
+    obj : object
+        As parsed.
+    where : str
+        What errors call it.
+    """
+
+    error: ClassVar[type[Exception]]
+
+    def __init__(self, obj: object, where: str) -> None:
+        self._where = where
+        if not isinstance(obj, dict):
+            raise self.error(f"{where} must be an object. Got {brief(obj)} instead.")
+        self._obj = obj
+
+    def __contains__(self, key: str) -> bool:
+        return key in self._obj
+
+    def require(self, condition: bool, key: str, needed: str) -> None:
+        """Raise an error that says what the field ``key`` must be, unless it is so."""
+        if not condition:
+            got = brief(self._obj[key]) if key in self._obj else "nothing"
+            raise self.error(f"{key!r} in {self._where} must be {needed}. Got {got} instead.")
+
+    def get(self, key: str, needed: str, *types: type) -> Any:
+        """A field of one of the types, bool not being an int; ``needed`` puts them into words."""
+        value = self._obj.get(key)
+        self.require(key in self._obj and type(value) in types, key, needed)
+        return value
+
+    def count(self, key: str) -> int:
+        """A positive integer."""
+        value: int = self.get(key, "a positive integer", int)
+        self.require(value > 0, key, "a positive integer")
+        return value
+
+    def fields(self, key: str) -> Any:
+        """An object, as Fields of this class."""
+        return type(self)(self.get(key, "an object", dict), f"{key!r} in {self._where}")
+
+    def objects(self, key: str) -> list[Any]:
+        """A list of one or more objects, each as Fields of this class."""
+        values = self.get(key, "a list of objects", list)
+        self.require(len(values) > 0, key, "a list of one or more objects")
+        return [type(self)(v, f"{key}[{i}] in {self._where}") for i, v in enumerate(values)]
+
+    def strings(self, key: str, length: int) -> list[str]:
+        """A list of so many strings."""
+        values: list[str] = self.get(key, "a list", list)
+        fits = len(values) == length and all(isinstance(value, str) for value in values)
+        self.require(fits, key, f"a list of {length} strings")
+        return values

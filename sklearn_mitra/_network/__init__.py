@@ -1,0 +1,1 @@
+"""The pretrained network: arrays in, outputs out. No estimator is known."""

@@ -1,0 +1,145 @@
+"""From the name of a checkpoint to its configuration and weights.
+
+A checkpoint is what AutoGluon's ``Tab2D.save_pretrained`` writes: ``config.json`` and
+``model.safetensors``. It is embedded in this package, in a directory, or on the Hugging Face hub.
+"""
+
+import functools
+import json
+import os
+import re
+from collections.abc import Callable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import CheckpointError
+from . import hub
+from .config import TASKS, check_config, check_task
+from .weights import WeightsFile, find_weights, identify, read_weights
+
+_FILES = "config.json and model.safetensors"
+_EMBEDDED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "checkpoints")
+_REPO_ID = re.compile(
+    r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@((?!.*\.\.)[\w.-]+(?:/[\w.-]+)*))?"
+)  # , revision
+
+
+class Known(NamedTuple):
+    """What is known of a checkpoint by its short name.
+
+    Attributes
+    ----------
+    place : str
+        A folder of the embedded checkpoints, or a repository of the hub. ``{}`` stands for
+        "classifier" or "regressor".
+    is_embedded : bool
+    n_estimators : int
+        Recommended number of ensemble members.
+    """
+
+    place: str
+    is_embedded: bool
+    n_estimators: int
+
+
+CHECKPOINTS = {
+    "mini": Known("mini-{}", True, 4),
+    "mitra": Known("autogluon/mitra-{}", False, 1),
+    "mitra-2": Known("autogluon/mitra-{}-2", False, 1),
+}
+
+
+class Checkpoint(WeightsFile):
+    """A checkpoint whose files are on this disk and fit together."""
+
+    def load_weights(self) -> dict[str, NDArray[np.float32]]:
+        """Every weight by its name, float32; see :func:`~.weights.read_weights`."""
+        return read_weights(self.weights_file, self.config)
+
+
+def resolve_checkpoint(model: str | os.PathLike[str], task: str) -> Checkpoint:
+    """Find a checkpoint, fetch it from the hub if need be, and check that it fits together.
+
+    A weights file is checked, and the hub asked, once per process: resolving again is cheap.
+
+    Parameters
+    ----------
+    model : str or os.PathLike
+        The first of these that it can be; an ``os.PathLike`` is always a path.
+
+        - one of the names in ``CHECKPOINTS``: ``"mini"`` is embedded in this package, ``"mitra"``
+          and ``"mitra-2"`` are AutoGluon's for ``task`` on the hub,
+        - a directory with ``config.json`` and ``model.safetensors``,
+        - a repository of the hub, ``"organisation/name"`` or ``"organisation/name@revision"``.
+    task : {"classification", "regression"}
+
+    Returns
+    -------
+    checkpoint : Checkpoint
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such checkpoint, it can't be fetched, is damaged, or is for another task.
+    """
+    name, fetch = _find(model, task)
+    config_file = fetch("config.json")
+    config = check_config(_read_json(config_file), config_file)
+    check_task(config, model, task)  # said before any weights are downloaded
+    weights_file = fetch("model.safetensors")
+    find_weights(identify(weights_file), config)
+    known = CHECKPOINTS.get(name)
+    return Checkpoint(name, weights_file, config, known.n_estimators if known else 1)
+
+
+def _find(model: str | os.PathLike[str], task: str) -> tuple[str, Callable[[str], str]]:
+    """The checkpoint's name, and a function from the name of a file of it to its path."""
+    name = os.fsdecode(model) if isinstance(model, (str, os.PathLike)) else ""
+    known = CHECKPOINTS.get(model) if isinstance(model, str) else None
+    if known is not None:
+        place = known.place.format(TASKS[task])
+        if known.is_embedded:
+            return name, functools.partial(_from_directory, os.path.join(_EMBEDDED, place))
+        return name, functools.partial(hub.fetch, place, None)
+    path = expand_user(name)
+    if os.path.isdir(path):
+        return os.path.abspath(path), functools.partial(_from_directory, path)
+    is_path = isinstance(model, os.PathLike) or os.path.exists(path)
+    if not is_path and (repository := _REPO_ID.fullmatch(name)):
+        return name, functools.partial(hub.fetch, *repository.groups())
+    if is_path or os.path.isabs(path) or re.search(r"^[.~]|\\|/.*/", name):
+        raise CheckpointError(f"There is no such directory: {name!r}. It should hold {_FILES}.")
+    raise CheckpointError(
+        f"A checkpoint is one of {[*CHECKPOINTS]}, a directory with {_FILES}, an .onnx file "
+        "exported from one, or a repository of the Hugging Face hub as 'organisation/name' or "
+        "'organisation/name@revision'. "
+        f"Got {model!r} instead."
+    )
+
+
+def expand_user(path: str) -> str:
+    """As ``os.path.expanduser``, but for paths that it refuses, which stay as they are."""
+    try:
+        return os.path.expanduser(path)
+    except ValueError:  # a null byte, or half of a character, after the tilde
+        return path
+
+
+def _from_directory(directory: str, filename: str) -> str:
+    path = os.path.join(directory, filename)
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"The directory {directory!r} has no {filename}. A checkpoint consists of {_FILES}, "
+            "as AutoGluon's Tab2D.save_pretrained writes them."
+        )
+    return path
+
+
+def _read_json(path: str) -> Any:
+    try:
+        with open(path, encoding="utf-8") as file:
+            return json.load(file)
+    except (OSError, ValueError, RecursionError) as error:
+        raise CheckpointError(f"{path!r} can't be read as JSON: {error}") from error

@@ -1,0 +1,177 @@
+"""The support tables of an ensemble as the network remembers them, ready for query rows."""
+
+import os
+import threading
+from typing import Any, Literal, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import CheckpointError
+from .network import Network, Support
+from .plan import Plan, Workload, measure_speed
+from .resolve import resolve_network
+from .runtime import Runtime
+
+# Contexts are built one at a time: a build uses all threads, and only the first of several
+# concurrent predictions may build.
+_building = threading.Lock()
+if hasattr(os, "register_at_fork"):  # not on Windows
+    os.register_at_fork(
+        before=_building.acquire,
+        after_in_parent=_building.release,
+        after_in_child=_building.release,
+    )
+
+Cache = bool | Literal["auto"]
+
+
+class Member(NamedTuple):
+    """A member of the ensemble, ready to be run: all its rows go through one session."""
+
+    network: Network
+    session: Any
+    support: Support
+
+    def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Run query rows (n_rows, n_features), float32; see :meth:`Network.outputs`."""
+        return self.network.outputs(self.session, self.support, x)
+
+
+class _State:
+    """What a context has found and computed for one way of running it."""
+
+    def __init__(self, network: Network, plan: Plan, precision: str, cache: Cache) -> None:
+        self.network = network
+        self.identity = network.file.identity
+        self.plan = plan
+        self.precision = precision
+        self.cache = cache
+        self.supports: list[Support] | None = None
+
+
+class Context:
+    """The support tables of an ensemble's members.
+
+    Making one costs nothing. :meth:`prepare` finds the network and computes its keys and values
+    of the tables, once. If they are not to be kept, or can't be, support and query go through
+    the network together in every prediction.
+
+    Parameters
+    ----------
+    name, sha256 : str
+        The checkpoint: as asked for, and what its weights have to be.
+    task : {"classification", "regression"}
+    tables : list of (ndarray of shape (n_support, n_features), ndarray of shape (n_support,))
+        The columns, float32, and class ids, int64, or scaled targets, float32, that each member
+        is to see. Their sizes may differ.
+    """
+
+    def __init__(
+        self,
+        name: str,
+        sha256: str,
+        task: str,
+        tables: list[tuple[NDArray[np.float32], NDArray[Any]]],
+    ) -> None:
+        self._name = name
+        self._sha256 = sha256
+        self._task = task
+        self._tables = tables
+        self._state: _State | None = None
+
+    def plan(self, runtime: Runtime, cache: Cache = "auto") -> Plan:
+        """How the members are run; see :meth:`prepare` for the parameters and errors."""
+        return self._find(runtime, cache).plan
+
+    def prepare(self, runtime: Runtime, cache: Cache = "auto") -> list[Member]:
+        """Find the network and pass the support tables through it, if not done yet.
+
+        Parameters
+        ----------
+        runtime : Runtime
+        cache : bool or "auto", default="auto"
+            Whether to keep the keys and values; "auto" keeps them if they take no more than a
+            quarter of the machine's memory.
+
+        Returns
+        -------
+        members : list of Member
+            For one prediction.
+
+        Raises
+        ------
+        CheckpointError
+            If the checkpoint can't be had, or is not the one of the fit, or of before.
+        ValueError
+            If the network can't be run so.
+        """
+        state = self._find(runtime, cache)
+        network, keeps = state.network, state.plan.keeps
+        if state.supports is None:
+            with _building:
+                if state.supports is None:
+                    state.supports = [
+                        network.remember(x, y, keeps, runtime) for x, y in self._tables
+                    ]
+        session = network.open(keeps, runtime)
+        return [Member(network, session, support) for support in state.supports]
+
+    @property
+    def nbytes(self) -> int | None:
+        """Size of the keys and values that are kept, in bytes; None before :meth:`prepare`."""
+        state = self._state
+        return None if state is None or state.supports is None else state.plan.context_nbytes
+
+    def estimate(self, n_rows: int, runtime: Runtime, cache: Cache = "auto") -> dict[str, float]:
+        """The cost of a prediction, without making it; see :meth:`Plan.estimate`.
+
+        To see how fast this machine is, the network runs on a support of one row.
+        """
+        plan = self.plan(runtime, cache)
+        x, y = self._tables[0]
+        trial = Context(self._name, self._sha256, self._task, [(x[:1], y[:1])])
+        (member,) = trial.prepare(runtime, plan.keeps)
+        most_rows = trial.plan(runtime, plan.keeps).chunk_rows
+        speed = measure_speed(member.outputs, member.support.workload, most_rows)
+        return plan.estimate(n_rows, speed)
+
+    def _find(self, runtime: Runtime, cache: Cache) -> _State:
+        state = self._state
+        if state is None:
+            network = self._resolve()  # perhaps a download, so not under the lock
+        else:
+            self._check_unchanged(state)
+            if (state.precision, state.cache) == (runtime.precision, cache):
+                return state
+            network = state.network
+        network.check_runtime(runtime)
+        workloads = [Workload(network.config, *x.shape, runtime.precision) for x, _ in self._tables]
+        plan = Plan.make(workloads, cache, network.can_keep)
+        with _building:
+            if self._state is state:  # or another thread was faster
+                self._state = _State(network, plan, runtime.precision, cache)
+                return self._state
+        return self._find(runtime, cache)
+
+    def _resolve(self) -> Network:
+        network = resolve_network(self._name, self._task)
+        if network.file.sha256 != self._sha256:
+            raise CheckpointError(
+                f"The weights of {self._name!r} are not those of the fit: the sha256 was "
+                f"{self._sha256} and is {network.file.sha256} now. Fit again, or bring the former "
+                "checkpoint back."
+            )
+        return network
+
+    def _check_unchanged(self, state: _State) -> None:
+        """Old keys and values with new weights would give wrong answers, and no error."""
+        try:
+            unchanged = state.network.file.identity == state.identity
+        except OSError:
+            unchanged = False
+        if not unchanged:
+            raise CheckpointError(
+                f"The weights of {self._name!r} have been replaced or deleted since they were "
+                "first used. Fit again, or bring the former checkpoint back."
+            )

@@ -1,0 +1,226 @@
+"""An interchange ``.onnx`` file: what it says of itself, and how it is run.
+
+Such a file holds the whole network with its weights, from raw values to logits or targets;
+``docs/export.md`` describes it. Files of other makers may lack our metadata.
+"""
+
+import functools
+import json
+import os
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .._errors import CheckpointError
+from .checkpoint import expand_user
+from .config import Config, check_config, check_task
+from .network import Network, Support
+from .plan import Workload
+from .runtime import Runtime
+from .sessions import get_session, make_options, make_session, run
+from .weights import Identity, WeightsFile, identify
+
+PROFILES = ("upstream", "wlearn")
+SUFFIX = ".onnx"
+
+# What is taken of a file without metadata: AutoGluon's first checkpoints. Their sizes serve to
+# plan memory, and ten is the number of classes where the graph doesn't say it.
+_UPSTREAM: dict[str, Any] = {"dim": 512, "dim_output": 10, "n_layers": 12, "n_heads": 4}
+
+
+@dataclass(frozen=True)
+class InterchangeFile(WeightsFile):
+    """An interchange file on this disk.
+
+    Attributes
+    ----------
+    profile : {"upstream", "wlearn"}
+        What it takes and gives; see ``docs/export.md``.
+    """
+
+    profile: str
+
+
+class InterchangeNetwork(Network):
+    """An interchange file, which passes the support through the network in every run.
+
+    Parameters
+    ----------
+    file : InterchangeFile
+    """
+
+    file: InterchangeFile
+    can_keep = False
+
+    def __init__(self, file: InterchangeFile) -> None:
+        self.file = file
+
+    @property
+    def onnx_sha256(self) -> str:
+        return self.file.sha256
+
+    def check_runtime(self, runtime: Runtime) -> None:
+        if runtime.precision != "float32":
+            raise ValueError(
+                f"An .onnx file has a precision of its own. Got precision={runtime.precision!r} "
+                f"with {self.file.name!r}; pass the checkpoint that it was made of."
+            )
+
+    def remember(
+        self, x: NDArray[np.float32], y: NDArray[Any], keeps: bool, runtime: Runtime
+    ) -> Support:
+        # the file takes tables as they are, a batch of them
+        padding = np.zeros((1, len(x)), bool)
+        table = {"x_support": x[None], "y_support": y[None], "padding_obs_support": padding}
+        return Support(Workload(self.config, *x.shape), table, lambda query: query[None], False)
+
+    def open(self, keeps: bool, runtime: Runtime) -> Any:
+        path = self.file.weights_file
+        key = ("interchange", self.file.identity, runtime)
+        return get_session(key, lambda: _open_session(path, runtime))
+
+    def outputs(
+        self, session: Any, support: Support, x: NDArray[np.float32]
+    ) -> NDArray[np.float32]:
+        inputs = {"x_query": support.see(x), **support.inputs}
+        release = support.workload.is_large(len(x))
+        output = run(session, inputs, release=release)["output"].numpy()[0]
+        return _fill_outputs(output, self.config)
+
+
+def _open_session(path: str, runtime: Runtime) -> Any:
+    try:
+        return make_session(path, make_options(runtime), runtime)
+    except Exception as error:  # onnxruntime's errors have no common base
+        reason = " ".join(str(error).split())
+        raise CheckpointError(f"onnxruntime can't run {path!r}. Its reason: {reason}") from error
+
+
+def _fill_outputs(output: NDArray[np.float32], config: Config) -> NDArray[np.float32]:
+    """Logits (n_rows, n_outputs) or scaled targets (n_rows,) in the form of the other graphs.
+
+    Files of the wlearn profile leave out the last classes if the support has no rows of them.
+    Their logits are minus infinity.
+    """
+    if output.ndim == 1:
+        return output[:, None]
+    missing = max(0, config.dim_output - output.shape[1])
+    return np.pad(output, ((0, 0), (0, missing)), constant_values=-np.inf)
+
+
+# ---- what a file says of itself ------------------------------------------------------------------
+
+
+def resolve_interchange(model: str | os.PathLike[str], task: str) -> InterchangeFile:
+    """Find a file, and check its metadata, inputs and output.
+
+    A file is read once per process: resolving again is cheap.
+
+    Raises
+    ------
+    CheckpointError
+        If there is no such file, it is not an interchange file, or is for another task.
+    """
+    path = expand_user(os.fsdecode(model))
+    if not os.path.isfile(path):
+        raise CheckpointError(
+            f"There is no such file: {path!r}. sklearn_mitra.export.convert makes .onnx files."
+        )
+    path = os.path.abspath(path)
+    file = _resolve(path, identify(path))
+    check_task(file.config, model, task)
+    return file
+
+
+@functools.cache  # or every fit would read hundreds of megabytes
+def _resolve(path: str, identity: Identity) -> InterchangeFile:
+    config, profile, n_estimators = _read_interchange(path)
+    return InterchangeFile(path, path, check_config(config, path), n_estimators, profile)
+
+
+def _read_interchange(path: str) -> tuple[Any, str, int]:
+    """Read the metadata of a file, and check its inputs and output.
+
+    Returns
+    -------
+    config : dict
+        As ``config.json`` of the checkpoint that the file was made of, unchecked; without
+        metadata what the inputs and output tell, and else that of AutoGluon's checkpoints.
+    profile : {"upstream", "wlearn"}
+    n_estimators : int
+        Recommended number of ensemble views.
+
+    Raises
+    ------
+    CheckpointError
+        If it is not such a file.
+    """
+    import onnx  # takes a while, and only these files need it here
+    from google.protobuf.message import DecodeError
+
+    try:
+        model = onnx.load(path, load_external_data=False)
+    except (OSError, DecodeError) as error:
+        raise CheckpointError(f"{path!r} can't be read as an .onnx file: {error}") from error
+    for tensor in model.graph.initializer:
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            raise _wrong(path, f"must hold its weights. Got {tensor.name!r} in a file beside it")
+    task, n_outputs = _signature(path, model.graph)
+    metadata = {entry.key: entry.value for entry in model.metadata_props}
+    if "config" not in metadata:
+        n_outputs = n_outputs or _UPSTREAM["dim_output"]
+        return {**_UPSTREAM, "dim_output": n_outputs, "task": task.upper()}, "upstream", 1
+    profile = metadata.get("profile")
+    if profile not in PROFILES:
+        raise _wrong(path, f"must have one of the profiles {list(PROFILES)}. Got {profile!r}")
+    try:
+        config = json.loads(metadata["config"])
+        n_estimators = int(metadata.get("n_estimators", "1"))
+        fits = config["task"] == task.upper() and n_estimators > 0
+    except (ValueError, TypeError, KeyError, RecursionError):
+        fits = False
+    if not fits:
+        raise _wrong(path, f"must have metadata that fit its inputs. Got {metadata!r}")
+    return config, profile, n_estimators
+
+
+def _signature(path: str, graph: Any) -> tuple[str, int | None]:
+    """The task, and the number of outputs of a row, None if the graph leaves that open."""
+    from onnx import TensorProto
+
+    def kinds(values):
+        return {value.name: value.type.tensor_type.elem_type for value in values}
+
+    labels = {TensorProto.INT64: "classification", TensorProto.FLOAT: "regression"}
+    inputs, outputs = kinds(graph.input), kinds(graph.output)
+    label = inputs.get("y_support")
+    needed = {
+        "x_support": TensorProto.FLOAT,
+        "y_support": label,
+        "x_query": TensorProto.FLOAT,
+        "padding_obs_support": TensorProto.BOOL,
+    }
+    if inputs != needed or label not in labels or outputs != {"output": TensorProto.FLOAT}:
+        names = {n: TensorProto.DataType.Name(k).lower() for n, k in {**inputs, **outputs}.items()}
+        raise _wrong(
+            path,
+            "must have the inputs x_support, y_support (int64 or float), x_query and "
+            f"padding_obs_support (bool), and one output, output. Got {names}",
+        )
+    task, axes = labels[label], graph.output[0].type.tensor_type.shape.dim
+    if len(axes) != (3 if task == "classification" else 2):
+        shape = [axis.dim_param or axis.dim_value for axis in axes]
+        raise _wrong(
+            path,
+            "must have an output of 3 axes with integer labels and of 2 axes with float targets. "
+            f"Got {shape} for {task}",
+        )
+    return task, (axes[2].dim_value or None) if task == "classification" else 1
+
+
+def _wrong(path: str, what: str) -> CheckpointError:
+    return CheckpointError(
+        f"The interchange file {path!r} {what}. Export it anew with sklearn_mitra.export.convert."
+    )

@@ -1,0 +1,254 @@
+"""How a fitted estimator is kept: bundles and pickles."""
+
+import os
+import warnings
+from collections.abc import Mapping
+from numbers import Integral
+from typing import Any, ClassVar, TypeVar
+
+import numpy as np
+from sklearn.utils._param_validation import InvalidParameterError
+
+from ._bundles.container import MAX_INTEGER
+from ._bundles.estimators import Stored, read_bundle, write_bundle
+from ._bundles.fields import BundleFields, pack
+from ._encoding import LARGEST, TableEncoder
+from ._errors import BundleError, CheckpointError
+from ._files import replaced
+from ._network.network import Network
+from ._network.resolve import resolve_network
+from ._version import __version__
+from ._views import unpack_views
+
+# Parameters that belong to a machine and a user, not to a model.
+_NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
+
+_VERSION_KEY = "_sklearn_mitra_version"
+
+E = TypeVar("E", bound="Persistent")
+
+
+class Persistent:
+    """What of an estimator is written to bundles and pickles, and read from them.
+
+    A subclass has ``_bundle_type``, and these methods: ``_pack_target`` (what it learned of y, as
+    JSON), ``_unpack_target`` (takes that back) and ``_make_context`` (for what was learned).
+    """
+
+    _bundle_type: ClassVar[str]
+    _task: ClassVar[str]
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
+        """Write the fitted estimator as a ``.wlrn`` bundle.
+
+        A bundle holds the support set, which is training rows, and all levels of categorical
+        columns. It holds no weights of the network.
+
+        Parameters
+        ----------
+        path : str or PathLike, default=None
+            A file to write, too. An existing one is replaced once the new one is complete, and
+            keeps its mode; a new one is for its owner alone.
+
+        Returns
+        -------
+        bundle : bytes
+
+        Raises
+        ------
+        BundleError
+            If a class label, target or category is of a kind that a bundle can't hold.
+        """
+        self._check_fitted()
+        self._check_params()
+        n_classes = len(self.classes_) if self._task == "classification" else 0
+        params = self._pack_params()
+        max_support = params["max_support"]
+        bundle = write_bundle(
+            self._bundle_type,
+            self.X_support_,
+            self.y_support_,
+            n_classes,
+            self._onnx_sha256,
+            {
+                "maxSupport": len(self.X_support_) if max_support is None else max_support,
+                "seed": self._seed,
+            },
+            {"params": params, **self._pack_learned()},
+        )
+        if path is not None:
+            with replaced(path, private=True) as temporary, open(temporary, "wb") as file:
+                file.write(bundle)
+        return bundle
+
+    @classmethod
+    def load(cls: type[E], source: Any, model: str | os.PathLike[str] | None = None) -> E:
+        """Read an estimator from a ``.wlrn`` bundle.
+
+        Parameters
+        ----------
+        source : str, PathLike or bytes-like
+            A file, or the bundle itself.
+        model : str or PathLike, default=None
+            Where to find the checkpoint, if not where the bundle says; see the parameter
+            ``model`` of the estimator.
+
+        Returns
+        -------
+        estimator : object
+            Fitted, with the default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
+
+        Raises
+        ------
+        BundleError
+            If the bundle is damaged, of another type, or was made with other weights.
+        CheckpointError
+            If the checkpoint can't be had.
+        """
+        return cls._from_stored(read_bundle(source), model)
+
+    @classmethod
+    def _from_stored(cls: type[E], stored: Stored, model: str | os.PathLike[str] | None) -> E:
+        if stored.type_id != cls._bundle_type:
+            raise BundleError(
+                f"Expected a bundle of type {cls._bundle_type}. Got {stored.type_id}."
+            )
+        if np.abs(stored.x).max() > LARGEST:
+            raise BundleError("The artifact 'support_x' holds values too large to compute with.")
+        if stored.learned is None:
+            return cls._fit_stored(stored, model)
+        params = stored.learned.get("params", "an object", dict)
+        estimator = cls._make(params, model)
+        estimator._take_back(stored, stored.learned, model)
+        return estimator
+
+    # ------------------------------------------------------------ pickles
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State for pickling and copying: parameters, what ``fit`` learned, and the version.
+
+        The cached context (megabytes that can be computed again) and the sessions are left out;
+        the first prediction makes them anew. Weights are never in a pickle: it names the
+        checkpoint and its sha256.
+        """
+        state = {**super().__getstate__(), _VERSION_KEY: __version__}
+        state.pop("_context", None)
+        return state
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        version = state.pop(_VERSION_KEY, None)
+        if version not in (None, __version__):
+            warnings.warn(
+                f"This pickle of a {type(self).__name__} was made by sklearn-mitra {version}, and "
+                f"this is {__version__}: it may fail or predict something else. Fit again, or keep "
+                "models as bundles, which all later versions read.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+        if "X_support_" in state:
+            self._make_context()
+
+    # ------------------------------------------------------------ to a bundle
+
+    def _pack_learned(self) -> dict[str, Any]:
+        indices = getattr(self, "support_indices_", None)
+        names = getattr(self, "feature_names_in_", None)
+        return {
+            "seed": self._seed,
+            "checkpoint": self.checkpoint_,
+            "featureNames": None if names is None else names.tolist(),
+            **self._encoder.pack(),
+            "indices": None if indices is None else pack(indices),
+            "views": [view.pack(len(self.X_support_)) for view in self._views],
+            **self._pack_target(),
+        }
+
+    def _pack_params(self) -> dict[str, Any]:
+        params = {}
+        for name, value in self.get_params(deep=False).items():
+            if name in _NOT_STORED:
+                continue
+            if name == "model":
+                value = self.checkpoint_["name"]  # what was fitted, whatever was set since
+            elif name == "max_support" and value is not None:
+                value = min(value, MAX_INTEGER)
+            elif name == "random_state" and not isinstance(value, (Integral, type(None))):
+                value = self._seed  # what was drawn from the generator
+            params[name] = value.item() if isinstance(value, np.generic) else value
+        return params
+
+    # ------------------------------------------------------------ from a bundle
+
+    @classmethod
+    def _make(cls: type[E], params: Mapping[str, Any], model: Any) -> E:
+        """An unfitted estimator with checked parameters."""
+        names = set(cls().get_params()) - _NOT_STORED
+        if not set(params) <= names:
+            raise BundleError(f"Unknown parameters in the bundle: {sorted(set(params) - names)}.")
+        if model is not None:
+            params = {**params, "model": model}
+        estimator = cls(**params)
+        try:
+            estimator._validate_params()
+        except InvalidParameterError as error:
+            raise BundleError(f"A parameter in the bundle is wrong. {error}") from error
+        return estimator
+
+    def _take_back(self, stored: Stored, learned: BundleFields, model: Any) -> None:
+        """Take what :meth:`save` wrote."""
+        n_support, n_features = stored.x.shape
+        self.n_features_in_ = n_features
+        self.X_support_ = stored.x
+        self._seed = learned.get("seed", "an integer", int)
+        self._encoder = TableEncoder.unpack(learned, n_features)
+        if learned.get("indices", "an object or null", dict, type(None)) is not None:
+            indices = learned.array("indices", "<i8", n_support)
+            is_ascending = indices[0] >= 0 and (np.diff(indices) > 0).all()
+            learned.require(is_ascending, "indices", "ascending rows")
+            self.support_indices_ = indices
+        if learned.get("featureNames", "a list or null", list, type(None)) is not None:
+            names = learned.strings("featureNames", n_features)
+            self.feature_names_in_ = np.array(names, dtype=object)
+        n_classes = self._unpack_target(learned, stored.y)
+        self._views = unpack_views(learned, stored.version, n_support, n_features, n_classes)
+        network = self._find_network(learned.fields("checkpoint"), model)
+        most = network.config.dim_output
+        learned.require(n_classes <= most, "labels", f"at most {most}, the checkpoint's outputs")
+        self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}
+        self._onnx_sha256 = network.onnx_sha256
+        self._make_context()
+
+    def _find_network(self, was: BundleFields, model: Any) -> Network:
+        name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
+        network = resolve_network(name if model is None else model, self._task)
+        if network.file.sha256 != sha256:
+            raise BundleError(
+                f"The bundle was made with a checkpoint {name!r} of sha256 {sha256}. "
+                f"{network.file.name!r} is another, of sha256 {network.file.sha256}. Pass the "
+                "former as model, for example as a directory, or fit again."
+            )
+        return network
+
+    @classmethod
+    def _fit_stored(cls: type[E], stored: Stored, model: Any) -> E:
+        """The estimator of a bundle that another package wrote: fitted to its support."""
+        # of its seed, a selection takes no more than these bits
+        seed = stored.seed & 0x7FFFFFFF
+        estimator = cls._make({"max_support": stored.max_support, "random_state": seed}, model)
+        try:
+            estimator.fit(stored.x, stored.y)
+        except CheckpointError:
+            raise
+        except ValueError as error:
+            raise BundleError(f"The support in the bundle can't be used: {error}") from error
+        del estimator.support_indices_  # the rows' places in the training data are not known
+        used = estimator._onnx_sha256
+        if used is not None and stored.onnx_sha256 not in (None, used):
+            raise BundleError(
+                f"The bundle was made with an .onnx file of sha256 {stored.onnx_sha256}. "
+                f"{estimator.checkpoint_['name']!r} is another, of sha256 {used}. Pass the former "
+                "as model."
+            )
+        return estimator
