@@ -1,23 +1,24 @@
 """What the classifier and the regressor share: the sequence of fit and predict."""
 
 import os
-from collections.abc import Iterator
+from abc import abstractmethod
+from collections.abc import Iterator, Sequence
 from numbers import Integral
-from typing import Any, ClassVar, TypeVar
+from typing import Any, ClassVar, Literal, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn import config_context, get_config
-from sklearn.base import BaseEstimator
 from sklearn.utils import Bunch, check_consistent_length, check_random_state, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._encoding import TableEncoder, as_array, is_frame, take_rows
 from ._errors import DisposedError
+from ._network.config import Config
 from ._network.context import Context
 from ._network.resolve import resolve_network
-from ._network.runtime import Runtime
+from ._network.runtime import Provider, Runtime
 from ._persistence import Persistent
 from ._views import make_views
 
@@ -34,16 +35,19 @@ _LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_views")
 E = TypeVar("E", bound="BaseMitra")
 
 
-class BaseMitra(Persistent, BaseEstimator):
-    """Base of both estimators; not to be used itself.
+class BaseMitra(Persistent):
+    """Base of both estimators; not to be used itself."""
 
-    A subclass has ``_task``, "classification" or "regression", and these methods beside those of
-    :class:`~._persistence.Persistent`: ``_check_target`` (tells what scikit-learn's checks of y
-    would not, or not as clearly), ``_learn_target`` (from y, which it returns as class ids or
-    float64), ``_select_support`` (rows for the support), ``_network_target`` (y of the support as
-    the network takes it), ``_start_answers`` (an array for predictions), ``_is_foregone`` (whether
-    that holds the answers already) and ``_combine`` (what the views answer to predictions).
-    """
+    model: str | os.PathLike[str]
+    max_support: int | None
+    n_estimators: int | None
+    random_state: int | np.random.RandomState | None
+    n_jobs: int | None
+    providers: Sequence[Provider] | None
+    precision: Literal["float32", "int8"]
+    cache_context: bool | Literal["auto"]
+    verbose: int
+    _context: Context
 
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "model": [str, os.PathLike],
@@ -79,9 +83,10 @@ class BaseMitra(Persistent, BaseEstimator):
                 if name in params:
                     raise ValueError(f"{alias!r} is another name of {name!r}: pass only one.")
                 params[name] = params.pop(alias)
-        return super().set_params(**params)
+        super().set_params(**params)
+        return self
 
-    def estimate_cost(self, n_rows: int) -> Bunch:
+    def estimate_cost(self, n_rows: float) -> Bunch:
         """Estimate the time and memory of a prediction, without making it.
 
         To see how fast this machine is at the moment, the network runs on a few rows, mostly for
@@ -123,9 +128,9 @@ class BaseMitra(Persistent, BaseEstimator):
         """
         self._check_fitted()
         self._check_params()
-        if isinstance(n_rows, float) and n_rows.is_integer():
-            n_rows = int(n_rows)  # such as 1e6
-        check_scalar(n_rows, "n_rows", Integral, min_val=1)
+        if isinstance(n_rows, float) and n_rows.is_integer():  # such as 1e6
+            n_rows = int(n_rows)
+        n_rows = int(check_scalar(n_rows, "n_rows", Integral, min_val=1))
         if self._is_foregone():  # no network runs
             keys = ("context_nbytes", "peak_nbytes", "first_seconds", "later_seconds")
             return Bunch(**dict.fromkeys(keys, 0))
@@ -169,6 +174,38 @@ class BaseMitra(Persistent, BaseEstimator):
         )
         return dict.fromkeys(names, False)
 
+    # ------------------------------------------------------------ what the subclasses differ in
+
+    @abstractmethod
+    def _check_target(self, y: Any) -> None:
+        """Say of y what scikit-learn's checks would not, or not as clearly."""
+
+    @abstractmethod
+    def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[Any]:
+        """Learn from y, and return it as class ids or float64."""
+
+    @abstractmethod
+    def _select_support(self, y: NDArray[Any]) -> NDArray[np.int64]:
+        """Rows for the support, ascending."""
+
+    @abstractmethod
+    def _network_target(self) -> NDArray[Any]:
+        """y of the support as the network takes it: class ids, or targets scaled to 0..1."""
+
+    @abstractmethod
+    def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
+        """An array for the predictions of so many rows."""
+
+    @abstractmethod
+    def _is_foregone(self) -> bool:
+        """Whether that array holds the predictions already, and no network is needed."""
+
+    @abstractmethod
+    def _combine(self, answers: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+        """Predictions from what the views answer."""
+
+    # ------------------------------------------------------------ the usual
+
     def __sklearn_is_fitted__(self) -> bool:
         return hasattr(self, "X_support_")
 
@@ -180,7 +217,7 @@ class BaseMitra(Persistent, BaseEstimator):
 
     # ------------------------------------------------------------ fit
 
-    def _fit(self: E, X: Any, y: ArrayLike) -> E:
+    def _fit(self: E, X: Any, y: Any) -> E:
         former = vars(self).copy()
         try:
             self._check_params()
@@ -188,11 +225,11 @@ class BaseMitra(Persistent, BaseEstimator):
                 self._learn(X, y)
             return self
         except BaseException:  # leave the estimator as it was
-            vars(self).clear()
-            vars(self).update(former)
+            self.__dict__.clear()
+            self.__dict__.update(former)
             raise
 
-    def _learn(self, X: Any, y: ArrayLike) -> None:
+    def _learn(self, X: Any, y: Any) -> None:
         runtime = self._make_runtime()
         self._check_target(y)
         y = validate_data(self, y=y, y_numeric=self._task == "regression")
@@ -213,7 +250,7 @@ class BaseMitra(Persistent, BaseEstimator):
             self.n_estimators or network.file.n_estimators,
             len(self.X_support_),
             np.flatnonzero(varying) if varying.any() else [0],  # there has to be one
-            len(self.classes_) if self._task == "classification" else 0,
+            self._n_classes,
             self._seed,
         )
         self._make_context()

@@ -3,12 +3,11 @@
 import os
 from collections.abc import Sequence
 from numbers import Real
-from typing import Any, ClassVar, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.base import ClassifierMixin
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
@@ -20,6 +19,11 @@ from ._errors import BundleError
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
+
+if TYPE_CHECKING:
+    from ._sklearn import ClassifierMixin
+else:
+    from sklearn.base import ClassifierMixin
 
 
 class MitraClassifier(ClassifierMixin, BaseMitra):
@@ -153,6 +157,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     _task = "classification"
     _bundle_type = CLASSIFIER
+    classes_: NDArray[Any]
+    class_prior_: NDArray[np.float64]
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMitra._parameter_constraints,
         "support_sampling": [StrOptions({"balanced", "stratified", "random"})],
@@ -234,7 +240,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         TypeError, ValueError
             If ``X`` is not of the kind seen in training.
         """
-        return softmax(self._predict(X), axis=1)
+        probabilities: NDArray[np.float64] = softmax(self._predict(X), axis=1)
+        return probabilities
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities of the classes.
@@ -252,7 +259,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         log_probabilities : ndarray of shape (n_samples, n_classes), float64
             In the order of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
-        return log_softmax(self._predict(X), axis=1)
+        log_probabilities: NDArray[np.float64] = log_softmax(self._predict(X), axis=1)
+        return log_probabilities
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row.
@@ -267,15 +275,19 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         labels : ndarray of shape (n_samples,)
             Of the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
-        best = self.predict_proba(X).argmax(axis=1)
-        return self.classes_[best]
+        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        return labels
 
     @property
     def capabilities(self) -> dict[str, bool]:
         """What wlearn asks of a model, dict of str to bool."""
         return {**super().capabilities, "classifier": True, "predictProba": True}
 
-    def _check_target(self, y: ArrayLike) -> None:
+    @property
+    def _n_classes(self) -> int:
+        return len(self.classes_)
+
+    def _check_target(self, y: Any) -> None:
         y = np.asarray(y)
         n_missing = count_missing(y) if y.ndim else 0
         if n_missing:
@@ -320,27 +332,30 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     def _combine(self, answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Average the views' logits, and correct for the support's class frequencies."""
-        support = np.bincount(self.y_support_, minlength=len(self.classes_))
-        support = support / len(self.y_support_)
+        counts = np.bincount(self.y_support_, minlength=len(self.classes_))
+        support = counts / len(self.y_support_)
         # A class without support rows keeps what the network gives it.
         correction = np.ones_like(support)
         np.divide(self.class_prior_, support, out=correction, where=support > 0)
         # added up one by one: NumPy's order of summation depends on the number of rows
-        logits = sum(values.astype(np.float64) for values in answers) / len(answers)
+        total = np.zeros(answers[0].shape)
+        for logits in answers:
+            total += logits
+        mean = total / len(answers)
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
-            scaled = (logits - logits.max(axis=1, keepdims=True)) / self.softmax_temperature
-        return scaled + np.log(correction)
+            scaled = (mean - mean.max(axis=1, keepdims=True)) / self.softmax_temperature
+        corrected: NDArray[np.float64] = scaled + np.log(correction)
+        return corrected
 
     def _pack_target(self) -> dict[str, Any]:
         return {"labels": pack_labels(self.classes_), "prior": pack(self.class_prior_)}
 
-    def _unpack_target(self, learned: BundleFields, y: NDArray[np.int32]) -> int:
+    def _unpack_target(self, learned: BundleFields, y: NDArray[np.int32]) -> None:
         classes = learned.labels("labels")
         if y.min() < 0:
             raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
         learned.require(y.max() < len(classes), "labels", f"of {int(y.max()) + 1} classes or more")
         prior = learned.array("prior", "<f8", len(classes))
-        frequencies = (prior > 0).all() and (prior <= 1).all() and np.isclose(prior.sum(), 1)
+        frequencies = bool(((prior > 0) & (prior <= 1)).all() and np.isclose(prior.sum(), 1))
         learned.require(frequencies, "prior", "frequencies of the classes")
         self.classes_, self.class_prior_, self.y_support_ = classes, prior, y.astype(np.int64)
-        return len(classes)

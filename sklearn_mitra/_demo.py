@@ -1,6 +1,7 @@
 """The estimators beside scikit-learn's on real tables."""
 
 import time
+from typing import Any
 
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.ensemble import (
@@ -24,7 +25,7 @@ _CLASSIFICATION = {
 _REGRESSION = {"diabetes": load_diabetes}
 
 
-def run():
+def run() -> None:
     """Fit and score three models on four tables, 60 % of the rows for training."""
     print(f"sklearn-mitra {__version__}: checkpoint 'mini', defaults, scikit-learn's bundled data")
     print()
@@ -56,7 +57,9 @@ def run():
             _print_row(name, type(model).__name__, f"{r2_score(y_test, values):.3f}", "", *times)
 
 
-def _fit_and_predict(model, method, X_train, X_test, y_train):
+def _fit_and_predict(
+    model: Any, method: str, X_train: Any, X_test: Any, y_train: Any
+) -> tuple[Any, str, str]:
     """Predictions, and the seconds that fitting and predicting took, as text."""
     start = time.perf_counter()
     model.fit(X_train, y_train)
@@ -65,5 +68,7 @@ def _fit_and_predict(model, method, X_train, X_test, y_train):
     return predictions, f"{fitted - start:.2f}", f"{time.perf_counter() - fitted:.2f}"
 
 
-def _print_row(data, model, score, loss, fit_time, predict_time):
+def _print_row(
+    data: str, model: str, score: str, loss: str, fit_time: str, predict_time: str
+) -> None:
     print(f"{data:<15}{model:<33}{score:>7}{loss:>10}{fit_time:>9}{predict_time:>11}")

@@ -160,6 +160,7 @@ class TableEncoder:
         """
         names = X.columns if is_frame(X) else range(X.shape[1]) if names is None else names
         names = [f"column {name!r}" for name in names]
+        columns: list[Numbers | Categories]
         if _is_numeric(X):
             columns = [Numbers(name) for name in names]
         else:
@@ -222,8 +223,9 @@ def _to_floats(X: Any, columns: Sequence[Numbers | Categories]) -> NDArray[np.fl
     too_large = (np.abs(x) > LARGEST).any(axis=0)
     if too_large.any():
         raise ValueError(
-            f"Input X contains infinity or a value too large for float32 in "
-            f"{columns[np.argmax(too_large)].name}. Replace it by NaN if it is missing, or clip it."
+            "Input X contains infinity or a value too large for float32 in "
+            f"{columns[int(np.argmax(too_large))].name}. Replace it by NaN if it is missing, or "
+            "clip it."
         )
     return x
 

@@ -9,7 +9,12 @@
         └── DisposedError     predicting after ``dispose()``
 """
 
-from sklearn.exceptions import NotFittedError
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from ._sklearn import NotFittedError
+else:
+    from sklearn.exceptions import NotFittedError
 
 
 class CheckpointError(ValueError):

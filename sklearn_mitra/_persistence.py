@@ -2,11 +2,13 @@
 
 import os
 import warnings
+from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from numbers import Integral
-from typing import Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
 
 import numpy as np
+from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ._bundles.container import MAX_INTEGER
@@ -18,7 +20,12 @@ from ._files import replaced
 from ._network.network import Network
 from ._network.resolve import resolve_network
 from ._version import __version__
-from ._views import unpack_views
+from ._views import View, unpack_views
+
+if TYPE_CHECKING:
+    from ._sklearn import BaseEstimator
+else:
+    from sklearn.base import BaseEstimator
 
 # Parameters that belong to a machine and a user, not to a model.
 _NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
@@ -28,15 +35,51 @@ _VERSION_KEY = "_sklearn_mitra_version"
 E = TypeVar("E", bound="Persistent")
 
 
-class Persistent:
-    """What of an estimator is written to bundles and pickles, and read from them.
+class Persistent(BaseEstimator, ABC):
+    """An estimator whose learned state goes to bundles and pickles, and comes back from them."""
 
-    A subclass has ``_bundle_type``, and these methods: ``_pack_target`` (what it learned of y, as
-    JSON), ``_unpack_target`` (takes that back) and ``_make_context`` (for what was learned).
-    """
-
+    _task: ClassVar[str]  # "classification" or "regression"
     _bundle_type: ClassVar[str]
-    _task: ClassVar[str]
+
+    X_support_: NDArray[np.float32]
+    y_support_: NDArray[Any]
+    support_indices_: NDArray[np.int64]
+    checkpoint_: dict[str, str]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+    _encoder: TableEncoder
+    _onnx_sha256: str | None
+    _seed: int
+    _views: list[View]
+
+    @property
+    @abstractmethod
+    def _n_classes(self) -> int:
+        """0 for regression."""
+
+    @abstractmethod
+    def fit(self: E, X: Any, y: ArrayLike) -> E:
+        """Learn."""
+
+    @abstractmethod
+    def _pack_target(self) -> dict[str, Any]:
+        """What was learned of y, as JSON."""
+
+    @abstractmethod
+    def _unpack_target(self, learned: BundleFields, y: NDArray[Any]) -> None:
+        """Take back what :meth:`_pack_target` returned; ``y`` is ``support_y`` of the bundle."""
+
+    @abstractmethod
+    def _make_context(self) -> None:
+        """Make the context for what was learned."""
+
+    @abstractmethod
+    def _check_fitted(self) -> None:
+        """Raise a NotFittedError before ``fit``."""
+
+    @abstractmethod
+    def _check_params(self) -> None:
+        """Raise an InvalidParameterError if a parameter is wrong."""
 
     def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
         """Write the fitted estimator as a ``.wlrn`` bundle.
@@ -61,14 +104,13 @@ class Persistent:
         """
         self._check_fitted()
         self._check_params()
-        n_classes = len(self.classes_) if self._task == "classification" else 0
         params = self._pack_params()
         max_support = params["max_support"]
         bundle = write_bundle(
             self._bundle_type,
             self.X_support_,
             self.y_support_,
-            n_classes,
+            self._n_classes,
             self._onnx_sha256,
             {
                 "maxSupport": len(self.X_support_) if max_support is None else max_support,
@@ -205,13 +247,14 @@ class Persistent:
         self._encoder = TableEncoder.unpack(learned, n_features)
         if learned.get("indices", "an object or null", dict, type(None)) is not None:
             indices = learned.array("indices", "<i8", n_support)
-            is_ascending = indices[0] >= 0 and (np.diff(indices) > 0).all()
+            is_ascending = bool(indices[0] >= 0 and (np.diff(indices) > 0).all())
             learned.require(is_ascending, "indices", "ascending rows")
             self.support_indices_ = indices
         if learned.get("featureNames", "a list or null", list, type(None)) is not None:
             names = learned.strings("featureNames", n_features)
             self.feature_names_in_ = np.array(names, dtype=object)
-        n_classes = self._unpack_target(learned, stored.y)
+        self._unpack_target(learned, stored.y)
+        n_classes = self._n_classes
         self._views = unpack_views(learned, stored.version, n_support, n_features, n_classes)
         network = self._find_network(learned.fields("checkpoint"), model)
         most = network.config.dim_output

@@ -2,11 +2,10 @@
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.base import RegressorMixin
 
 from ._base import BaseMitra
 from ._bundles.estimators import REGRESSOR
@@ -14,6 +13,11 @@ from ._bundles.fields import BundleFields, pack
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows
+
+if TYPE_CHECKING:
+    from ._sklearn import RegressorMixin
+else:
+    from sklearn.base import RegressorMixin
 
 
 class MitraRegressor(RegressorMixin, BaseMitra):
@@ -115,6 +119,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
     _task = "regression"
     _bundle_type = REGRESSOR
+    _n_classes = 0
+    target_min_: float
+    target_max_: float
 
     def __init__(
         self,
@@ -193,7 +200,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         """What wlearn asks of a model, dict of str to bool."""
         return {**super().capabilities, "regressor": True}
 
-    def _check_target(self, y: ArrayLike) -> None:
+    def _check_target(self, y: Any) -> None:
         y = np.asarray(y)
         for target in y.ravel().tolist() if y.dtype.kind in "OU" else []:
             try:
@@ -236,20 +243,22 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     def _combine(self, answers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Average the views' scaled targets, and scale them back."""
         # added up one by one: NumPy's order of summation depends on the number of rows
-        y = sum(answers) / len(answers)
-        return y * (self.target_max_ - self.target_min_) + self.target_min_
+        total = np.zeros(answers[0].shape)
+        for y in answers:
+            total += y
+        mean = total / len(answers)
+        return mean * (self.target_max_ - self.target_min_) + self.target_min_
 
     def _pack_target(self) -> dict[str, Any]:
         limits = [self.target_min_, self.target_max_]
         return {"range": pack(limits), "targets": pack(self.y_support_)}
 
-    def _unpack_target(self, learned: BundleFields, y: NDArray[np.float32]) -> int:
+    def _unpack_target(self, learned: BundleFields, y: NDArray[np.float32]) -> None:
         low, high = learned.array("range", "<f8", 2).tolist()
         is_range = 0 <= high - low < np.inf
         learned.require(is_range, "range", "the smallest and the largest target")
         targets = learned.array("targets", "<f8", len(y))
         learned.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
-        is_same = (targets.astype(np.float32) == y).all()
+        is_same = bool((targets.astype(np.float32) == y).all())
         learned.require(is_same, "targets", "those of 'support_y'")
         self.target_min_, self.target_max_, self.y_support_ = low, high, targets
-        return 0

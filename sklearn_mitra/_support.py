@@ -5,7 +5,10 @@ picks the same rows. Where that package leaves places empty (a class with fewer 
 share), the same generator goes on and fills them from the rows left over.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
+from numpy.typing import NDArray
 
 _MULTIPLIER, _INCREMENT, _MASK = 1664525, 1013904223, 0x7FFFFFFF
 
@@ -17,20 +20,21 @@ class Lcg:
     lies in [0, 1], both ends included.
     """
 
-    def __init__(self, seed):
+    def __init__(self, seed: int) -> None:
         self._state = seed & _MASK
 
-    def draw(self, n):
+    def draw(self, n: int) -> NDArray[np.float64]:
         """The next ``n`` draws, ndarray of shape (n,), float64."""
         # The k-th state in closed form. uint64 wraps modulo 2**64, a multiple of 2**31.
         powers = np.cumprod(np.full(n, _MULTIPLIER, np.uint64))
         sums = np.cumsum(np.concatenate([np.ones(1, np.uint64), powers]))[:n]
-        states = (powers * np.uint64(self._state) + sums * np.uint64(_INCREMENT)) & np.uint64(_MASK)
+        states = powers * np.uint64(self._state) + sums * np.uint64(_INCREMENT)
+        states = np.bitwise_and(states, np.uint64(_MASK))
         if n:
             self._state = int(states[-1])
         return states / _MASK
 
-    def shuffle(self, values):
+    def shuffle(self, values: Sequence[int]) -> list[int]:
         """Fisher-Yates from the end; returns a list."""
         shuffled = list(values)
         ends = np.arange(len(shuffled) - 1, 0, -1)
@@ -41,7 +45,7 @@ class Lcg:
         return shuffled
 
 
-def select_rows(n_rows, max_support, seed):
+def select_rows(n_rows: int, max_support: int, seed: int) -> NDArray[np.int64]:
     """Select support rows at random.
 
     Parameters
@@ -62,7 +66,9 @@ def select_rows(n_rows, max_support, seed):
     return np.sort(np.array(Lcg(seed).shuffle(range(n_rows))[:max_support], np.int64))
 
 
-def select_rows_per_class(class_ids, max_support, seed, sampling):
+def select_rows_per_class(
+    class_ids: NDArray[np.int64], max_support: int, seed: int, sampling: str
+) -> NDArray[np.int64]:
     """Select support rows with a quota for every class.
 
     Parameters
@@ -110,13 +116,13 @@ def select_rows_per_class(class_ids, max_support, seed, sampling):
     return np.sort(np.array(selected, np.int64))
 
 
-def _equal_quotas(n_classes, places):
+def _equal_quotas(n_classes: int, places: int) -> NDArray[np.int64]:
     quotas = np.full(n_classes, places // n_classes)
     quotas[: places % n_classes] += 1
     return quotas
 
 
-def _proportional_quotas(counts, places):
+def _proportional_quotas(counts: NDArray[np.int64], places: int) -> NDArray[np.int64]:
     """One place each, the others by largest remainder."""
     shares = counts / counts.sum() * (places - len(counts))
     quotas = np.floor(shares).astype(np.int64)

@@ -4,12 +4,11 @@ The network has no notion of an order of the classes or of a direction of a colu
 answers a little differently for each. Averaging over a few views cancels part of that.
 """
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
+from numpy.typing import ArrayLike, NDArray
 
 from ._bundles.fields import BundleFields, pack
 from ._network.bins import outputs_to_targets
@@ -191,7 +190,7 @@ def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.in
 
 
 def make_views(
-    n_views: int, n_support: int, columns: Sequence[int], n_classes: int, seed: int
+    n_views: int, n_support: int, columns: ArrayLike, n_classes: int, seed: int
 ) -> list[View]:
     """Draw the views of an ensemble.
 

@@ -30,6 +30,7 @@ import json
 import os
 import re
 import struct
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
@@ -113,8 +114,8 @@ def decode_bundle(data: Any) -> tuple[dict[str, Any], dict[str, memoryview]]:
     view = memoryview(data).toreadonly().cast("B")
     if len(view) < _HEADER.size or view[:4] != _MAGIC:
         raise BundleError(
-            f"A .wlrn bundle starts with {_MAGIC} and has at least {_HEADER.size} bytes. "
-            f"Got {len(view)} bytes that start with {bytes(view[:4])} instead."
+            f"A .wlrn bundle starts with {_MAGIC!r} and has at least {_HEADER.size} bytes. "
+            f"Got {len(view)} bytes that start with {bytes(view[:4])!r} instead."
         )
     _, version, head_size, toc_size = _HEADER.unpack_from(view)
     if version != _VERSION:
@@ -226,7 +227,7 @@ def _check_sizes(json_size: int, bundle_size: int) -> None:
 
 
 def _check_fields(
-    obj: object, what: str, required: dict[str, type], optional: dict[str, type]
+    obj: object, what: str, required: Mapping[str, type], optional: Mapping[str, type]
 ) -> None:
     fields = BundleFields(obj, what)
     for field, kind in {**required, **optional}.items():

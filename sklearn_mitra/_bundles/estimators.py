@@ -125,12 +125,12 @@ def write_bundle(
         meta.update(classes=list(range(n_classes)), labels="ids")
         metadata["nClasses"] = n_classes
     manifest = {"typeId": type_id, "params": dict(params), "metadata": metadata}
-    learned = to_json({"format": FORMAT, **learned}, "artifact 'sklearn_mitra'")
+    ours = to_json({"format": FORMAT, **learned}, "artifact 'sklearn_mitra'")
     artifacts = {
         "meta": (to_json(meta), _JSON),
         "support_x": (x.astype("<f4").tobytes(), _BYTES),
         "support_y": (y.astype(_LABEL_DTYPES[type_id]).tobytes(), _BYTES),
-        "sklearn_mitra": (learned, _JSON),
+        "sklearn_mitra": (ours, _JSON),
     }
     return encode_bundle(manifest, artifacts)
 

@@ -12,6 +12,7 @@ from .._errors import BundleError
 from .._fields import Fields
 
 _LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]
+_SCALARS = (str, bool, int, float)
 _LEVELS = "a list of null, or distinct strings and numbers, for every column"
 
 
@@ -100,5 +101,6 @@ class BundleFields(Fields):
 
 
 def _are_levels(levels: object) -> bool:
-    scalars = isinstance(levels, list) and all(type(v) in (str, bool, int, float) for v in levels)
-    return scalars and len(set(levels)) == len(levels)
+    if not isinstance(levels, list) or not all(type(v) in _SCALARS for v in levels):
+        return False
+    return len(set(levels)) == len(levels)

@@ -146,7 +146,9 @@ class Context:
                 return state
             network = state.network
         network.check_runtime(runtime)
-        workloads = [Workload(network.config, *x.shape, runtime.precision) for x, _ in self._tables]
+        workloads = [
+            Workload(network.config, len(x), x.shape[1], runtime.precision) for x, _ in self._tables
+        ]
         plan = Plan.make(workloads, cache, network.can_keep)
         with _building:
             if self._state is state:  # or another thread was faster

@@ -2,6 +2,7 @@
 
 import functools
 import os
+from typing import Any
 
 from .._errors import CheckpointError
 
@@ -26,12 +27,12 @@ def fetch(repo_id: str, revision: str | None, filename: str) -> str:
 @functools.cache  # or every fit would ask the hub what is new
 def _download(repo_id: str, revision: str | None, filename: str) -> str:
     import huggingface_hub as hub
-    from huggingface_hub.utils import HfHubHTTPError
+    from huggingface_hub.errors import HfHubHTTPError
 
     # The hub's errors have no common base. Its HTTP client (requests, httpx or httpx2, as its
     # version has it) is among the bases of HfHubHTTPError; ValueError is an invalid repository
     # id, RuntimeError a transfer that failed in hf_xet.
-    failures = (*HfHubHTTPError.__bases__, OSError, ValueError, RuntimeError)
+    failures: Any = (*HfHubHTTPError.__bases__, OSError, ValueError, RuntimeError)
     try:
         if not isinstance(hub.try_to_load_from_cache(repo_id, filename, revision=revision), str):
             # Without a network hf_hub_download retries for 23 s, or for minutes if nothing

@@ -72,7 +72,7 @@ def quantized_weights(checkpoint: Checkpoint) -> dict[str, NDArray[Any]]:
         return _read(path, checkpoint.config)
     weights = _quantize(checkpoint.load_weights())
     with contextlib.suppress(OSError), replaced(path) as temporary, open(temporary, "wb") as file:
-        np.savez(file, **weights)
+        np.savez(file, **weights)  # type: ignore[arg-type]  # of names that are options
     return weights
 
 
@@ -92,7 +92,7 @@ def _quantize(weights: dict[str, NDArray[np.float32]]) -> dict[str, NDArray[Any]
 
 def _expected(config: Config) -> dict[str, tuple[type, tuple[int, ...]]]:
     """dtype and shape of everything that :func:`_quantize` returns."""
-    expected = {}
+    expected: dict[str, tuple[type, tuple[int, ...]]] = {}
     for name, shape in expected_shapes(config).items():
         if is_quantized(name):
             expected[f"{name}.int8"] = np.int8, shape[::-1]

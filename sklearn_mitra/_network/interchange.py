@@ -74,7 +74,8 @@ class InterchangeNetwork(Network):
         # the file takes tables as they are, a batch of them
         padding = np.zeros((1, len(x)), bool)
         table = {"x_support": x[None], "y_support": y[None], "padding_obs_support": padding}
-        return Support(Workload(self.config, *x.shape), table, lambda query: query[None], False)
+        workload = Workload(self.config, len(x), x.shape[1])
+        return Support(workload, table, lambda query: query[None], is_kept=False)
 
     def open(self, keeps: bool, runtime: Runtime) -> Any:
         path = self.file.weights_file
@@ -190,12 +191,15 @@ def _signature(path: str, graph: Any) -> tuple[str, int | None]:
     """The task, and the number of outputs of a row, None if the graph leaves that open."""
     from onnx import TensorProto
 
-    def kinds(values):
+    def kinds(values: Any) -> dict[str, int]:
         return {value.name: value.type.tensor_type.elem_type for value in values}
 
-    labels = {TensorProto.INT64: "classification", TensorProto.FLOAT: "regression"}
+    labels: dict[int, str] = {
+        TensorProto.INT64: "classification",
+        TensorProto.FLOAT: "regression",
+    }
     inputs, outputs = kinds(graph.input), kinds(graph.output)
-    label = inputs.get("y_support")
+    label = inputs.get("y_support", TensorProto.UNDEFINED)
     needed = {
         "x_support": TensorProto.FLOAT,
         "y_support": label,
@@ -203,7 +207,8 @@ def _signature(path: str, graph: Any) -> tuple[str, int | None]:
         "padding_obs_support": TensorProto.BOOL,
     }
     if inputs != needed or label not in labels or outputs != {"output": TensorProto.FLOAT}:
-        names = {n: TensorProto.DataType.Name(k).lower() for n, k in {**inputs, **outputs}.items()}
+        name_of: Any = TensorProto.DataType.Name
+        names = {n: name_of(k).lower() for n, k in {**inputs, **outputs}.items()}
         raise _wrong(
             path,
             "must have the inputs x_support, y_support (int64 or float), x_query and "

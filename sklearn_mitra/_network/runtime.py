@@ -66,7 +66,7 @@ def _resolve_threads(n_jobs: int | None) -> int:
     that variable in its worker processes to their share of the cores. Negative numbers count
     back from all cores.
     """
-    cores = joblib.cpu_count()
+    cores: int = joblib.cpu_count()
     if n_jobs is None:
         share = os.environ.get("OMP_NUM_THREADS", "")
         return min(cores, int(share)) if share.isdecimal() and int(share) else cores
@@ -80,10 +80,8 @@ def _resolve_providers(
         return _CPU
     available = onnxruntime.get_available_providers()
     resolved = []
-    for provider in providers or [None]:
-        name, options = provider, {}
-        if isinstance(provider, (tuple, list)) and len(provider) == 2:
-            name, options = provider
+    for provider in providers or ("",):  # an empty list is refused, too
+        name, options = provider if isinstance(provider, (tuple, list)) else (provider, {})
         if name not in available or not _are_options(options):
             raise ValueError(
                 f"The providers parameter must list names out of {', '.join(available)}, which "

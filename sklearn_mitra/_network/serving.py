@@ -46,7 +46,7 @@ class ServingNetwork(Network):
     ) -> Support:
         if self.config.labels_are_classes and self.config.task == "regression":
             y = targets_to_bins(y, self.config.dim_output)
-        workload = Workload(self.config, *x.shape, runtime.precision)
+        workload = Workload(self.config, len(x), x.shape[1], runtime.precision)
         embedding = QuantileEmbedding(x)
         inputs = {"x_support": embedding.transform(x), "y_support": y}
         if keeps:
@@ -99,7 +99,7 @@ def _make_session(checkpoint: Checkpoint, kind: str, runtime: Runtime) -> Any:
     return session
 
 
-class _Weights(dict):
+class _Weights(dict[str, Any]):
     """Weights by name; a plain dict can't be referred to weakly."""
 
 
