@@ -9,17 +9,19 @@ from typing import Any, ClassVar, Literal, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context, get_config
-from sklearn.utils import Bunch, check_consistent_length, check_random_state, check_scalar
+from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._encoding import TableEncoder, as_array, is_frame, take_rows
+from ._encoding import TableEncoder
 from ._errors import DisposedError
 from ._network.config import Config
 from ._network.context import Context
 from ._network.resolve import resolve_network
 from ._network.runtime import Provider, Runtime
 from ._persistence import Persistent
+from ._support import draw_seed
+from ._table import check_table, take_rows
 from ._views import make_views
 
 # The names that wlearn gives to two of the parameters.
@@ -126,8 +128,7 @@ class BaseMitra(Persistent):
         >>> cost.later_seconds > reg.estimate_cost(1000).later_seconds
         True
         """
-        self._check_fitted()
-        self._check_params()
+        self._check_ready()
         if isinstance(n_rows, float) and n_rows.is_integer():  # such as 1e6
             n_rows = int(n_rows)
         n_rows = int(check_scalar(n_rows, "n_rows", Integral, min_val=1))
@@ -159,20 +160,6 @@ class BaseMitra(Persistent):
         if nbytes is None:
             raise AttributeError("context_nbytes_ is there after the first prediction.")
         return nbytes
-
-    @property
-    def capabilities(self) -> dict[str, bool]:
-        """What wlearn asks of a model, dict of str to bool."""
-        names = (
-            "classifier",
-            "regressor",
-            "predictProba",
-            "decisionFunction",
-            "sampleWeight",
-            "csr",
-            "earlyStopping",
-        )
-        return dict.fromkeys(names, False)
 
     # ------------------------------------------------------------ what the subclasses differ in
 
@@ -233,12 +220,12 @@ class BaseMitra(Persistent):
         runtime = self._make_runtime()
         self._check_target(y)
         y = validate_data(self, y=y, y_numeric=self._task == "regression")
-        X = self._check_table(X, reset=True)
+        X = check_table(self, X, reset=True)
         check_consistent_length(X, y)
         network = resolve_network(self.model, self._task)
         network.check_runtime(runtime)
         y = self._learn_target(y, network.config)
-        self._seed = self._draw_seed()
+        self._seed = draw_seed(self.random_state)
         self.support_indices_ = self._select_support(y)
         self._encoder, x = TableEncoder.fit(X, getattr(self, "feature_names_in_", None))
         self.X_support_ = x[self.support_indices_]
@@ -256,27 +243,6 @@ class BaseMitra(Persistent):
         self._make_context()
         self.__dict__.pop("_disposed", None)
 
-    def _check_table(self, X: Any, reset: bool) -> Any:
-        """X as an array of any type or a DataFrame, with scikit-learn's checks of its form."""
-        if not is_frame(X):
-            return validate_data(
-                self, as_array(X), reset=reset, dtype=None, ensure_all_finite=False
-            )
-        for size, what in zip(X.shape, ("sample", "feature")):
-            if size == 0:
-                raise ValueError(
-                    f"Found array with 0 {what}(s) (shape={X.shape}) while a minimum of 1 is "
-                    f"required by {type(self).__name__}."
-                )
-        return validate_data(self, X, reset=reset, skip_check_array=True)
-
-    def _draw_seed(self) -> int:
-        if isinstance(self.random_state, Integral):
-            return int(self.random_state)
-        if self.random_state is None:  # fresh entropy; NumPy's global generator is left alone
-            return int(np.random.default_rng().integers(2**31))
-        return int(check_random_state(self.random_state).randint(2**31))
-
     def _make_context(self) -> None:
         y = self._network_target()
         tables = [view.support(self.X_support_, y) for view in self._views]
@@ -287,13 +253,10 @@ class BaseMitra(Persistent):
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """What the network predicts of rows, chunk by chunk."""
-        self._check_fitted()
-        self._check_params()  # some take effect in prediction, and may have been set since fit
-        X = self._check_table(X, reset=False)
-        x = None
-        if len(X) <= _ENCODED_ROWS:
-            x = self._encoder.transform(X)
-        else:  # see that all of it can be encoded, before the network runs
+        self._check_ready()
+        X = check_table(self, X, reset=False)
+        x = self._encoder.transform(X) if len(X) <= _ENCODED_ROWS else None
+        if x is None:  # see that all of it can be encoded, before the network runs
             for start in range(0, len(X), _ENCODED_ROWS):
                 self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS))
         answers = self._start_answers(len(X))
@@ -303,15 +266,11 @@ class BaseMitra(Persistent):
         members = self._context.prepare(runtime, self.cache_context)
         chunk_rows = self._context.plan(runtime, self.cache_context).chunk_rows
         for start, stop in self._chunks(len(X), chunk_rows):
-            if x is None:
-                rows = self._encoder.transform(take_rows(X, start, stop))
-            else:
-                rows = x[start:stop]
+            part = take_rows(X, start, stop)
+            rows = self._encoder.transform(part) if x is None else x[start:stop]
+            views = zip(self._views, members)
             answers[start:stop] = self._combine(
-                [
-                    view.restore(member.outputs(view.query(rows)), rows)
-                    for view, member in zip(self._views, members)
-                ]
+                [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]
             )
         return answers
 
@@ -330,6 +289,10 @@ class BaseMitra(Persistent):
 
     def _make_runtime(self) -> Runtime:
         return Runtime.resolve(self.n_jobs, self.providers, self.precision)
+
+    def _check_ready(self) -> None:
+        self._check_fitted()
+        self._check_params()  # some take effect in prediction, and may have been set since fit
 
     def _check_fitted(self) -> None:
         if getattr(self, "_disposed", False):

@@ -10,7 +10,7 @@ References
 """
 
 import warnings
-from collections.abc import Hashable, Iterator, Sequence
+from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import date, time, timedelta
 from decimal import Decimal
@@ -22,28 +22,11 @@ from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack, pack_levels
 from ._fields import brief
+from ._table import columns_of, is_frame, is_numeric
 
 # Quantiles interpolate between two values, so their difference has to be finite in float32.
 LARGEST = float(np.finfo(np.float32).max) / 2
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
-
-
-def is_frame(X: Any) -> bool:
-    """Whether X is a pandas DataFrame, whose columns have types of their own."""
-    return hasattr(X, "iloc") and hasattr(X, "columns")
-
-
-def as_array(X: Any) -> Any:
-    """Lists as an array; numbers beside strings stay numbers. Other types pass."""
-    if isinstance(X, (list, tuple)):
-        array = np.asarray(X)
-        return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
-    return X
-
-
-def take_rows(X: Any, start: int, stop: int) -> Any:
-    """A view of consecutive rows of an array or DataFrame."""
-    return X.iloc[start:stop] if is_frame(X) else X[start:stop]
 
 
 def count_missing(values: NDArray[Any]) -> int:
@@ -161,10 +144,10 @@ class TableEncoder:
         names = X.columns if is_frame(X) else range(X.shape[1]) if names is None else names
         names = [f"column {name!r}" for name in names]
         columns: list[Numbers | Categories]
-        if _is_numeric(X):
+        if is_numeric(X):
             columns = [Numbers(name) for name in names]
         else:
-            columns = [_learn_column(*column) for column in zip(_columns(X), names)]
+            columns = [_learn_column(*column) for column in zip(columns_of(X), names)]
         x = _to_floats(X, columns)
         with warnings.catch_warnings():
             warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any value
@@ -214,11 +197,11 @@ class TableEncoder:
 
 def _to_floats(X: Any, columns: Sequence[Numbers | Categories]) -> NDArray[np.float64]:
     """A table with NaN for what is missing."""
-    if _is_numeric(X) and not any(column.levels for column in columns):
+    if is_numeric(X) and not any(column.levels for column in columns):
         x = X.astype(np.float64)
     else:
         x = np.empty(X.shape)
-        for j, (values, column) in enumerate(zip(_columns(X), columns)):
+        for j, (values, column) in enumerate(zip(columns_of(X), columns)):
             x[:, j] = column.to_floats(values)
     too_large = (np.abs(x) > LARGEST).any(axis=0)
     if too_large.any():
@@ -228,16 +211,6 @@ def _to_floats(X: Any, columns: Sequence[Numbers | Categories]) -> NDArray[np.fl
             "clip it."
         )
     return x
-
-
-def _is_numeric(X: Any) -> bool:
-    return not is_frame(X) and X.dtype.kind in "biuf"
-
-
-def _columns(X: Any) -> Iterator[Any]:
-    if is_frame(X):
-        return (X.iloc[:, j] for j in range(X.shape[1]))
-    return iter(X.T)
 
 
 def _read_column(column: Any, name: str) -> NDArray[Any]:

@@ -30,6 +30,10 @@ else:
 # Parameters that belong to a machine and a user, not to a model.
 _NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
 
+_CAPABILITIES = (
+    *("classifier", "regressor", "predictProba", "decisionFunction"),
+    *("sampleWeight", "csr", "earlyStopping"),
+)
 _VERSION_KEY = "_sklearn_mitra_version"
 
 E = TypeVar("E", bound="Persistent")
@@ -70,16 +74,12 @@ class Persistent(BaseEstimator, ABC):
         """Take back what :meth:`_pack_target` returned; ``y`` is ``support_y`` of the bundle."""
 
     @abstractmethod
+    def _check_ready(self) -> None:
+        """Raise an error unless it is fitted and its parameters are right."""
+
+    @abstractmethod
     def _make_context(self) -> None:
         """Make the context for what was learned."""
-
-    @abstractmethod
-    def _check_fitted(self) -> None:
-        """Raise a NotFittedError before ``fit``."""
-
-    @abstractmethod
-    def _check_params(self) -> None:
-        """Raise an InvalidParameterError if a parameter is wrong."""
 
     def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
         """Write the fitted estimator as a ``.wlrn`` bundle.
@@ -102,8 +102,7 @@ class Persistent(BaseEstimator, ABC):
         BundleError
             If a class label, target or category is of a kind that a bundle can't hold.
         """
-        self._check_fitted()
-        self._check_params()
+        self._check_ready()
         params = self._pack_params()
         max_support = params["max_support"]
         bundle = write_bundle(
@@ -163,6 +162,11 @@ class Persistent(BaseEstimator, ABC):
         estimator = cls._make(params, model)
         estimator._take_back(stored, stored.learned, model)
         return estimator
+
+    @property
+    def capabilities(self) -> dict[str, bool]:
+        """What wlearn asks of a model, dict of str to bool."""
+        return dict.fromkeys(_CAPABILITIES, False)
 
     # ------------------------------------------------------------ pickles
 

@@ -6,9 +6,11 @@ share), the same generator goes on and fills them from the rows left over.
 """
 
 from collections.abc import Sequence
+from numbers import Integral
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils import check_random_state
 
 _MULTIPLIER, _INCREMENT, _MASK = 1664525, 1013904223, 0x7FFFFFFF
 
@@ -43,6 +45,15 @@ class Lcg:
         for i, j in zip(ends.tolist(), partners.tolist()):
             shuffled[i], shuffled[j] = shuffled[j], shuffled[i]
         return shuffled
+
+
+def draw_seed(random_state: int | np.random.RandomState | None) -> int:
+    """A seed for scikit-learn's ``random_state``; an int is one itself."""
+    if isinstance(random_state, Integral):
+        return int(random_state)
+    if random_state is None:  # fresh entropy; NumPy's global generator is left alone
+        return int(np.random.default_rng().integers(2**31))
+    return int(check_random_state(random_state).randint(2**31))
 
 
 def select_rows(n_rows: int, max_support: int, seed: int) -> NDArray[np.int64]:
