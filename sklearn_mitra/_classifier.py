@@ -54,9 +54,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
           others with the same inputs. It passes the support through the network in every
           prediction anew.
 
-    max_support : int, default=512
-        Most training rows to keep as support. Time and memory of the first prediction grow
-        with it, as do those of every later one, more slowly.
+    max_support : int or None, default=512
+        Most training rows in the support set; None is all of them. Time and memory of the first
+        prediction grow with it, as do those of every later one, more slowly.
 
     n_estimators : int, default=None
         Ensemble views to average: the table as it is, then with permuted classes and with
@@ -79,8 +79,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         Threads of onnxruntime. None is all cores that this process may use, or its share of
         them in a worker process of joblib; -1 is all cores.
 
-    providers : list of str, default=None
-        Execution providers of onnxruntime, in order of preference. None is the CPU.
+    providers : list of (str or (str, dict)), default=None
+        Execution providers of onnxruntime in order of preference, each by its name or as a pair of
+        its name and its options. None is the CPU.
 
     precision : {"float32", "int8"}, default="float32"
         "int8" computes most matrix products in 8-bit integers: faster and smaller, a little less
@@ -88,10 +89,11 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         weights are converted once and kept in the cache folder of ``huggingface_hub``.
 
     cache_context : bool or "auto", default="auto"
-        Whether to keep what the network remembers of the support (see ``context_nbytes_``), which
-        makes later predictions many times faster than the first. "auto" keeps it if it takes no
-        more than a quarter of the machine's memory. What is not kept is computed in every
-        prediction anew, as it always is with an ``.onnx`` file.
+        Whether to cache the context, the network's keys and values of the support set. A cached
+        context makes later predictions many times faster than the first; ``context_nbytes_`` is
+        its size. "auto" caches it if it takes no more than a quarter of the machine's memory.
+        Without it, and always with an ``.onnx`` file, every prediction passes the support set
+        through the network again.
 
     verbose : int, default=0
         1 shows a progress bar in predictions that take several chunks of rows.
@@ -110,8 +112,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     y_support_ : ndarray of shape (n_support,), int64
         Class ids of the support: places in ``classes_``.
     context_nbytes_ : int
-        Memory that keeps what the network remembers of the support, in bytes. There after the
-        first prediction, 0 if nothing is kept.
+        Size of the cached context in bytes. There after the first prediction; 0 if nothing is
+        cached.
     checkpoint_ : dict
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
@@ -130,8 +132,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     column; columns constant in training are left out. No scaling is needed: the network sees
     quantiles.
 
-    ``softmax_temperature``, ``n_jobs``, ``providers`` and ``verbose`` may be set after ``fit``;
-    the other parameters take effect in the next ``fit``.
+    ``softmax_temperature``, ``n_jobs``, ``providers``, ``precision``, ``cache_context`` and
+    ``verbose`` may be set after ``fit``; the other parameters take effect in the next ``fit``.
 
     On one machine, a row's probabilities are the same to the bit alone, in a batch of any size
     and in any order, and after cloning and refitting, pickling, or a bundle.
@@ -246,8 +248,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities of the classes.
 
-        They are computed from the logits, so they stay finite where a probability is rounded
-        to 0.
+        They are computed from the logits, so they stay exact where a probability is rounded to 0.
 
         Parameters
         ----------

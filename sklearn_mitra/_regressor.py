@@ -46,9 +46,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
           others with the same inputs. It passes the support through the network in every
           prediction anew.
 
-    max_support : int, default=512
-        Most training rows to keep as support, chosen at random. Time and memory of the first
-        prediction grow with it, as do those of every later one, more slowly.
+    max_support : int or None, default=512
+        Most training rows in the support set, chosen at random; None is all of them. Time and
+        memory of the first prediction grow with it, as do those of every later one, more slowly.
 
     n_estimators : int, default=None
         Ensemble views to average: the table as it is, then with random columns turned over
@@ -63,8 +63,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         Threads of onnxruntime. None is all cores that this process may use, or its share of
         them in a worker process of joblib; -1 is all cores.
 
-    providers : list of str, default=None
-        Execution providers of onnxruntime, in order of preference. None is the CPU.
+    providers : list of (str or (str, dict)), default=None
+        Execution providers of onnxruntime in order of preference, each by its name or as a pair of
+        its name and its options. None is the CPU.
 
     precision : {"float32", "int8"}, default="float32"
         "int8" computes most matrix products in 8-bit integers: faster and smaller, a little less
@@ -72,10 +73,11 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         weights are converted once and kept in the cache folder of ``huggingface_hub``.
 
     cache_context : bool or "auto", default="auto"
-        Whether to keep what the network remembers of the support (see ``context_nbytes_``), which
-        makes later predictions many times faster than the first. "auto" keeps it if it takes no
-        more than a quarter of the machine's memory. What is not kept is computed in every
-        prediction anew, as it always is with an ``.onnx`` file.
+        Whether to cache the context, the network's keys and values of the support set. A cached
+        context makes later predictions many times faster than the first; ``context_nbytes_`` is
+        its size. "auto" caches it if it takes no more than a quarter of the machine's memory.
+        Without it, and always with an ``.onnx`` file, every prediction passes the support set
+        through the network again.
 
     verbose : int, default=0
         1 shows a progress bar in predictions that take several chunks of rows.
@@ -92,8 +94,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     y_support_ : ndarray of shape (n_support,), float64
         Targets of the support.
     context_nbytes_ : int
-        Memory that keeps what the network remembers of the support, in bytes. There after the
-        first prediction, 0 if nothing is kept.
+        Size of the cached context in bytes. There after the first prediction; 0 if nothing is
+        cached.
     checkpoint_ : dict
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
