@@ -12,7 +12,7 @@ from sklearn_mitra import (
     MitraClassifier,
     MitraRegressor,
 )
-from sklearn_mitra._bundle import decode_bundle, encode_bundle
+from sklearn_mitra._bundles.container import decode_bundle, encode_bundle
 
 KINDS = {MitraClassifier: "classifier", MitraRegressor: "regressor"}
 TYPE_IDS = {cls: f"wlearn.mitra_onnx.{kind}@1" for cls, kind in KINDS.items()}
@@ -44,7 +44,7 @@ def fitted(cls=MitraClassifier, X=None, y=None, **params):
 def learned(estimator):
     """All that fit learned and a bundle keeps, made of what compares."""
     state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    views = [(view.signs, view.classes, view.mirror) for view in estimator._views]
+    views = [(view.rows, view.columns, view.signs, vars(view.target)) for view in estimator._views]
     return {**state, "seed": estimator._seed, **vars(estimator._encoder), "views": views}
 
 

@@ -10,7 +10,7 @@ import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
 
 from sklearn_mitra import clear_sessions
-from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export.convert import export
 
 # More threads than free cores wait for each other: tests of small networks took thrice as long.

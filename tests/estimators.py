@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra._network.runtime import Runtime
 
 ESTIMATORS = [MitraClassifier, MitraRegressor]
 both = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
@@ -28,6 +29,12 @@ def outputs(estimator, X):
     if isinstance(estimator, MitraClassifier):
         return estimator.predict_proba(X)
     return estimator.predict(X)
+
+
+def view_outputs(estimator, x):
+    """What the network puts out for encoded rows, by view: a list of (View, outputs)."""
+    members = estimator._context.prepare(Runtime.resolve(1))
+    return [(v, m.outputs(v.query(x))) for v, m in zip(estimator._views, members)]
 
 
 def same(a, b):

@@ -14,12 +14,14 @@ import pytest
 from estimators import ESTIMATORS, both, make_table, outputs, same, small, with_value
 from scipy.sparse import csr_array
 from sklearn.base import clone
+from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 from wlearn._capabilities import estimator_capabilities
 
 from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
-from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.runtime import Runtime
 
 # --------------------------------------------------------------------------------------------
 # Parameters
@@ -32,7 +34,6 @@ WRONG = [
     ("max_support", -1),
     ("max_support", 1.5),
     ("max_support", "10"),
-    ("max_support", None),
     ("n_estimators", 0),
     ("n_estimators", 2.0),
     ("n_estimators", "auto"),
@@ -332,7 +333,7 @@ def with_chunks(cls, **params):
 def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
     estimator, query = with_chunks(cls)
     expected = outputs(estimator, query)
-    end = estimator._context.chunk_rows
+    end = estimator._context.plan(Runtime.resolve()).chunk_rows
     assert 2 * end < len(query)
     for rows in ([end - 1], [end], slice(end - 2, end + 2), slice(-1, None)):
         same(outputs(estimator, query[rows]), expected[rows])
@@ -443,6 +444,11 @@ BAD_TABLES = {
         TypeError,
         "Dates and times are not supported: column ('b'|1) is",
     ),
+    "dates as categories": (
+        pd.DataFrame({"a": range(80), "b": pd.Categorical(DATES), "c": 0.0, "d": 1.0}),
+        TypeError,
+        "Dates and times are not supported: column ('b'|1) is Timestamp",
+    ),
     "time spans in a frame": (
         pd.DataFrame({"a": range(80), "b": DATES - DATES[0], "c": 0.0, "d": 1.0}),
         TypeError,
@@ -472,6 +478,29 @@ def test_wrong_tables_are_refused_in_fit_and_in_prediction(cls, X, error, messag
     estimator = cls().fit(good, y)
     with pytest.raises(error, match=message):
         estimator.predict(X)
+
+
+@both
+def test_an_argument_that_there_is_not_is_refused_in_the_name_of_the_estimator(cls):
+    X, y = make_table()
+    with pytest.raises(TypeError, match=rf"{cls.__name__}.fit\(\) got an unexpected .*'sample_wei"):
+        cls().fit(X, y, sample_weight=np.ones(len(X)))
+
+
+@both
+def test_none_is_all_rows(cls):
+    X, y = make_table(700)
+    estimator = small(cls, max_support=None).fit(X, y)
+    same(estimator.support_indices_, np.arange(700))
+    same(outputs(estimator, X[:9]), outputs(small(cls, max_support=700).fit(X, y), X[:9]))
+
+
+@both
+def test_integral_floats_are_refused_as_scikit_learn_does(cls):
+    X, y = make_table()
+    for estimator in (cls(max_support=1e1), RandomForestClassifier(n_estimators=1e1)):
+        with pytest.raises(InvalidParameterError, match="must be an int .* Got 10.0 instead"):
+            estimator.fit(X, y)
 
 
 @both

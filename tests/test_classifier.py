@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from estimators import make_table, same, small, with_value
+from estimators import make_table, same, small, view_outputs, with_value
 from scipy.special import softmax
 from sklearn.datasets import make_blobs
 
@@ -133,15 +133,12 @@ def test_support_needs_a_place_for_every_class(sampling):
 
 def naive_probabilities(clf, X):
     """Bayes' rule by loops, from what the network says of every view."""
-    columns = np.flatnonzero(X.min(axis=0) != X.max(axis=0))
-    x = X[:, columns].astype(np.float32)
-    clf.predict(X[:1])
     n_classes = len(clf.classes_)
     logits = np.zeros((len(X), n_classes))
-    views = clf._context.outputs(x, 1, ("CPUExecutionProvider",))
+    views = view_outputs(clf, X.astype(np.float32))
     for view, output in views:
         for k in range(n_classes):
-            logits[:, k] += output[:, view.classes[k]].astype(np.float64) / len(views)
+            logits[:, k] += output[:, view.target.order[k]].astype(np.float64) / len(views)
     p = softmax(logits / clf.softmax_temperature, axis=1)
     for k in range(n_classes):
         in_support = np.mean(clf.y_support_ == k)
@@ -177,6 +174,20 @@ def test_mean_probabilities_are_near_the_frequencies_in_training(sampling):
     X, y = imbalanced(400)
     clf = MitraClassifier(max_support=60, support_sampling=sampling).fit(X, y)
     np.testing.assert_allclose(clf.predict_proba(X).mean(axis=0), clf.class_prior_, atol=0.1)
+
+
+def test_logarithms_of_probabilities():
+    X, y = imbalanced()
+    clf = MitraClassifier(max_support=30).fit(X, y)
+    log_probabilities = clf.predict_log_proba(X)
+    np.testing.assert_allclose(np.exp(log_probabilities), clf.predict_proba(X), rtol=1e-12)
+    # with a low temperature, probabilities are rounded to 0 and their logarithms are not
+    clf.set_params(softmax_temperature=1e-4)
+    assert (clf.predict_proba(X) == 0).any()
+    assert np.isfinite(clf.predict_log_proba(X)).all()
+    one = MitraClassifier().fit(X, np.zeros(len(X)))
+    same(one.predict_log_proba(X[:3]), np.zeros((3, 1)))
+    same(one.predict_proba(X[:3]), np.ones((3, 1)))
 
 
 def test_temperature_softens():

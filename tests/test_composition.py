@@ -29,7 +29,7 @@ from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from sklearn_mitra import DisposedError, MitraClassifier, MitraRegressor, clear_sessions
-from sklearn_mitra._sessions import resolve_threads
+from sklearn_mitra._network.runtime import Runtime
 
 ESTIMATORS = [MitraClassifier, MitraRegressor]
 both = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
@@ -481,8 +481,8 @@ def test_joblibs_workers_take_their_share_of_the_cores(monkeypatch):
     cores = joblib.cpu_count()
     workers = max(2, cores)
     parallel = joblib.Parallel(n_jobs=workers, backend="loky", timeout=TIMEOUT)
-    threads = parallel(joblib.delayed(resolve_threads)(n_jobs) for n_jobs in (None, 3))
-    assert threads == [max(1, cores // workers), 3]
+    runtimes = parallel(joblib.delayed(Runtime.resolve)(n_jobs) for n_jobs in (None, 3))
+    assert [runtime.n_threads for runtime in runtimes] == [max(1, cores // workers), 3]
 
 
 @both
@@ -493,5 +493,5 @@ def test_omp_num_threads_changes_no_bit(cls, n_threads, monkeypatch):
     monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
     same(outputs(small(cls).fit(X, y), X), expected)
     if n_threads == "1":
-        assert resolve_threads(None) == 1
+        assert Runtime.resolve().n_threads == 1
     assert os.environ["OMP_NUM_THREADS"] == n_threads

@@ -1,5 +1,6 @@
 """The context: built once, rows in chunks as rows in one piece, bounded memory."""
 
+import shutil
 import subprocess
 import sys
 import threading
@@ -11,9 +12,18 @@ from estimators import both, outputs, run_in_threads, same
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 
-from sklearn_mitra import CheckpointError, MitraClassifier, MitraRegressor, _context
-from sklearn_mitra._context import Context
-from sklearn_mitra._views import make_views
+import sklearn_mitra
+from sklearn_mitra import (
+    CheckpointError,
+    DisposedError,
+    MitraClassifier,
+    MitraRegressor,
+    clear_sessions,
+)
+from sklearn_mitra._network import context, plan
+from sklearn_mitra._network.context import Context
+from sklearn_mitra._network.runtime import Runtime
+from sklearn_mitra._network.serving import ServingNetwork
 
 X, Y = load_diabetes(return_X_y=True)
 
@@ -22,46 +32,75 @@ def test_many_chunks_predict_the_bits_of_one(monkeypatch):
     regressor = MitraRegressor(max_support=60).fit(X, Y)
     whole = regressor.predict(X)
     for workspace in (2**20, 10 * 2**20):
-        monkeypatch.setattr(_context, "_WORKSPACE", workspace)
-        assert regressor._context.chunk_rows < len(X) / 3
+        monkeypatch.setattr(plan, "WORKSPACE", workspace)
+        assert regressor._context.plan(Runtime()).chunk_rows < len(X) / 3
         np.testing.assert_array_equal(regressor.predict(X), whole)
 
 
 def test_nbytes_is_the_size_of_the_keys_and_values():
     regressor = MitraRegressor(max_support=60, n_estimators=3).fit(X, Y)
     regressor.predict(X[:2])
-    kept = [
-        value.numpy() for _, support in regressor._context._supports for value in support.values()
-    ]
+    members = regressor._context.prepare(Runtime.resolve())
+    kept = [value.numpy() for member in members for value in member.support.inputs.values()]
     assert regressor.context_nbytes_ == sum(array.nbytes for array in kept)
     assert len(kept) == 3 * 6 * 2
 
 
-def test_concurrent_first_predictions_build_once():
-    built = []
-
-    class Counting(Context):
-        def _remember(self, *args):
-            built.append(args)
-            return super()._remember(*args)
-
-    views = make_views(3, X.shape[1], 0, seed=0)
+def make_context(*sizes):
+    """A context of members with tables of these sizes, and the tables."""
     sha256 = MitraRegressor(max_support=2).fit(X, Y).checkpoint_["sha256"]
-    x = X.astype(np.float32)[:50]
-    context = Counting(
-        "mini", sha256, "regression", x, np.linspace(0, 1, 50, dtype=np.float32), views
-    )
+    x = X.astype(np.float32)
+    tables = [(x[:n, :f], np.linspace(0, 1, n, dtype=np.float32)) for n, f in sizes]
+    return Context("mini", sha256, "regression", tables), tables
+
+
+def test_concurrent_first_predictions_build_once(monkeypatch):
+    built, remember = [], ServingNetwork.remember
+
+    def count_and_remember(self, *args):
+        built.append(args)
+        return remember(self, *args)
+
+    monkeypatch.setattr(ServingNetwork, "remember", count_and_remember)
+    context, tables = make_context(*[(50, 10)] * 3)
 
     def predict():
-        context.prepare(1, ("CPUExecutionProvider",))
-        return context.outputs(x, 1, ("CPUExecutionProvider",))
+        return [member.outputs(tables[0][0]) for member in context.prepare(Runtime())]
 
     results = run_in_threads(predict)
     assert len(results) == 8
     assert len(built) == 3
     for result in results:
-        for (_, output), (_, expected) in zip(result, results[0]):
-            np.testing.assert_array_equal(output, expected)
+        np.testing.assert_array_equal(result, results[0])
+
+
+def test_members_may_have_tables_of_different_sizes():
+    sizes = [(50, 10), (7, 3), (20, 1)]
+    context, tables = make_context(*sizes)
+    plan = context.plan(Runtime())
+    assert [(w.n_support, w.n_features) for w in plan.workloads] == sizes
+    assert plan.context_nbytes == sum(8 * 6 * n * (f + 1) * 128 for n, f in sizes)
+    alone = [make_context(size) for size in sizes]
+    assert plan.chunk_rows == min(c.plan(Runtime()).chunk_rows for c, _ in alone)
+    for member, (x, _), (other, _) in zip(context.prepare(Runtime()), tables, alone):
+        (expected,) = other.prepare(Runtime())
+        np.testing.assert_array_equal(member.outputs(x), expected.outputs(x))
+    cost = context.estimate(100, Runtime())
+    assert cost["context_nbytes"] == context.nbytes == plan.context_nbytes
+
+
+def test_a_prediction_goes_on_with_the_weights_that_it_began_with(tmp_path):
+    name = Path(sklearn_mitra.__file__).parent / "checkpoints" / "mini-regressor"
+    copy = shutil.copytree(name, tmp_path / "copy")
+    regressor = MitraRegressor(model=copy, max_support=30).fit(X, Y)
+    expected = regressor.predict(X)
+    members = regressor._context.prepare(Runtime.resolve())
+    (copy / "model.safetensors").unlink()
+    clear_sessions()
+    views = zip(regressor._views, members)
+    x = regressor._encoder.transform(X)
+    answers = [view.restore(member.outputs(view.query(x)), x) for view, member in views]
+    np.testing.assert_array_equal(regressor._combine(answers), expected)
 
 
 def test_a_prediction_that_fails_to_build_can_be_tried_again(tmp_path):
@@ -129,7 +168,7 @@ def test_wide_tables_are_passed_in_small_blocks():
 @pytest.mark.parametrize("change", ["replaced", "deleted"])
 def test_weights_that_change_after_the_first_prediction_are_an_error(change, tmp_path):
     for name in ("config.json", "model.safetensors"):
-        source = Path(_context.__file__).parent / "checkpoints" / "mini-regressor" / name
+        source = Path(sklearn_mitra.__file__).parent / "checkpoints" / "mini-regressor" / name
         (tmp_path / name).write_bytes(source.read_bytes())
     regressor = MitraRegressor(model=tmp_path, max_support=30).fit(X, Y)
     regressor.predict(X)
@@ -144,7 +183,7 @@ def test_weights_that_change_after_the_first_prediction_are_an_error(change, tmp
 def test_a_ready_prediction_does_not_wait_for_the_building_of_another():
     regressor = MitraRegressor(max_support=30).fit(X, Y)
     expected = regressor.predict(X)
-    with _context._building:
+    with context._building:
         thread = threading.Thread(target=lambda: found.append(regressor.predict(X)))
         found = []
         thread.start()
@@ -166,7 +205,7 @@ def test_a_context_is_kept_as_asked_and_gives_the_same_bits(cls, monkeypatch):
         ("auto", 2**24, False),
         ("auto", 2**40, True),
     ]:
-        monkeypatch.setattr(_context, "_total_memory", lambda memory=memory: memory)
+        monkeypatch.setattr(plan, "total_memory", lambda memory=memory: memory)
         estimator = clone(expected).set_params(cache_context=cache_context).fit(X, y)
         assert not hasattr(estimator, "context_nbytes_")
         same(outputs(estimator, X), predicted)
@@ -189,3 +228,19 @@ def test_context_nbytes_is_there_after_the_first_prediction():
     assert estimator.context_nbytes_ > 0
     estimator.dispose()
     assert not hasattr(estimator, "context_nbytes_")
+    with pytest.raises(DisposedError, match="disposed of"):
+        estimator.context_nbytes_  # noqa: B018
+
+
+@both
+def test_precision_and_caching_may_be_set_after_fit(cls):
+    y = Y > 100 if cls is MitraClassifier else Y
+    estimator = cls(max_support=60, n_estimators=2).fit(X, y)
+    expected = outputs(estimator, X)
+    kept = estimator.context_nbytes_
+    same(outputs(estimator.set_params(cache_context=False), X), expected)
+    assert estimator.context_nbytes_ == 0
+    in_int8 = clone(estimator).set_params(precision="int8").fit(X, y)
+    same(outputs(estimator.set_params(precision="int8"), X), outputs(in_int8, X))
+    same(outputs(estimator.set_params(precision="float32", cache_context=True), X), expected)
+    assert estimator.context_nbytes_ == kept > 0

@@ -3,6 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
+from estimators import view_outputs
 
 from sklearn_mitra import MitraRegressor
 
@@ -33,12 +34,12 @@ def test_predictions_are_the_mean_over_views_in_the_units_of_training():
     X, y = make_table()
     reg = MitraRegressor(max_support=40, n_estimators=3).fit(X, y)
     predictions = reg.predict(X)
-    views = reg._context.outputs(X.astype(np.float32), 1, ("CPUExecutionProvider",))
+    views = view_outputs(reg, X.astype(np.float32))
     expected = np.zeros(80)
     for i, (view, output) in enumerate(views):
-        assert view.mirror == (i == 1)
+        assert view.target.mirror == (i == 1)
         scaled = output[:, 0].astype(np.float64)
-        expected += (1 - scaled if view.mirror else scaled) / 3
+        expected += (1 - scaled if view.target.mirror else scaled) / 3
     expected = y.min() + expected * (y.max() - y.min())
     np.testing.assert_allclose(predictions, expected, rtol=1e-12)
 

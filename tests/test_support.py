@@ -9,7 +9,7 @@ import numpy as np
 import pytest
 from wlearn.rng import make_lcg, shuffle
 
-from sklearn_mitra._bundle import decode_bundle
+from sklearn_mitra._bundles.container import decode_bundle
 from sklearn_mitra._support import Lcg, select_rows, select_rows_per_class
 
 INTEROP = Path(__file__).parent / "interop"

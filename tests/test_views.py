@@ -1,101 +1,179 @@
-"""Ensemble views: the first changes nothing, and each has its way back."""
+"""Ensemble views: the first changes nothing, each has its own table and its way back."""
+
+import json
 
 import numpy as np
 import pytest
 
-from sklearn_mitra._views import make_views
+from sklearn_mitra import BundleError
+from sklearn_mitra._bundles.fields import BundleFields
+from sklearn_mitra._views import ClassOrder, Direction, View, make_views
 
-N_FEATURES = 7
+N_SUPPORT, COLUMNS = 20, [0, 1, 3, 4, 5, 6, 8]
 
 
 def draw_table(seed=0):
-    return np.random.default_rng(seed).normal(size=(20, N_FEATURES)).astype(np.float32)
+    return np.random.default_rng(seed).normal(size=(N_SUPPORT, 9)).astype(np.float32)
+
+
+def draw_views(n_views, n_classes, seed, columns=COLUMNS):
+    return make_views(n_views, N_SUPPORT, columns, n_classes, seed)
 
 
 def assert_same(views, others):
     assert len(views) == len(others)
     for view, other in zip(views, others):
-        np.testing.assert_array_equal(view.signs, other.signs)
-        np.testing.assert_array_equal(view.classes, other.classes)
-        assert view.mirror == other.mirror
+        for name in ("rows", "columns", "signs"):
+            np.testing.assert_array_equal(getattr(view, name), getattr(other, name), strict=True)
+        assert type(view.target) is type(other.target)
+        np.testing.assert_equal(vars(view.target), vars(other.target))
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 2, 10])
 @pytest.mark.parametrize("n_views", [1, 4])
-def test_the_first_view_changes_nothing(n_views, n_classes):
-    view = make_views(n_views, N_FEATURES, n_classes, seed=3)[0]
-    x, y = draw_table(), np.linspace(0, 1, 20, dtype=np.float32)
-    np.testing.assert_array_equal(view.columns(x), x)
-    if n_classes:
-        ids = np.arange(20) % n_classes
-        logits = np.random.default_rng(1).normal(size=(20, 10))
-        np.testing.assert_array_equal(view.targets(ids), ids)
-        np.testing.assert_array_equal(view.undo_logits(logits), logits[:, :n_classes])
-    else:
-        np.testing.assert_array_equal(view.targets(y), y)
-        np.testing.assert_array_equal(view.undo_targets(y), y)
+def test_the_first_view_shows_the_table_as_it_is(n_views, n_classes):
+    view, x = draw_views(n_views, n_classes, seed=3)[0], draw_table()
+    y = np.arange(N_SUPPORT) % n_classes if n_classes else np.linspace(0, 1, N_SUPPORT)
+    shown, target = view.support(x, y)
+    np.testing.assert_array_equal(shown, x[:, COLUMNS])
+    np.testing.assert_array_equal(view.query(x), x[:, COLUMNS])
+    np.testing.assert_array_equal(target, y)
+    outputs = np.random.default_rng(1).normal(size=(5, 10 if n_classes else 1))
+    expected = outputs[:, :n_classes] if n_classes else outputs[:, 0]
+    np.testing.assert_array_equal(view.restore(outputs, x[:5]), expected)
 
 
 @pytest.mark.parametrize("n_classes", [0, 3])
 def test_more_views_of_a_seed_begin_with_the_same(n_classes):
-    views = make_views(16, N_FEATURES, n_classes, seed=42)
+    views = draw_views(16, n_classes, seed=42)
     for n_views in (1, 2, 3, 8):
-        assert_same(make_views(n_views, N_FEATURES, n_classes, seed=42), views[:n_views])
+        assert_same(draw_views(n_views, n_classes, seed=42), views[:n_views])
 
 
 def test_other_seeds_give_other_views():
-    signs = {make_views(2, 20, 3, seed)[1].signs.tobytes() for seed in (0, 1, 2**31, 2**32 - 1)}
+    seeds = 0, 1, 2**31, 2**32 - 1
+    signs = {draw_views(2, 3, seed, range(20))[1].signs.tobytes() for seed in seeds}
     assert len(signs) == 4
 
 
 @pytest.mark.parametrize("n_classes", [1, 2, 3, 10])
 def test_logits_come_back_to_the_classes_they_were_for(n_classes):
     logits = np.random.default_rng(0).normal(size=(5, 12)).astype(np.float32)
-    ids = np.arange(n_classes)
-    for view in make_views(8, N_FEATURES, n_classes, seed=0):
-        assert sorted(view.classes) == list(range(n_classes))
-        undone = view.undo_logits(logits)
-        assert undone.shape == (5, n_classes)
+    ids, x = np.arange(n_classes), draw_table()
+    for view in draw_views(8, n_classes, seed=0):
+        order = view.target.order
+        assert sorted(order) == list(range(n_classes))
+        restored = view.restore(logits, x[:5])
+        assert restored.shape == (5, n_classes)
         for k in range(n_classes):
-            np.testing.assert_array_equal(undone[:, k], logits[:, view.classes[k]])
+            np.testing.assert_array_equal(restored[:, k], logits[:, order[k]])
         # A network that repeats the labels it was shown repeats them as they were.
-        shown = np.eye(12)[view.targets(ids)]
-        np.testing.assert_array_equal(view.undo_logits(shown).argmax(axis=1), ids)
+        shown = np.eye(12)[view.target.show(ids)]
+        np.testing.assert_array_equal(view.restore(shown, x).argmax(axis=1), ids)
 
 
 def test_classes_are_permuted():
-    permutations = {tuple(view.classes) for view in make_views(30, 1, 3, seed=0)}
-    assert len(permutations) == 6
+    orders = {tuple(view.target.order) for view in draw_views(30, 3, seed=0)}
+    assert len(orders) == 6
 
 
 def test_odd_views_of_regression_mirror_the_target():
     y = np.array([0, 0.25, 0.5, 1], np.float32)
-    for i, view in enumerate(make_views(6, N_FEATURES, 0, seed=1)):
-        assert view.mirror == bool(i % 2)
-        np.testing.assert_array_equal(view.targets(y), 1 - y if i % 2 else y)
-        assert view.targets(y).dtype == np.float32
-        np.testing.assert_array_equal(view.undo_targets(view.targets(y)), y)
-
-
-def test_classes_are_never_mirrored():
-    assert not any(view.mirror for view in make_views(6, N_FEATURES, 2, seed=1))
+    for i, view in enumerate(draw_views(6, 0, seed=1)):
+        shown = view.target.show(y)
+        np.testing.assert_array_equal(shown, 1 - y if i % 2 else y)
+        assert shown.dtype == np.float32
+        np.testing.assert_array_equal(view.restore(shown[:, None], draw_table()[:4]), y)
 
 
 def test_columns_are_turned_over_and_nothing_else():
     x = draw_table()
     before = x.copy()
-    for view in make_views(6, N_FEATURES, 2, seed=0)[1:]:
+    for view in draw_views(6, 2, seed=0)[1:]:
         assert set(view.signs) == {-1, 1}  # with seven columns, not all alike for this seed
-        turned = view.columns(x)
+        turned = view.query(x)
         assert turned.dtype == np.float32
-        np.testing.assert_array_equal(turned, np.where(view.signs > 0, x, -x))
-        np.testing.assert_array_equal(view.columns(turned), x)
+        chosen = x[:, COLUMNS]
+        np.testing.assert_array_equal(turned, np.where(view.signs > 0, chosen, -chosen))
     np.testing.assert_array_equal(x, before)
+
+
+def test_a_view_has_rows_and_columns_of_its_own():
+    x, y = draw_table(), np.arange(N_SUPPORT) % 3
+    view = View(
+        np.array([2, 5, 11]), np.array([8, 1]), np.ones(2, np.float32), ClassOrder(np.arange(3))
+    )
+    shown, target = view.support(x, y)
+    np.testing.assert_array_equal(shown, x[[2, 5, 11]][:, [8, 1]])
+    np.testing.assert_array_equal(target, [2, 2, 2])
+    np.testing.assert_array_equal(view.query(x[:4]), x[:4, [8, 1]])
 
 
 def test_the_global_generator_is_left_alone():
     before = np.random.get_state()  # noqa: NPY002
-    make_views(5, N_FEATURES, 3, seed=9)
+    draw_views(5, 3, seed=9)
     after = np.random.get_state()  # noqa: NPY002
     assert before[0] == after[0] and before[2:] == after[2:]
     np.testing.assert_array_equal(before[1], after[1])
+
+
+# ---- in bundles ----------------------------------------------------------------------------------
+
+
+def through_json(view):
+    return json.loads(json.dumps(view.pack(N_SUPPORT)))
+
+
+def unpack(packed, n_classes):
+    return View.unpack(BundleFields(packed, "a view"), N_SUPPORT, 9, n_classes)
+
+
+@pytest.mark.parametrize("n_classes", [0, 1, 3])
+def test_views_come_back_from_json(n_classes):
+    views = draw_views(4, n_classes, seed=5)
+    assert_same([unpack(through_json(view), n_classes) for view in views], views)
+    some = np.array([0, 7, 19])
+    target = ClassOrder(np.arange(n_classes)) if n_classes else Direction(True)
+    view = View(some, np.array([4]), np.array([-1], np.float32), target)
+    assert_same([unpack(through_json(view), n_classes)], [view])
+
+
+def test_rows_are_written_only_if_they_are_not_all():
+    assert through_json(draw_views(1, 0, seed=0)[0])["rows"] is None
+
+
+WRONG = {
+    "rows beyond the support": ("rows", np.array([3, 20])),
+    "negative rows": ("rows", np.array([-1, 3])),
+    "rows twice": ("rows", np.array([3, 3])),
+    "no rows": ("rows", np.array([], np.int64)),
+    "columns beyond the table": ("columns", np.array([9])),
+    "columns in another order": ("columns", np.array([3, 1])),
+    "no columns": ("columns", np.array([], np.int64)),
+    "other signs": ("signs", np.array([1, 2], np.float32)),
+    "too few signs": ("signs", np.array([1], np.float32)),
+    "a class twice": ("classes", np.array([0, 0, 1])),
+    "too few classes": ("classes", np.array([0, 1])),
+}
+
+
+@pytest.mark.parametrize(("field", "value"), WRONG.values(), ids=WRONG)
+def test_fields_that_fit_no_view_are_named(field, value):
+    right = {
+        "rows": np.array([3, 5]),
+        "columns": np.array([1, 3]),
+        "signs": np.ones(2, np.float32),
+        "classes": np.arange(3),
+    }
+    fields = {**right, field: value}
+    target = ClassOrder(fields.pop("classes"))
+    packed = through_json(View(**fields, target=target))
+    with pytest.raises(BundleError, match=f"'{field}' in a view|in '{field}' in a view"):
+        unpack(packed, 3)
+
+
+@pytest.mark.parametrize("mirror", [0, 1, "yes", None])
+def test_a_mirror_is_true_or_false(mirror):
+    packed = {**through_json(draw_views(1, 0, seed=0)[0]), "mirror": mirror}
+    with pytest.raises(BundleError, match="'mirror' in a view must be true or false"):
+        unpack(packed, 0)

@@ -34,8 +34,8 @@ from sklearn_mitra import (
     MitraClassifier,
     MitraRegressor,
 )
-from sklearn_mitra._checkpoint import resolve_checkpoint
-from sklearn_mitra._packing import pack_labels
+from sklearn_mitra._bundles.fields import pack_labels
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._support import select_rows, select_rows_per_class
 
 # --------------------------------------------------------------------------------------------
@@ -174,7 +174,7 @@ def test_columns_of_every_kind(cls):
     frame = make_frame()
     _, y = make_table()
     estimator = fitted(cls, frame, y)
-    assert estimator._encoder.levels[1:5] == [
+    assert [column.levels for column in estimator._encoder.columns[1:5]] == [
         ["ä", "b", "", "a b"],
         [-10, -5, 0],
         [0.0, 0.25, 0.5],
@@ -183,9 +183,11 @@ def test_columns_of_every_kind(cls):
     unseen = frame.assign(string="unseen", category=pd.Categorical(["unseen"] * 60))
     assert_survives(estimator, pd.concat([frame, unseen, frame[::-1]]))
     loaded = sklearn_mitra.load(estimator.save())
-    assert [list(map(type, levels or [])) for levels in loaded._encoder.levels] == [
-        list(map(type, levels or [])) for levels in estimator._encoder.levels
-    ]
+    kinds, expected = (
+        [list(map(type, column.levels or [])) for column in e._encoder.columns]
+        for e in (loaded, estimator)
+    )
+    assert kinds == expected
 
 
 @both
@@ -304,7 +306,6 @@ def test_unfitted_and_disposed_estimators_are_not_saved(cls, tmp_path):
 
 LEVELS = {
     "intervals": (lambda X: pd.cut(X, 3), "Interval"),
-    "dates": (lambda X: pd.Categorical(pd.to_datetime(np.sign(X), unit="D")), "Timestamp"),
     "tuples": (lambda X: pd.Categorical([(int(x > 0), 1) for x in X]), "tuple"),
 }
 

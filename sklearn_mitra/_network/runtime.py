@@ -81,7 +81,10 @@ def _resolve_providers(
     available = onnxruntime.get_available_providers()
     resolved = []
     for provider in providers or ("",):  # an empty list is refused, too
-        name, options = provider if isinstance(provider, (tuple, list)) else (provider, {})
+        name: Any = provider
+        options: Any = {}
+        if isinstance(provider, (tuple, list)) and len(provider) == 2:
+            name, options = provider
         if name not in available or not _are_options(options):
             raise ValueError(
                 f"The providers parameter must list names out of {', '.join(available)}, which "

@@ -1,0 +1,87 @@
+"""Files that are replaced: as a whole or not at all, with the modes that they should have."""
+
+import os
+import stat
+import threading
+
+import pytest
+
+from sklearn_mitra._files import replaced
+
+
+def write(path, data, **kwargs):
+    with replaced(path, **kwargs) as temporary, open(temporary, "wb") as file:
+        file.write(data)
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+def test_an_existing_file_is_replaced_and_nothing_else_is_left(tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"former")
+    write(path, b"new")
+    assert path.read_bytes() == b"new"
+    assert os.listdir(tmp_path) == ["file"]
+
+
+@pytest.mark.parametrize("exists", [True, False])
+def test_a_failure_leaves_what_was_there(exists, tmp_path):
+    path = tmp_path / "file"
+    if exists:
+        path.write_bytes(b"former")
+    with pytest.raises(KeyboardInterrupt), replaced(path) as temporary:
+        with open(temporary, "wb") as file:
+            file.write(b"half of")
+        raise KeyboardInterrupt
+    assert [p.read_bytes() for p in tmp_path.iterdir()] == [b"former"] * exists
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o664])
+@pytest.mark.parametrize("private", [True, False])
+def test_an_existing_file_keeps_its_mode(mode, private, tmp_path):
+    path = tmp_path / "file"
+    path.write_bytes(b"")
+    path.chmod(mode)
+    write(path, b"new", private=private)
+    assert mode_of(path) == mode
+
+
+def test_a_new_file_is_the_owners_if_it_is_private_and_else_as_usual(tmp_path):
+    (tmp_path / "usual").write_bytes(b"")
+    write(tmp_path / "private", b"", private=True)
+    write(tmp_path / "other", b"")
+    assert mode_of(tmp_path / "private") == 0o600
+    assert mode_of(tmp_path / "other") == mode_of(tmp_path / "usual")
+
+
+def test_a_link_stays_one(tmp_path):
+    (tmp_path / "target").write_bytes(b"former")
+    (tmp_path / "link").symlink_to("target")
+    write(tmp_path / "link", b"new")
+    assert (tmp_path / "link").is_symlink()
+    assert (tmp_path / "target").read_bytes() == b"new"
+
+
+def test_a_pipe_is_written_to(tmp_path):
+    os.mkfifo(tmp_path / "pipe")
+    read = []
+    reader = threading.Thread(target=lambda: read.append((tmp_path / "pipe").read_bytes()))
+    reader.start()
+    write(tmp_path / "pipe", b"through")
+    reader.join(timeout=60)
+    assert read == [b"through"]
+    assert stat.S_ISFIFO(os.stat(tmp_path / "pipe").st_mode)
+
+
+def test_a_missing_folder_is_an_error(tmp_path):
+    with pytest.raises(FileNotFoundError):
+        write(tmp_path / "none" / "file", b"")
+
+
+def test_a_folder_is_not_replaced(tmp_path):
+    (tmp_path / "folder").mkdir()
+    with pytest.raises(OSError):
+        write(tmp_path / "folder", b"")
+    assert os.listdir(tmp_path) == ["folder"] and (tmp_path / "folder").is_dir()

@@ -1,0 +1,118 @@
+"""What is kept of an estimator: files of bundles, bundles of former formats, pickles."""
+
+import json
+import os
+import pickle
+import resource
+import signal
+import stat
+import warnings
+
+import numpy as np
+import pandas as pd
+import pytest
+from bundles import INTEROP, closed, fitted, make_table, opened
+from estimators import both, outputs, same
+
+import sklearn_mitra
+from sklearn_mitra import BundleError, MitraClassifier, MitraRegressor
+
+# ---- files ---------------------------------------------------------------------------------------
+
+
+def mode_of(path):
+    return stat.S_IMODE(os.stat(path).st_mode)
+
+
+@both
+def test_a_new_file_is_its_owners_and_an_existing_one_keeps_its_mode(cls, tmp_path):
+    path = tmp_path / "model.wlrn"
+    estimator = fitted(cls)
+    estimator.save(path)
+    assert mode_of(path) == 0o600
+    path.chmod(0o644)
+    estimator.save(path)
+    assert mode_of(path) == 0o644
+
+
+def test_a_bundle_that_cannot_be_written_leaves_the_former_one(tmp_path):
+    # a file system of its own would be needed to run out of space; a limit of the process will do
+    path = tmp_path / "model.wlrn"
+    estimator = fitted()
+    bundle = estimator.save(path)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    former = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (len(bundle) // 2, limits[1]))
+        with pytest.raises(OSError):
+            estimator.save(path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, former)
+    assert path.read_bytes() == bundle
+    assert os.listdir(tmp_path) == ["model.wlrn"]
+
+
+# ---- bundles of former formats -------------------------------------------------------------------
+
+FORMER = json.loads((INTEROP / "format1.json").read_text())
+
+
+@pytest.mark.parametrize("kind", FORMER)
+def test_bundles_of_format_1_predict_what_they_did(kind):
+    loaded = sklearn_mitra.load(INTEROP / f"format1_{kind}.wlrn")
+    rows = FORMER[kind]["rows"]
+    rows = pd.DataFrame(rows) if kind == "classifier" else np.array(rows)
+    # written on another machine, whose matrix products round differently
+    np.testing.assert_allclose(outputs(loaded, rows), FORMER[kind]["expected"], atol=2e-5)
+    manifest, parsed = opened(loaded.save())
+    assert parsed["sklearn_mitra"]["format"] == 2
+    again = sklearn_mitra.load(loaded.save())
+    same(outputs(again, rows), outputs(loaded, rows))
+
+
+def test_a_bundle_of_a_later_format_asks_for_a_newer_version():
+    manifest, parsed = opened(fitted().save())
+    parsed["sklearn_mitra"]["format"] = 3
+    with pytest.raises(BundleError, match="'format' .* at most 2: get a newer version"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+@both
+def test_all_rows_as_support(cls):
+    X, y = make_table()
+    estimator = cls(max_support=None, n_estimators=1).fit(X, y)
+    assert len(estimator.X_support_) == len(X)
+    bundle = estimator.save()
+    assert opened(bundle)[0]["params"]["maxSupport"] == len(X)
+    loaded = sklearn_mitra.load(bundle)
+    assert loaded.max_support is None
+    same(outputs(loaded, X), outputs(estimator, X))
+
+
+# ---- pickles -------------------------------------------------------------------------------------
+
+
+@both
+def test_a_pickle_of_another_version_warns(cls, monkeypatch):
+    estimator = fitted(cls)
+    monkeypatch.setattr("sklearn_mitra._persistence.__version__", "99.1")
+    pickled = pickle.dumps(estimator)
+    monkeypatch.undo()
+    with pytest.warns(UserWarning, match=f"pickle of a {cls.__name__} was made by .* 99.1, and"):
+        again = pickle.loads(pickled)
+    same(outputs(again, make_table()[0]), outputs(estimator, make_table()[0]))
+
+
+@both
+def test_a_pickle_of_this_version_says_nothing(cls):
+    for estimator in (fitted(cls), cls()):
+        with warnings.catch_warnings():
+            warnings.simplefilter("error")
+            again = pickle.loads(pickle.dumps(estimator))
+        assert set(vars(again)) == set(vars(estimator))
+
+
+def test_estimators_load_bundles_of_their_own_kind_only():
+    with pytest.raises(BundleError, match="Expected a bundle of type .*regressor@1. Got .*class"):
+        MitraRegressor.load(fitted(MitraClassifier).save())
