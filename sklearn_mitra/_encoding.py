@@ -26,6 +26,8 @@ from ._table import columns_of, is_frame, is_numeric
 
 # Quantiles interpolate between two values, so their difference has to be finite in float32.
 LARGEST = float(np.finfo(np.float32).max) / 2
+# Fewest numbers of float32 in the range of a column: many more than the network's 999 quantiles.
+_STEPS = 2**14
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 
@@ -102,6 +104,9 @@ class TableEncoder:
     columns : list of (Numbers or Categories), of length n_features
     means : ndarray of shape (n_features,), float64
         Mean of each training column without its missing values; 0 where all are missing.
+    offsets : ndarray of shape (n_features,), float64
+        What is subtracted before a column is rounded to float32: its mean, if float32 could hardly
+        tell its values apart, such as times in seconds since 1970; 0 for all other columns.
     varying : ndarray of shape (n_features,), bool
         Which columns are not constant in training.
     """
@@ -110,10 +115,12 @@ class TableEncoder:
         self,
         columns: list[Numbers | Categories],
         means: NDArray[np.float64],
+        offsets: NDArray[np.float64],
         varying: NDArray[np.bool_],
     ) -> None:
         self.columns = columns
         self.means = means
+        self.offsets = offsets
         self.varying = varying
 
     @classmethod
@@ -153,7 +160,9 @@ class TableEncoder:
             warnings.simplefilter("ignore", RuntimeWarning)  # of columns without any value
             means = np.nan_to_num(np.nanmean(x, axis=0), nan=0.0)
         x = np.where(np.isnan(x), means, x)
-        return cls(columns, means, x.min(axis=0) != x.max(axis=0)), x.astype(np.float32)
+        offsets = np.where(_are_crowded(x), means, 0.0)
+        varying = x.min(axis=0) != x.max(axis=0)
+        return cls(columns, means, offsets, varying), (x - offsets).astype(np.float32)
 
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode rows.
@@ -174,7 +183,7 @@ class TableEncoder:
             If a value is infinite or too large for float32.
         """
         x = _to_floats(X, self.columns)
-        return np.where(np.isnan(x), self.means, x).astype(np.float32)
+        return (np.where(np.isnan(x), self.means, x) - self.offsets).astype(np.float32)
 
     def pack(self) -> dict[str, Any]:
         """The encoding as fields of a bundle."""
@@ -182,6 +191,7 @@ class TableEncoder:
             "columns": [column.name for column in self.columns],
             "levels": [pack_levels(column.levels, column.name) for column in self.columns],
             "means": pack(self.means),
+            "offsets": pack(self.offsets) if self.offsets.any() else None,
             "varying": pack(self.varying),
         }
 
@@ -191,8 +201,21 @@ class TableEncoder:
         names, levels = fields.strings("columns", n_features), fields.levels("levels", n_features)
         means = fields.array("means", "<f8", n_features)
         fields.require((np.abs(means) <= LARGEST).all(), "means", "small enough to compute with")
+        offsets = np.zeros(n_features)
+        if "offsets" in fields and fields.get("offsets", "an object or null", dict, type(None)):
+            offsets = fields.array("offsets", "<f8", n_features)
+            is_mean = bool(((offsets == 0) | (offsets == means)).all())
+            fields.require(is_mean, "offsets", "0 or the mean of each column")
         columns = [Numbers(n) if ls is None else Categories(n, ls) for n, ls in zip(names, levels)]
-        return cls(columns, means, fields.array("varying", "|b1", n_features))
+        return cls(columns, means, offsets, fields.array("varying", "|b1", n_features))
+
+
+def _are_crowded(x: NDArray[np.float64]) -> NDArray[np.bool_]:
+    """Which columns float32 would change, and has too few numbers for in their range."""
+    step = np.spacing(np.abs(x).max(axis=0).astype(np.float32)).astype(np.float64)
+    few = x.max(axis=0) - x.min(axis=0) < _STEPS * step
+    few[few] = (x[:, few].astype(np.float32) != x[:, few]).any(axis=0)
+    return few
 
 
 def _to_floats(X: Any, columns: Sequence[Numbers | Categories]) -> NDArray[np.float64]:

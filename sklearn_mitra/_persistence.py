@@ -107,7 +107,7 @@ class Persistent(BaseEstimator, ABC):
         max_support = params["max_support"]
         bundle = write_bundle(
             self._bundle_type,
-            self.X_support_,
+            self.X_support_ + self._encoder.offsets,  # as readers without this package take it
             self.y_support_,
             self._n_classes,
             self._onnx_sha256,
@@ -206,10 +206,16 @@ class Persistent(BaseEstimator, ABC):
             "checkpoint": self.checkpoint_,
             "featureNames": None if names is None else names.tolist(),
             **self._encoder.pack(),
+            "nearSupport": self._pack_near(),
             "indices": None if indices is None else pack(indices),
             "views": [view.pack(len(self.X_support_)) for view in self._views],
             **self._pack_target(),
         }
+
+    def _pack_near(self) -> dict[str, Any] | None:
+        """The support's columns with an offset, which float32 can't hold together with it."""
+        has_offset = self._encoder.offsets != 0
+        return pack(self.X_support_[:, has_offset]) if has_offset.any() else None
 
     def _pack_params(self) -> dict[str, Any]:
         params = {}
@@ -249,6 +255,10 @@ class Persistent(BaseEstimator, ABC):
         self.X_support_ = stored.x
         self._seed = learned.get("seed", "an integer", int)
         self._encoder = TableEncoder.unpack(learned, n_features)
+        if (has_offset := self._encoder.offsets != 0).any():
+            near = learned.array("nearSupport", "<f4", n_support, int(has_offset.sum()))
+            learned.require(bool((np.abs(near) <= LARGEST).all()), "nearSupport", "not so large")
+            self.X_support_[:, has_offset] = near
         if learned.get("indices", "an object or null", dict, type(None)) is not None:
             indices = learned.array("indices", "<i8", n_support)
             is_ascending = bool(indices[0] >= 0 and (np.diff(indices) > 0).all())

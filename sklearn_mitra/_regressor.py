@@ -90,7 +90,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         Rows of the training data that are the support, ascending. Not there in a regressor
         loaded from a bundle that another package wrote.
     X_support_ : ndarray of shape (n_support, n_features_in_), float32
-        The support with encoded categories and with missing values filled.
+        The support with encoded categories and with missing values filled. A column whose values
+        float32 could hardly tell apart, such as times in seconds since 1970, is less its mean in
+        training.
     y_support_ : ndarray of shape (n_support,), float64
         Targets of the support.
     context_nbytes_ : int

@@ -74,7 +74,7 @@ class Stored:
 
 def write_bundle(
     type_id: str,
-    x: NDArray[np.float32],
+    x: NDArray[Any],
     y: NDArray[Any],
     n_classes: int,
     onnx_sha256: str | None,
@@ -86,7 +86,7 @@ def write_bundle(
     Parameters
     ----------
     type_id : str
-    x : ndarray of shape (n_support, n_features), float32
+    x : ndarray of shape (n_support, n_features), float32 or float64
         The support.
     y : ndarray of shape (n_support,), int64 or float64
         Its class ids or targets.
