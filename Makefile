@@ -1,36 +1,112 @@
 # Every command sets up what it needs in environments of its own: .venv to use the package,
-# .venv-test and tests/web/node_modules to work on it.
+# .venv-test and tests/web/node_modules to work on it, .venv-min for the oldest dependencies.
 PYTHON ?= python3
+# The oldest dependencies have no wheels for later Pythons.
+MIN_PYTHON ?= $(shell command -v python3.10 || command -v python3.11 || echo $(PYTHON))
 TEST = .venv-test/bin/python
+MIN = .venv-min/bin/python
 
 WEB = tests/web
+# What needs neither AutoGluon nor much time.
+FAST = tests --ignore=tests/oracles -m "not slow"
 
-.PHONY: demo test test-web lint clean
+.PHONY: help demo format lint hooks test test-fast test-all test-min test-web coverage release clean
 
-demo: .venv/installed
+help:  ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
+
+demo: .venv/installed  ## Compare the estimators with scikit-learn's forest and boosting
 	.venv/bin/python -m sklearn_mitra
 
-test: .venv-test/installed
+format: .venv-test/installed  ## Put the code into shape: ruff's fixes, ruff's format
+	$(TEST) -m ruff check --fix .
+	$(TEST) -m ruff format .
+
+lint: .venv-test/installed  ## Check style, format, who imports whom, and types
+	$(TEST) -m ruff check .
+	$(TEST) -m ruff format --check .
+	.venv-test/bin/lint-imports
+	$(TEST) -m mypy
+
+hooks: .venv-test/installed  ## Have git run these checks on what you commit
+	.venv-test/bin/pre-commit install
+
+test: .venv-test/installed  ## Run all tests but those of test-web
 	$(TEST) -m pytest
 
+test-fast: .venv-test/installed  ## Run the tests that need neither AutoGluon nor much time
+	$(TEST) -m pytest $(FAST)
+
+test-all: .venv-test/installed  ## Run the same tests as test, with more random examples
+	$(TEST) -m pytest --hypothesis-profile=thorough
+
+test-min: .venv-min/installed  ## Run the fast tests with the oldest dependencies
+	$(MIN) -m pytest $(FAST)
+
 # The exported files in onnxruntime for Node.js and for browsers, and in a page.
-test-web: .venv-test/installed $(WEB)/node_modules/installed
+test-web: .venv-test/installed $(WEB)/node_modules/installed  ## Test exported files in Node.js and a browser
 	$(TEST) -m export.verify --runtime all --npm $(WEB)
 	$(TEST) -m pytest $(WEB)
 
-lint: .venv-test/installed
-	$(TEST) -m ruff check .
-	$(TEST) -m ruff format --check .
+coverage: .venv-test/installed  ## Run all tests, and show which lines they reach
+	$(TEST) -m pytest --cov --cov-report=term
 
-.venv/installed: pyproject.toml $(wildcard sklearn_mitra/*.py)
+# What somebody meets who installs the wheel: no checkout nearby, no network for the model.
+define SMOKE
+import sys
+from pathlib import Path
+from sklearn.datasets import load_diabetes, load_iris
+import sklearn_mitra
+from sklearn_mitra import MitraClassifier, MitraRegressor
+
+assert Path(sklearn_mitra.__file__).is_relative_to(sys.prefix), sklearn_mitra.__file__
+for model, load_data in (MitraClassifier(), load_iris), (MitraRegressor(), load_diabetes):
+    X, y = load_data(return_X_y=True)
+    model.set_params(max_support=60).fit(X, y)
+    score = model.score(X[:200], y[:200])
+    model.save("model.wlrn")
+    again = sklearn_mitra.load("model.wlrn")
+    assert (again.predict(X[:9]) == model.predict(X[:9])).all()
+    assert score > 0.2, score
+    print(f"{type(model).__name__} of sklearn-mitra {sklearn_mitra.__version__}: {score:.2f}")
+endef
+export SMOKE
+
+release: .venv-test/installed  ## Build sdist and wheel in dist/, check them, and try the wheel
+	rm -rf build dist
+	$(TEST) -m build --outdir dist .
+	$(TEST) -m twine check --strict dist/*
+	set -e; folder=$$(mktemp -d); trap 'rm -rf "$$folder"' EXIT; \
+	$(PYTHON) -m venv "$$folder/venv"; \
+	"$$folder/venv/bin/python" -m pip install --quiet dist/*.whl; \
+	cd "$$folder"; env -u PYTHONPATH "$$folder/venv/bin/python" -c "$$SMOKE"
+
+clean:  ## Remove the environments and all that was built
+	rm -rf .venv .venv-test .venv-min $(WEB)/node_modules build dist *.egg-info .hypothesis
+	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .coverage .coverage.* htmlcov
+	find $(wildcard sklearn_mitra export tests benchmarks) -name __pycache__ -exec rm -rf {} +
+
+# Modules that were renamed would be installed from build/, too.
+.venv/installed: pyproject.toml $(wildcard sklearn_mitra/*.py sklearn_mitra/*/*.py export/*.py export/*/*.py)
 	$(PYTHON) -m venv .venv
+	rm -rf build
 	.venv/bin/python -m pip install --quiet .
 	touch $@
 
-.venv-test/installed: pyproject.toml $(wildcard tests/requirements-*.txt)
+.venv-test/installed: pyproject.toml tests/requirements-oracles.txt tests/requirements-autogluon.txt
 	$(PYTHON) -m venv .venv-test
 	$(TEST) -m pip install --quiet --editable .[test] -r tests/requirements-oracles.txt
 	$(TEST) -m pip install --quiet --no-deps -r tests/requirements-autogluon.txt
+	touch $@
+
+.venv-min/installed: pyproject.toml tests/requirements-min.txt
+	@$(MIN_PYTHON) -c "import sys; sys.exit('This needs Python 3.10 or 3.11, whose name or path' \
+	' goes into MIN_PYTHON: make test-min MIN_PYTHON=...' if sys.version_info >= (3, 12) else 0)"
+	rm -rf .venv-min
+	$(MIN_PYTHON) -m venv .venv-min
+	$(MIN) -m pip install --quiet -r tests/requirements-min.txt
+	$(MIN) -m pip install --quiet --no-deps --editable .
+	$(MIN) -m pip check
 	touch $@
 
 $(WEB)/node_modules/installed: $(WEB)/package.json
@@ -38,6 +114,3 @@ $(WEB)/node_modules/installed: $(WEB)/package.json
 	"https://nodejs.org or the system's packages. Then 'make test-web' again." >&2; exit 1; }
 	cd $(WEB) && npm install --ignore-scripts --no-package-lock --no-audit --no-fund
 	touch $@
-
-clean:
-	rm -rf .venv .venv-test $(WEB)/node_modules build dist *.egg-info .pytest_cache .ruff_cache .hypothesis
