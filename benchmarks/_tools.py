@@ -33,6 +33,7 @@ _PACKAGES = (
     "scikit-learn",
     "torch",
     "autogluon.tabular",
+    "tabicl",
 )
 _PUBLISHED = Path(__file__).parent / "results"
 

@@ -1,10 +1,10 @@
 """How long an answer takes, beside models that answer the same question.
 
-    python -m benchmarks.latency [--quick] [--full]
+    python -m benchmarks.latency [--quick] [--full] [--tabicl]
 
 The embedded checkpoint is compared with scikit-learn's models. ``--full`` adds a network of
-75.7 million random weights, beside AutoGluon's implementation of it. A ratio above 1 says how
-many times longer Mitra takes.
+75.7 million random weights, beside AutoGluon's implementation of it. ``--tabicl`` compares both
+sizes with TabICL's classifier. A ratio above 1 says how many times longer Mitra takes.
 """
 
 from sklearn.ensemble import HistGradientBoostingClassifier, RandomForestClassifier
@@ -23,7 +23,7 @@ from ._tools import (
     write,
 )
 
-TITLES = {"mini": "mini, 4 views", "full": "75.7 M parameters, 1 view"}
+TITLES = {"mini": "mini, 4 views", "full": "75.7 M parameters, 1 view", "tabicl": "TabICL"}
 
 
 def main():
@@ -33,16 +33,22 @@ def main():
     parser.add_argument("--repeats", type=int, default=9, help="with mini")
     parser.add_argument("--full", action="store_true", help="75.7 M parameters, too")
     parser.add_argument("--full-repeats", type=int, default=5, help="with 75.7 M parameters")
+    parser.add_argument("--tabicl", action="store_true", help="beside TabICL, too")
+    parser.add_argument("--tabicl-repeats", type=int, default=3, help="beside TabICL")
     options = parse(parser)
     if options.quick:
         options.rows, options.features = 64, 5
-        options.repeats = options.full_repeats = 1
+        options.repeats = options.full_repeats = options.tabicl_repeats = 1
     # These say what is missing before anything is measured.
     if options.full:
         from . import _full
+    if options.tabicl:
+        from . import _tabicl
     results = {"mini": compare_mini(options)}
     if options.full:
         results["full"] = _full.compare(options)
+    if options.tabicl:
+        results["tabicl"] = _tabicl.compare(options)
     figure, axes = make_axes(len(results))
     for panel, (name, part) in zip(axes, results.items()):
         plot_steps(panel, TITLES[name], part["seconds"])
