@@ -14,6 +14,7 @@ __all__ = [
     "expected_shapes",
     "make_session",
     "onnxruntime",
+    "onnxruntime",
     "predict_nbytes",
     "resolve_checkpoint",
 ]

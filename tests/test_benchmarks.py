@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -66,6 +67,17 @@ def test_latency_says_what_tabicl_needs(tmp_path):
     assert "pip install --no-deps tabicl==" in result.stderr
     assert "Traceback" not in result.stderr
     assert not list(tmp_path.iterdir())
+
+
+def test_versions(tmp_path):
+    # An environment beside itself: both sides have the same version.
+    printed, results = run("versions", tmp_path, sys.executable, sys.executable)
+    assert list(results["seconds"]) == list(results["ratios"]) == STEPS
+    names = [f"{i}: onnxruntime {metadata.version('onnxruntime')}" for i in (1, 2)]
+    for step, seconds in results["seconds"].items():
+        assert list(seconds) == names
+        assert results["ratios"][step] == seconds[names[0]] / seconds[names[1]]
+    assert all(name in printed for name in names)
 
 
 def test_throughput(tmp_path):
