@@ -4,7 +4,6 @@ AutoGluon's network is run as it runs it itself, without its preprocessing, whic
 estimators' times include.
 """
 
-import math
 import os
 import sys
 import tempfile
@@ -16,22 +15,20 @@ import numpy as np
 from onnx import TensorProto, helper, numpy_helper
 
 from sklearn_mitra import MitraClassifier, clear_sessions
-from sklearn_mitra._checkpoint import expected_shapes, resolve_checkpoint
-from sklearn_mitra._graph import build_graph
-from sklearn_mitra._sessions import _make_options, onnxruntime, resolve_providers, resolve_threads
-from sklearn_mitra._workload import Workload
 
-from ._tools import LARGE, PRECISIONS, TINY, make_table, measure, print_table, write_checkpoint
+from ._checkpoints import LARGE, TINY, write_checkpoint
+from ._internals import encode, encode_flop, make_session, predict_nbytes, resolve_checkpoint
+from ._tools import PRECISIONS, make_table, measure, print_ratios, print_table
 
 try:
     import torch
     from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
 
-    from export.convert import export
+    from sklearn_mitra.export.convert import export
 except ModuleNotFoundError as error:
     sys.exit(
         f"--full needs PyTorch and AutoGluon's network, and there is no {error.name!r}. Install:\n"
-        "  pip install '.[test]' -r tests/requirements-oracles.txt\n"
+        "  pip install --editable '.[test]' -r tests/requirements-oracles.txt\n"
         "  pip install --no-deps -r tests/requirements-autogluon.txt"
     )
 
@@ -47,8 +44,6 @@ def compare(options):
         "seconds" and "ratios" as for mini, "differences" of probabilities to AutoGluon in
         float32, "floor" and "arithmetic".
     """
-    from .latency import show
-
     config = TINY if options.quick else LARGE
     X, y, query = make_table(options.rows, 128, options.features, np.float32)
     torch.set_num_threads(joblib.cpu_count())
@@ -84,7 +79,7 @@ def compare(options):
         mitra = estimators["mitra"]
         results = {
             "seconds": seconds,
-            "ratios": show(_title(config, X), seconds, PEERS),
+            "ratios": print_ratios(_title(config, X), seconds, PEERS),
             "differences": differences(estimators, networks, query),
             "floor": floor(mitra, config, seconds["1 row, again"]["mitra"], options),
             "arithmetic": arithmetic(mitra, config, X, y, options),
@@ -128,9 +123,7 @@ def differences(estimators, networks, query):
 
 def floor(mitra, config, seconds, options):
     """One row against the time to read once what it needs: weights, and memory of the support."""
-    shapes = expected_shapes(config)
-    _, names = build_graph("predict", config, shapes)
-    nbytes = 4 * sum(math.prod(shapes[name]) for name in names) + mitra.context_nbytes_
+    nbytes = predict_nbytes(config) + mitra.context_nbytes_
     array = np.ones(2 ** (20 if options.quick else 28), np.float32)
     halves = np.array_split(array, 2)
     with ThreadPoolExecutor(2) as pool:
@@ -151,11 +144,10 @@ def floor(mitra, config, seconds, options):
 def arithmetic(mitra, config, X, y, options):
     """The rate of the encode step, beside that of onnxruntime's own matrix product."""
     m, k, n = (256, 64, 256) if options.quick else (10752, 512, 2048)
-    flops = {"encode": sum(Workload(config, *X.shape).encode_flop()), "Gemm": 2 * m * k * n}
+    flops = {"encode": encode_flop(config, *X.shape), "Gemm": 2 * m * k * n}
     gemm, a = make_gemm(k, n), np.random.default_rng(0).standard_normal((m, k), np.float32)
-    threads, cpu = resolve_threads(None), resolve_providers(None)
     tasks = {
-        "encode": (lambda: mitra.fit(X, y), lambda: mitra._context.prepare(threads, cpu)),
+        "encode": (lambda: mitra.fit(X, y), lambda: encode(mitra)),
         "Gemm": lambda: gemm.run(None, {"a": a}),
     }
     seconds = measure(tasks, options.full_repeats)
@@ -177,7 +169,4 @@ def make_gemm(k, n):
         [numpy_helper.from_array(w, "w")],
     )
     model = helper.make_model(graph, opset_imports=[helper.make_opsetid("", 20)], ir_version=9)
-    options = _make_options(resolve_threads(None))
-    return onnxruntime.InferenceSession(
-        model.SerializeToString(), options, providers=["CPUExecutionProvider"]
-    )
+    return make_session(model.SerializeToString())

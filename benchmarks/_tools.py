@@ -19,11 +19,6 @@ import numpy as np
 from sklearn.datasets import make_classification
 
 from sklearn_mitra import MitraClassifier
-from sklearn_mitra._checkpoint import Config, expected_shapes
-
-# The size of AutoGluon's checkpoints, 75.7 million parameters, and one to see that a script runs.
-LARGE = Config(dim=512, dim_output=10, n_layers=12, n_heads=4, task="classification")
-TINY = Config(dim=64, dim_output=10, n_layers=2, n_heads=4, task="classification")
 
 # Seconds before a task is timed: the threads of the one before spin for a while after their work.
 _PAUSE = 0.1
@@ -31,7 +26,15 @@ _PAUSE = 0.1
 # Other kinds of arithmetic that this version of the estimators offers.
 PRECISIONS = ["int8"] if "precision" in inspect.signature(MitraClassifier).parameters else []
 
-_PACKAGES = ("sklearn-mitra", "onnxruntime", "numpy", "scikit-learn", "torch", "autogluon.tabular")
+_PACKAGES = (
+    "sklearn-mitra",
+    "onnxruntime",
+    "numpy",
+    "scikit-learn",
+    "torch",
+    "autogluon.tabular",
+    "tabicl",
+)
 _PUBLISHED = Path(__file__).parent / "results"
 
 
@@ -106,6 +109,37 @@ def measure(tasks, repeats, warm_up=True):
     return {name: statistics.median(times[-repeats:]) for name, times in seconds.items()}
 
 
+def measure_steps(models, X, y, query, repeats):
+    """Time the three steps of every comparison of whole estimators.
+
+    Parameters
+    ----------
+    models : dict of str to classifier
+    X, y, query : ndarray
+        As :func:`make_table` returns them.
+    repeats : int
+
+    Returns
+    -------
+    seconds : dict of str to dict of str to float
+        Medians, by step, then by model.
+    """
+    steps = {
+        "fit and 1 row": lambda model: _predict(model.fit(X, y), query[:1]),
+        "1 row, again": lambda model: _predict(model, query[:1]),
+        f"{len(query)} rows, again": lambda model: _predict(model, query),
+    }
+    seconds = {}
+    for step, run in steps.items():
+        tasks = {name: lambda run=run, m=model: run(m) for name, model in models.items()}
+        seconds[step] = measure(tasks, repeats)
+    return seconds
+
+
+def _predict(model, rows):
+    assert np.isfinite(model.predict_proba(rows)).all()
+
+
 def make_table(n_train, n_query, n_features, dtype=np.float64):
     """A table of two classes, of at least 3 features.
 
@@ -125,28 +159,6 @@ def make_table(n_train, n_query, n_features, dtype=np.float64):
     return X[:n_train], y[:n_train], X[n_train:]
 
 
-def write_checkpoint(directory, config):
-    """Write random weights in the layout of AutoGluon's ``Tab2D.save_pretrained``.
-
-    Parameters
-    ----------
-    directory : str or Path
-        An existing folder.
-    config : sklearn_mitra._checkpoint.Config
-    """
-    from safetensors.numpy import save_file
-
-    rng = np.random.default_rng(0)
-    weights = {}
-    for name, shape in expected_shapes(config).items():
-        if "norm" in name:
-            weights[name] = np.full(shape, name.endswith("weight"), np.float32)
-        else:
-            weights[name] = rng.standard_normal(shape, np.float32) / np.float32(shape[-1] ** 0.5)
-    save_file(weights, Path(directory, "model.safetensors"))
-    Path(directory, "config.json").write_text(json.dumps(config.as_json()))
-
-
 def print_table(title, header, rows):
     """Print a table in Markdown, with three significant digits.
 
@@ -164,6 +176,32 @@ def print_table(title, header, rows):
         pairs = list(zip(line, widths))
         first, *others = [pairs[0][0].ljust(pairs[0][1]), *(c.rjust(w) for c, w in pairs[1:])]
         print("| " + " | ".join([first, *others]) + " |", flush=True)
+
+
+def print_ratios(title, seconds, peers):
+    """Print seconds and ratios, with a row for every step and kind of arithmetic.
+
+    Parameters
+    ----------
+    title : str
+    seconds : dict of str to dict of str to float
+        By step, then by model.
+    peers : list of str
+        The models to compare with.
+
+    Returns
+    -------
+    ratios : dict of str to dict of str to float
+        By row, then by peer.
+    """
+    rows, ratios = [], {}
+    for step, times in seconds.items():
+        for ours in ("mitra", *PRECISIONS):
+            name = step if ours == "mitra" else f"{step}, {ours}"
+            ratios[name] = {peer: times[ours] / times[peer] for peer in peers}
+            rows.append([name, times[ours], *(times[p] for p in peers), *ratios[name].values()])
+    print_table(title, ["", "mitra", *peers, *(f"ratio to {peer}" for peer in peers)], rows)
+    return ratios
 
 
 def _format(value):
@@ -211,6 +249,16 @@ def plot_growth(panel, lines, xlabel, ylabel):
     panel.yaxis.set_major_formatter("{x:g}")
     panel.yaxis.set_minor_formatter(LogFormatter())
     panel.legend(fontsize="small")
+
+
+def plot_steps(panel, title, seconds):
+    """Draw a line of points for every step, in a colour for every model."""
+    for model in next(iter(seconds.values())):
+        times = [by_model[model] for by_model in seconds.values()]
+        panel.plot(times, range(len(seconds)), "o", label=model, alpha=0.8)
+    panel.set(title=title, xlabel="seconds", xscale="log", ylim=(len(seconds) - 0.5, -0.5))
+    panel.set_yticks(range(len(seconds)), labels=list(seconds))
+    panel.legend(fontsize="x-small")
 
 
 def write(options, name, results, figure):

@@ -7,9 +7,7 @@ network of 75.7 million random weights: on wide tables, with and without memory 
 how many copies of its weights there are.
 """
 
-import json
 import os
-import subprocess
 import sys
 import tempfile
 from concurrent.futures import ThreadPoolExecutor
@@ -21,18 +19,9 @@ from sklearn.model_selection import cross_val_score
 
 from sklearn_mitra import MitraClassifier
 
-from ._tools import (
-    LARGE,
-    PRECISIONS,
-    TINY,
-    make_axes,
-    make_parser,
-    make_table,
-    parse,
-    print_table,
-    write,
-    write_checkpoint,
-)
+from ._checkpoints import LARGE, TINY, write_checkpoint
+from ._child import in_child
+from ._tools import PRECISIONS, make_axes, make_parser, make_table, parse, print_table, write
 
 
 def main():
@@ -52,7 +41,7 @@ def main():
 
 def query_rows(options):
     size = (64, 5) if options.quick else (512, 20)
-    results = {n: in_child("predict_rows", n, *size) for n in options.rows}
+    results = {n: in_child("memory", "predict_rows", n, *size) for n in options.rows}
     rows = []
     for n, result in results.items():
         result["above"] = result["peak"] - result["input"] - result["output"]
@@ -67,7 +56,7 @@ def query_rows(options):
 def loop(options):
     """Memory of a process after every tenth fit and prediction, by their number."""
     n = 30 if options.quick else 1000
-    results = in_child("fit_and_predict", n)
+    results = in_child("memory", "fit_and_predict", n)
     at_20, at_end = results["20"], results[str(n)]
     rows = [[str(n), at_20 / 1e6, at_end / 1e6, f"{(at_end - at_20) / 1e6:+.1f}"]]
     header = ["fits and predictions", "after the 20th", "after the last", "growth"]
@@ -82,8 +71,11 @@ def full(options):
     with tempfile.TemporaryDirectory() as folder:
         write_checkpoint(folder, config)
         weights = os.path.getsize(Path(folder, "model.safetensors"))
-        peaks = {name: in_child("predict_wide", folder, *size, kw) for name, kw in kinds.items()}
-        shared = in_child("share_weights", folder)
+        peaks = {
+            name: in_child("memory", "predict_wide", folder, *size, kw)
+            for name, kw in kinds.items()
+        }
+        shared = in_child("memory", "share_weights", folder)
     rows = [[name, weights / 1e6, r["context"] / 1e6, r["peak"] / 1e6] for name, r in peaks.items()]
     title = (
         f"Memory in MB, random weights, {size[0]} support and 100 query rows x {size[1]} features"
@@ -111,18 +103,6 @@ def plot(results):
 
 
 # ---- in a process of its own ---------------------------------------------------------------------
-
-
-def in_child(function, *arguments):
-    """Call one of the functions below in a new process, and return its result."""
-    program = (
-        "import json, sys; from benchmarks import memory; "
-        f"print(json.dumps(memory.{function}(*json.loads(sys.argv[1]))))"
-    )
-    command = [sys.executable, "-c", program, json.dumps(arguments)]
-    root = Path(__file__).parents[1]
-    result = subprocess.run(command, cwd=root, check=True, stdout=subprocess.PIPE, text=True)
-    return json.loads(result.stdout)
 
 
 def predict_rows(n_query, n_support, n_features):

@@ -4,6 +4,7 @@ import json
 import math
 import subprocess
 import sys
+from importlib import metadata
 from pathlib import Path
 
 ROOT = Path(__file__).parents[1]
@@ -11,9 +12,9 @@ PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = ["fit and 1 row", "1 row, again", "1000 rows, again"]
 
 
-def run(name, out, *options):
+def run(name, out, *arguments):
     """Run a script; what it prints, and its results."""
-    command = [sys.executable, "-m", f"benchmarks.{name}", "--quick", "--out", out, *options]
+    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments, "--quick", "--out", out]
     printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
     assert {path.name for path in out.iterdir()} == {f"{name}.json", f"{name}.png"}
     assert (out / f"{name}.png").read_bytes().startswith(PNG)
@@ -51,6 +52,32 @@ def test_latency(tmp_path):
     assert full["differences"][".onnx file"] < 1e-4
     assert set(full["floor"]) == {"bytes", "bandwidth", "floor_seconds", "ratio"}
     assert set(full["arithmetic"]) == {"flop", "seconds", "ratio"}
+
+
+def test_latency_says_what_tabicl_needs(tmp_path):
+    # With None in its place, Python finds no such module, whether it is installed or not.
+    program = (
+        "import sys; sys.modules['tabicl'] = None; from benchmarks import latency; latency.main()"
+    )
+    command = [sys.executable, "-c", program, "--quick", "--tabicl", "--out", tmp_path]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert result.stdout == ""  # nothing was measured
+    assert "there is no 'tabicl'" in result.stderr
+    assert "pip install --no-deps tabicl==" in result.stderr
+    assert "Traceback" not in result.stderr
+    assert not list(tmp_path.iterdir())
+
+
+def test_versions(tmp_path):
+    # An environment beside itself: both sides have the same version.
+    printed, results = run("versions", tmp_path, sys.executable, sys.executable)
+    assert list(results["seconds"]) == list(results["ratios"]) == STEPS
+    names = [f"{i}: onnxruntime {metadata.version('onnxruntime')}" for i in (1, 2)]
+    for step, seconds in results["seconds"].items():
+        assert list(seconds) == names
+        assert results["ratios"][step] == seconds[names[0]] / seconds[names[1]]
+    assert all(name in printed for name in names)
 
 
 def test_throughput(tmp_path):
