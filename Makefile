@@ -16,7 +16,7 @@ help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
 
 demo: .venv/installed  ## Compare the estimators with scikit-learn's forest and boosting
-	.venv/bin/python -m sklearn_mitra
+	.venv/bin/python -m sklearn_mitra demo
 
 format: .venv-test/installed  ## Put the code into shape: ruff's fixes, ruff's format
 	$(TEST) -m ruff check --fix .

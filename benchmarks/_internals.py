@@ -2,10 +2,13 @@
 
 import math
 
-from sklearn_mitra._checkpoint import Config, expected_shapes, resolve_checkpoint
-from sklearn_mitra._graph import build_graph
-from sklearn_mitra._sessions import _make_options, onnxruntime, resolve_providers, resolve_threads
-from sklearn_mitra._workload import Workload
+from sklearn_mitra._network import sessions
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.config import Config, expected_shapes
+from sklearn_mitra._network.graph import build_graph
+from sklearn_mitra._network.ort import onnxruntime
+from sklearn_mitra._network.plan import Workload
+from sklearn_mitra._network.runtime import Runtime
 
 __all__ = [
     "Config",
@@ -14,7 +17,6 @@ __all__ = [
     "expected_shapes",
     "make_session",
     "onnxruntime",
-    "onnxruntime",
     "predict_nbytes",
     "resolve_checkpoint",
 ]
@@ -22,7 +24,7 @@ __all__ = [
 
 def encode(estimator):
     """Pass the support set of a fitted estimator through the network, which fills its context."""
-    estimator._context.prepare(resolve_threads(None), resolve_providers(None))
+    estimator._context.prepare(Runtime.resolve())
 
 
 def encode_flop(config, n_support, n_features):
@@ -49,5 +51,5 @@ def make_session(model):
     -------
     session : onnxruntime.InferenceSession
     """
-    options = _make_options(resolve_threads(None))
-    return onnxruntime.InferenceSession(model, options, providers=["CPUExecutionProvider"])
+    runtime = Runtime.resolve()
+    return sessions.make_session(model, sessions.make_options(runtime), runtime)
