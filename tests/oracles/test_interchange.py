@@ -189,6 +189,19 @@ def test_names(cls, make_file, tmp_path, monkeypatch):
         same(outputs(estimator, X), expected)
 
 
+@both
+def test_a_file_has_a_precision_of_its_own(cls, make_file):
+    with pytest.raises(ValueError, match="a precision of its own. Got precision='int8' with"):
+        fitted(cls, make_file(cls), precision="int8")
+
+
+@both
+def test_a_file_passes_the_support_in_every_prediction(cls, make_file):
+    cost = fitted(cls, make_file(cls)).estimate_cost(10)
+    assert cost.context_nbytes == 0
+    assert cost.first_seconds == cost.later_seconds > 0
+
+
 # ---- bundles -------------------------------------------------------------------------------------
 
 

@@ -24,7 +24,7 @@ from sklearn_mitra.export.pretrain.evaluate import (
 from sklearn_mitra.export.pretrain.priors import FAMILIES
 from sklearn_mitra.export.pretrain.train import Options, Trainer
 
-DOCS = Path(__file__).parents[1] / "docs" / "pretraining.md"
+DOCS = Path(__file__).parents[2] / "docs" / "pretraining.md"
 
 
 def documented(name):
