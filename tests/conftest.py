@@ -1,20 +1,38 @@
-"""Checkpoints of random weights, in the layout of AutoGluon's ``Tab2D.save_pretrained``."""
+"""Checkpoints of random weights, and how long the tests that draw their examples search.
 
+Nothing here imports torch or AutoGluon: the tests that compare with them, or need the export, are
+in ``oracles``.
+"""
+
+import json
+import os
 import shutil
-import subprocess
 import sys
-from typing import NamedTuple
 
+import numpy as np
 import pytest
-import torch
-from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
+from hypothesis import settings
+from safetensors.numpy import save_file
 
 from sklearn_mitra import clear_sessions
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra.export.convert import export
+from sklearn_mitra._network.config import Config, expected_shapes
 
-# More threads than free cores wait for each other: tests of small networks took thrice as long.
-torch.set_num_threads(1)
+# The same examples in every run; ``--hypothesis-profile=thorough`` looks for others.
+settings.register_profile("quick", max_examples=40, derandomize=True, deadline=None)
+settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
+settings.load_profile("quick")
+
+
+# Two workers with two threads each would wait for each other's cores.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def without_oracles_torch_stays_unloaded(request):
+    yield
+    if not any("oracles" in item.path.parts for item in request.session.items):
+        assert not {"torch", "autogluon", "sklearn_mitra.export"} & sys.modules.keys()
 
 
 @pytest.fixture(scope="session")
@@ -23,77 +41,30 @@ def make_checkpoint(tmp_path_factory):
     root = tmp_path_factory.mktemp("checkpoints")
 
     def make(dim, dim_output, n_layers, n_heads, task, embedding_scale=1):
-        directory = root / f"{task}-{dim}-{dim_output}"
-        with torch.random.fork_rng():
-            torch.manual_seed(0)
-            model = Tab2D(dim, dim_output, n_layers, n_heads, task.upper(), False, "", "cpu")
-        with torch.no_grad():
-            # Straight from initialization, attention is almost uniform: a wrong scale or a
-            # missing key would hardly show.
-            for name, weight in model.named_parameters():
-                if name.endswith((".q.weight", ".k.weight")):
-                    weight *= 3
-                if "_embedding." in name:
-                    weight *= embedding_scale
-        model.save_pretrained(str(directory))
+        config = Config(dim, dim_output, n_layers, n_heads, task)
+        directory = root / "-".join(map(str, (*vars(config).values(), embedding_scale)))
+        if not directory.exists():
+            directory.mkdir()
+            weights = _draw_weights(expected_shapes(config), embedding_scale)
+            save_file(weights, directory / "model.safetensors")
+            (directory / "config.json").write_text(json.dumps(config.as_json()))
         return directory
 
     yield make
     clear_sessions()
-    shutil.rmtree(root, ignore_errors=True)  # or pytest keeps 303 MB of it, three times
-
-
-@pytest.fixture(scope="session")
-def large_checkpoint(make_checkpoint):
-    """A classifier of the size of AutoGluon's, 75.7 million parameters."""
-    return make_checkpoint(512, 10, 12, 4, "classification")
-
-
-@pytest.fixture(scope="session")
-def export_once(tmp_path_factory):
-    """A function that exports a checkpoint, and returns its interchange file; for ever the same."""
-    root, files = tmp_path_factory.mktemp("interchange"), {}
-
-    def export_or_return(model, task, profile="upstream"):
-        key = str(model), task, profile
-        if key not in files:
-            files[key] = str(root / f"{len(files)}.onnx")
-            export(resolve_checkpoint(model, task), files[key], profile)
-        return files[key]
-
-    yield export_or_return
     shutil.rmtree(root, ignore_errors=True)
 
 
-class LargeExport(NamedTuple):
-    path: str
-    log: str
-    peak: int  # memory, in bytes
-
-
-_EXPORT_AND_PEAK = """
-import sys
-from sklearn_mitra.export.convert import main
-status = main(sys.argv[1:])
-with open("/proc/self/status") as file:
-    print(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024)
-sys.exit(status)
-"""
-
-
-@pytest.fixture(scope="session")
-def large_export(large_checkpoint, tmp_path_factory):
-    """The large checkpoint, exported by the command in a process of its own."""
-    path = tmp_path_factory.mktemp("large") / "large.onnx"
-    command = [
-        sys.executable,
-        "-c",
-        _EXPORT_AND_PEAK,
-        "--model",
-        large_checkpoint,
-        "--output",
-        path,
-    ]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
-    yield LargeExport(str(path), result.stderr, int(result.stdout))
-    path.unlink()
+def _draw_weights(shapes, embedding_scale):
+    rng = np.random.default_rng(0)
+    weights = {}
+    for name, shape in shapes.items():
+        if "norm" in name:
+            weights[name] = np.full(shape, name.endswith("weight"), np.float32)
+            continue
+        scale = embedding_scale if "_embedding." in name else shape[-1] ** -0.5
+        if name.endswith((".q.weight", ".k.weight")):
+            # Else attention is almost uniform: a wrong scale or a missing key would hardly show.
+            scale *= 3
+        weights[name] = np.float32(scale) * rng.standard_normal(shape, np.float32)
+    return weights

@@ -139,6 +139,7 @@ GRIDS = {
 
 @both
 @pytest.mark.parametrize("name", GRIDS)
+@pytest.mark.slow
 def test_grid_search_over_either_name_with_processes(cls, name):
     estimator = GRIDS[name](cls)
     name = name.format(cls.__name__[5:].lower())
@@ -322,6 +323,7 @@ def test_pickles_hold_the_support_and_neither_weights_nor_memory_of_it(cls, pred
 
 
 @both
+@pytest.mark.slow
 def test_a_dump_and_a_bundle_predict_the_same_bits_in_a_fresh_process(cls, tmp_path):
     frame, y = make_frame()
     estimator = small(cls).fit(frame, y)
@@ -429,6 +431,7 @@ needs_fork = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:De
 @both
 @needs_fork
 @pytest.mark.parametrize("predicted", [False, True], ids=["fresh", "after a prediction"])
+@pytest.mark.slow
 def test_a_forked_process_predicts_the_same_bits_and_ends(cls, predicted):
     X, y = make_table()
     expected = outputs(small(cls).fit(X, y), X)
@@ -441,6 +444,7 @@ def test_a_forked_process_predicts_the_same_bits_and_ends(cls, predicted):
 
 @both
 @needs_fork
+@pytest.mark.slow
 def test_forks_while_other_threads_predict(cls):
     X, y = make_table()
     estimator = small(cls).fit(X, y)
@@ -466,6 +470,7 @@ def test_forks_while_other_threads_predict(cls):
 @both
 @needs_fork
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing", "loky"])
+@pytest.mark.slow
 def test_joblibs_backends_predict_the_same_bits(cls, backend):
     X, y = make_table()
     estimator = small(cls).fit(X, y)
@@ -476,6 +481,7 @@ def test_joblibs_backends_predict_the_same_bits(cls, backend):
     same(np.concatenate(parts), expected)
 
 
+@pytest.mark.slow
 def test_joblibs_workers_take_their_share_of_the_cores(monkeypatch):
     monkeypatch.delenv("OMP_NUM_THREADS", raising=False)  # workers would inherit it
     cores = joblib.cpu_count()

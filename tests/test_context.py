@@ -141,6 +141,7 @@ assert np.isfinite(regressor.predict(rows)).all()
 """
 
 
+@pytest.mark.slow
 def test_memory_does_not_grow_with_the_rows_to_predict():
     few, many = peak_memory(_PEAK, 10_000), peak_memory(_PEAK, 110_000)
     # onnxruntime's arena varies by some 40 MiB between runs of like size; without chunks, 100 000
@@ -160,6 +161,7 @@ classifier.predict(X)
 """
 
 
+@pytest.mark.slow
 def test_wide_tables_are_passed_in_small_blocks():
     context = 8 * 6 * 64 * 1001 * 128
     assert peak_memory(_WIDE) * 1024 - context < 1.2 * 2**30

@@ -137,6 +137,7 @@ def wheel(tmp_path_factory):
     return wheel
 
 
+@pytest.mark.slow
 def test_wheel_holds_the_checkpoints_and_the_licence_and_no_tests(wheel):
     names = zipfile.ZipFile(wheel).namelist()
     for task in ("classifier", "regressor"):
@@ -164,11 +165,13 @@ def clean_python(wheel, tmp_path_factory):
 _CLEAN = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "VIRTUAL_ENV")}
 
 
+@pytest.mark.slow
 def test_wheel_works_in_a_clean_environment_without_network(clean_python, tmp_path):
     location = _run(clean_python, "-c", _OFFLINE, cwd=tmp_path, env=_CLEAN).strip()
     assert Path(location).is_relative_to(clean_python.parents[1])
 
 
+@pytest.mark.slow
 def test_export_says_what_it_needs(clean_python, tmp_path):
     command = [clean_python, "-m", "sklearn_mitra.export.convert"]
     result = subprocess.run(command, cwd=tmp_path, env=_CLEAN, capture_output=True, text=True)

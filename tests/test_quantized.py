@@ -4,7 +4,6 @@ import os
 import pickle
 import subprocess
 import sys
-from pathlib import Path
 
 import numpy as np
 import pytest
@@ -16,8 +15,8 @@ from sklearn.model_selection import train_test_split
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor, _quantized, _sessions, clear_sessions
-from sklearn_mitra._checkpoint import resolve_checkpoint
-from sklearn_mitra._quantized import quantized_weights
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.int8 import quantized_weights
 
 X, Y = make_table(80)
 
@@ -67,7 +66,7 @@ def test_weights_times_scales_are_the_weights(task):
         assert (error <= 0.501 * scale[:, None]).all()
 
 
-def test_a_channel_of_zeros_stays_zero(make_checkpoint):
+def test_a_channel_of_zeros_stays_zero():
     quantized = _quantized._quantize({"layers.0.linear1.weight": np.zeros((4, 3), np.float32)})
     assert not quantized["layers.0.linear1.weight.int8"].any()
     assert np.isfinite(quantized["layers.0.linear1.weight.scale"]).all()
@@ -178,6 +177,7 @@ print(MitraClassifier(precision="int8", max_support=30).fit(X, y).score(X, y))
 """
 
 
+@pytest.mark.slow
 def test_the_cache_is_in_the_folder_of_the_hub(tmp_path, checkpoint):
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hub")}
     command = [sys.executable, "-c", _IN_CACHE_OF_THE_HUB]
@@ -276,21 +276,3 @@ def test_int8_takes_effect_in_the_next_fit(cls):
 def test_precision_must_be_one_of_two(cls):
     with pytest.raises(ValueError, match="'precision' parameter of Mitra.* must be a str among"):
         cls(precision="float16").fit(X, Y)
-
-
-def test_an_onnx_file_has_its_own(export_once):
-    file = export_once("mini", "classification")
-    with pytest.raises(ValueError, match="a precision of its own. Got precision='int8' with"):
-        MitraClassifier(model=file, precision="int8").fit(X, Y)
-
-
-def test_the_large_checkpoint(large_checkpoint, cache):
-    """Its random weights give about the same logits, from a quarter of the bytes."""
-    exact, int8 = (
-        MitraClassifier(model=large_checkpoint, precision=precision, max_support=40).fit(X, Y)
-        for precision in ("float32", "int8")
-    )
-    assert np.abs(int8.predict_proba(X[:8]) - exact.predict_proba(X[:8])).max() < 0.05
-    (file,) = cache.iterdir()
-    weights = Path(large_checkpoint) / "model.safetensors"
-    assert 0.25 < file.stat().st_size / weights.stat().st_size < 0.26

@@ -11,13 +11,14 @@ import joblib
 import numpy as np
 import pytest
 from estimators import run_in_threads
+from processes import added_memory
 from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_predict
 
 from sklearn_mitra import MitraClassifier, MitraRegressor, _sessions, clear_sessions
-from sklearn_mitra._checkpoint import resolve_checkpoint
-from sklearn_mitra._sessions import get_session, resolve_providers, resolve_threads
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.sessions import get_session, resolve_providers, resolve_threads
 
 X, Y = load_iris(return_X_y=True)
 CPU = ("CPUExecutionProvider",)
@@ -39,8 +40,8 @@ def test_clones_folds_and_refits_share_two_sessions():
 
 
 def test_sessions_differ_by_task_and_threads():
-    MitraClassifier(max_support=30).fit(X, Y).predict(X)
-    MitraRegressor(max_support=30).fit(X, Y).predict(X)
+    MitraClassifier(max_support=30, n_jobs=2).fit(X, Y).predict(X)
+    MitraRegressor(max_support=30, n_jobs=2).fit(X, Y).predict(X)
     assert len(_sessions._sessions) == 4
     MitraRegressor(max_support=30, n_jobs=1).fit(X, Y).predict(X)
     assert len(_sessions._sessions) == 6
@@ -97,33 +98,7 @@ def test_a_session_that_is_there_does_not_wait_for_one_being_made():
         assert found == [session]
 
 
-# What a first prediction adds to the memory of a process that isn't in files.
-_ADDED = """
-import sys
-import numpy as np
-from sklearn_mitra import MitraClassifier
-def read():
-    return int(open("/proc/self/status").read().split("RssAnon:")[1].split()[0])
-n_rows, n_features = map(int, sys.argv[2:])
-X = np.random.default_rng(0).normal(size=(n_rows, n_features))
-classifier = MitraClassifier(model=sys.argv[1], n_estimators=1, n_jobs=1).fit(X, X[:, 0] > 0)
-before = read()
-classifier.predict(X[:2])
-print(read() - before - classifier.context_nbytes_ // 1024)
-"""
-
-
-def added_memory(*arguments):
-    command = [sys.executable, "-c", _ADDED, *map(str, arguments)]
-    return int(subprocess.run(command, capture_output=True, check=True).stdout) * 1024
-
-
-def test_large_weights_are_held_in_one_copy(large_checkpoint):
-    """Beside the mapped file: in the layout of the kernels for query rows."""
-    n_bytes = 4 * resolve_checkpoint(large_checkpoint, "classification").config.n_parameters
-    assert added_memory(large_checkpoint, 16, 3) < 1.6 * n_bytes
-
-
+@pytest.mark.slow
 def test_memory_that_encoding_took_is_given_back():
     """With it, the process would keep more than 100 MB."""
     assert added_memory("mini", 300, 60) < 70e6
@@ -148,6 +123,7 @@ def _predict_in_child(classifier, queue):
     queue.put((len(_sessions._sessions), classifier.predict_proba(X)))
 
 
+@pytest.mark.slow
 def test_a_forked_child_starts_with_no_sessions_and_predicts_the_same():
     classifier = MitraClassifier(max_support=30).fit(X, Y)
     expected = classifier.predict_proba(X)
@@ -166,6 +142,7 @@ def test_a_forked_child_starts_with_no_sessions_and_predicts_the_same():
     np.testing.assert_array_equal(classifier.predict_proba(X), expected)
 
 
+@pytest.mark.slow
 def test_a_fork_while_another_thread_predicts_does_not_hang_the_child():
     classifiers = [MitraClassifier(max_support=30, random_state=i).fit(X, Y) for i in range(20)]
     expected = MitraClassifier(max_support=30).fit(X, Y).predict_proba(X)
@@ -218,6 +195,7 @@ os.kill(child, 9)
 """
 
 
+@pytest.mark.slow
 def test_a_forked_child_can_exit():
     assert subprocess.run([sys.executable, "-c", _FORK_AND_EXIT]).returncode == 7
 
@@ -229,13 +207,14 @@ def test_a_forked_child_can_exit():
 )
 def test_threads_without_n_jobs(environment, threads):
     clean = {name: v for name, v in os.environ.items() if name != "OMP_NUM_THREADS"}
-    code = "from sklearn_mitra._sessions import resolve_threads; print(resolve_threads(None))"
+    code = "from sklearn_mitra._network.sessions import resolve_threads; print(resolve_threads(None))"
     result = subprocess.run(
         [sys.executable, "-c", code], env={**clean, **environment}, capture_output=True, text=True
     )
     assert int(result.stdout) == (threads or joblib.cpu_count())
 
 
+@pytest.mark.slow
 def test_loky_workers_take_their_share_of_the_cores():
     n_workers = 2
     parallel = joblib.Parallel(n_jobs=n_workers, backend="loky")

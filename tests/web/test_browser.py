@@ -16,7 +16,7 @@ from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 
 from sklearn_mitra import MitraClassifier
-from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export import verify
 from sklearn_mitra.export.convert import export
 

@@ -7,7 +7,7 @@ import sys
 from importlib import metadata
 from pathlib import Path
 
-ROOT = Path(__file__).parents[1]
+ROOT = Path(__file__).parents[2]
 PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = ["fit and 1 row", "1 row, again", "1000 rows, again"]
 

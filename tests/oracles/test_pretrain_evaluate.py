@@ -9,7 +9,8 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from sklearn_mitra import MitraClassifier, MitraRegressor, clear_sessions
-from sklearn_mitra._checkpoint import Config, resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.config import Config
 from sklearn_mitra.export.pretrain.batches import SMALLEST_BUDGET
 from sklearn_mitra.export.pretrain.evaluate import (
     BUNDLED,
@@ -24,7 +25,7 @@ from sklearn_mitra.export.pretrain.evaluate import (
 from sklearn_mitra.export.pretrain.priors import FAMILIES
 from sklearn_mitra.export.pretrain.train import Options, Trainer
 
-DOCS = Path(__file__).parents[1] / "docs" / "pretraining.md"
+DOCS = Path(__file__).parents[2] / "docs" / "pretraining.md"
 
 
 def documented(name):

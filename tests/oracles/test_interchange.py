@@ -23,7 +23,8 @@ from sklearn_mitra import (
     _sessions,
     clear_sessions,
 )
-from sklearn_mitra._checkpoint import Config, resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.config import Config
 
 X, Y = make_table(60)
 TASKS = {MitraClassifier: "classification", MitraRegressor: "regression"}
@@ -128,7 +129,7 @@ def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch):
     expected = outputs(estimator, X)
     alone = np.concatenate([outputs(estimator, row[None]) for row in X[:5]])
     np.testing.assert_allclose(alone, expected[:5], rtol=0, atol=1e-6)
-    monkeypatch.setattr("sklearn_mitra._context._total_memory", lambda: 400_000)
+    monkeypatch.setattr("sklearn_mitra._network.context._total_memory", lambda: 400_000)
     assert 2 < estimator._context.chunk_rows < 30
     np.testing.assert_allclose(outputs(estimator, X), expected, rtol=0, atol=1e-6)
 
@@ -187,6 +188,19 @@ def test_names(cls, make_file, tmp_path, monkeypatch):
         estimator = fitted(cls, name)
         assert estimator.checkpoint_["name"] == str(tmp_path / "model.onnx")
         same(outputs(estimator, X), expected)
+
+
+@both
+def test_a_file_has_a_precision_of_its_own(cls, make_file):
+    with pytest.raises(ValueError, match="a precision of its own. Got precision='int8' with"):
+        fitted(cls, make_file(cls), precision="int8")
+
+
+@both
+def test_a_file_passes_the_support_in_every_prediction(cls, make_file):
+    cost = fitted(cls, make_file(cls)).estimate_cost(10)
+    assert cost.context_nbytes == 0
+    assert cost.first_seconds == cost.later_seconds > 0
 
 
 # ---- bundles -------------------------------------------------------------------------------------

@@ -8,7 +8,7 @@ import torch
 from scipy.stats import spearmanr
 from sklearn.ensemble import RandomForestRegressor
 
-from sklearn_mitra._checkpoint import Config
+from sklearn_mitra._network.config import Config
 from sklearn_mitra.export.pretrain.batches import (
     N_QUERY,
     SMALLEST_BUDGET,

@@ -7,7 +7,8 @@ import numpy as np
 import onnx
 import pytest
 
-from sklearn_mitra._checkpoint import Config, resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.config import Config
 from sklearn_mitra.export.cases import make_cases
 from sklearn_mitra.export.verify import main, verify
 

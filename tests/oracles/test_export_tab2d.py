@@ -9,7 +9,8 @@ from autogluon.tabular.models.mitra._internal.models.embedding import Tab2DQuant
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D as Upstream
 from torch.utils._python_dispatch import TorchDispatchMode
 
-from sklearn_mitra._checkpoint import Config, resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network.config import Config
 from sklearn_mitra.export.cases import make_cases
 from sklearn_mitra.export.tab2d import Tab2D, column_quantiles, count_below, embed_quantiles
 

@@ -8,7 +8,7 @@ from autogluon.tabular.models.mitra import sklearn_interface as autogluon
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
-from sklearn_mitra._checkpoint import resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
 
 pytestmark = [
     pytest.mark.filterwarnings(f"ignore:{message}")
