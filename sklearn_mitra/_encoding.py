@@ -196,13 +196,21 @@ class TableEncoder:
         }
 
     @classmethod
-    def unpack(cls, fields: BundleFields, n_features: int) -> "TableEncoder":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+    def unpack(cls, fields: BundleFields, version: int, n_features: int) -> "TableEncoder":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
+
+        Parameters
+        ----------
+        fields : BundleFields
+        version : {1, 2}
+            Format of the bundle. In 1 there are no offsets.
+        n_features : int
+        """
         names, levels = fields.strings("columns", n_features), fields.levels("levels", n_features)
         means = fields.array("means", "<f8", n_features)
         fields.require((np.abs(means) <= LARGEST).all(), "means", "small enough to compute with")
         offsets = np.zeros(n_features)
-        if "offsets" in fields and fields.get("offsets", "an object or null", dict, type(None)):
+        if version > 1 and fields.optional("offsets"):
             offsets = fields.array("offsets", "<f8", n_features)
             is_mean = bool(((offsets == 0) | (offsets == means)).all())
             fields.require(is_mean, "offsets", "0 or the mean of each column")

@@ -46,6 +46,10 @@ class Fields:
         self.require(value > 0, key, "a positive integer")
         return value
 
+    def optional(self, key: str) -> bool:
+        """Whether a field, which has to be an object or null, is an object."""
+        return self.get(key, "an object or null", dict, type(None)) is not None
+
     def fields(self, key: str) -> Any:
         """An object, as Fields of this class."""
         return type(self)(self.get(key, "an object", dict), f"{key!r} in {self._where}")
@@ -54,7 +58,7 @@ class Fields:
         """A list of one or more objects, each as Fields of this class."""
         values = self.get(key, "a list of objects", list)
         self.require(len(values) > 0, key, "a list of one or more objects")
-        return [type(self)(v, f"{key}[{i}] in {self._where}") for i, v in enumerate(values)]
+        return [type(self)(v, f"{key!r}[{i}] in {self._where}") for i, v in enumerate(values)]
 
     def strings(self, key: str, length: int) -> list[str]:
         """A list of so many strings."""

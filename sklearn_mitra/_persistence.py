@@ -254,12 +254,15 @@ class Persistent(BaseEstimator, ABC):
         self.n_features_in_ = n_features
         self.X_support_ = stored.x
         self._seed = learned.get("seed", "an integer", int)
-        self._encoder = TableEncoder.unpack(learned, n_features)
-        if (has_offset := self._encoder.offsets != 0).any():
+        self._encoder = TableEncoder.unpack(learned, stored.version, n_features)
+        has_offset = self._encoder.offsets != 0
+        if has_offset.any():
             near = learned.array("nearSupport", "<f4", n_support, int(has_offset.sum()))
             learned.require(bool((np.abs(near) <= LARGEST).all()), "nearSupport", "not so large")
             self.X_support_[:, has_offset] = near
-        if learned.get("indices", "an object or null", dict, type(None)) is not None:
+        elif stored.version > 1:
+            learned.get("nearSupport", "null, since no column has an offset", type(None))
+        if learned.optional("indices"):
             indices = learned.array("indices", "<i8", n_support)
             is_ascending = bool(indices[0] >= 0 and (np.diff(indices) > 0).all())
             learned.require(is_ascending, "indices", "ascending rows")

@@ -170,7 +170,7 @@ class View:
             Of the table in the bundle; 0 classes for regression.
         """
         rows = np.arange(n_support, dtype=np.int64)
-        if fields.get("rows", "an object or null", dict, type(None)) is not None:
+        if fields.optional("rows"):
             rows = _unpack_places(fields, "rows", n_support)
         columns = _unpack_places(fields, "columns", n_features)
         signs = fields.array("signs", "<f4", len(columns))

@@ -17,7 +17,8 @@ from sklearn_mitra._bundles.container import decode_bundle, encode_bundle
 KINDS = {MitraClassifier: "classifier", MitraRegressor: "regressor"}
 TYPE_IDS = {cls: f"wlearn.mitra_onnx.{kind}@1" for cls, kind in KINDS.items()}
 
-INTEROP = Path(__file__).parent / "interop"
+INTEROP = Path(__file__).parent / "interop"  # written by JavaScript
+FORMATS = Path(__file__).parent / "formats"  # ours, of former formats
 DATA = {name: np.array(v) for name, v in json.loads((INTEROP / "data.json").read_text()).items()}
 JAVASCRIPT = {
     "classifier_all_rows": ("y_class", 512, 42),

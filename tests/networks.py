@@ -6,9 +6,8 @@ from typing import NamedTuple
 import numpy as np
 
 from sklearn_mitra._network.context import Context
-from sklearn_mitra._views import make_views
+from sklearn_mitra._network.runtime import Runtime
 
-CPU = ("CPUExecutionProvider",)
 TOLERANCE = 2e-5
 
 
@@ -71,18 +70,15 @@ def make_table(name, config):
 
 
 def prepare(checkpoint, table, n_threads):
-    config, n_features = checkpoint.config, table.x_support.shape[1]
-    n_classes = 0 if config.task == "regression" else config.dim_output
     model = "mini" if checkpoint.name == "mini" else Path(checkpoint.weights_file).parent
-    views = make_views(1, n_features, n_classes, seed=0)
-    context = Context(
-        model, checkpoint.sha256, config.task, table.x_support, table.y_support, views
-    )
-    context.prepare(n_threads, CPU)
+    tables = [(table.x_support, table.y_support)]
+    context = Context(model, checkpoint.sha256, checkpoint.config.task, tables)
+    context.prepare(Runtime(n_threads))
     return context
 
 
 def outputs(context, x_query, n_threads):
-    ((_, output),) = context.outputs(x_query, n_threads, CPU)
+    (member,) = context.prepare(Runtime(n_threads))
+    output = member.outputs(x_query)
     assert output.dtype == np.float32
     return output

@@ -13,9 +13,9 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from sklearn_mitra._errors import CheckpointError
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config, expected_shapes
-from sklearn_mitra._errors import CheckpointError
 
 TASKS = ["classification", "regression"]
 CONFIG = {"dim": 8, "dim_output": 3, "n_layers": 2, "n_heads": 2, "task": "CLASSIFICATION"}

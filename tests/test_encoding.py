@@ -8,7 +8,8 @@ import pandas as pd
 import pytest
 from columns import with_missing
 
-from sklearn_mitra._encoding import ColumnEncoder, as_array, take_rows
+from sklearn_mitra._encoding import TableEncoder
+from sklearn_mitra._table import as_array, take_rows
 
 NAN = np.nan
 MISSING = with_missing(np.random.default_rng(0).normal(size=(60, 6)), 0.2, np.random.default_rng(1))
@@ -16,7 +17,7 @@ MISSING = with_missing(np.random.default_rng(0).normal(size=(60, 6)), 0.2, np.ra
 
 def fit(column, name="a"):
     """The encoder of a one-column DataFrame, and the column encoded."""
-    encoder, x = ColumnEncoder.fit(pd.DataFrame({name: column}))
+    encoder, x = TableEncoder.fit(pd.DataFrame({name: column}))
     return encoder, x[:, 0].tolist()
 
 
@@ -30,7 +31,7 @@ def transform(encoder, column, name="a"):
 def test_columns_without_any_value_become_zero():
     table = np.random.default_rng(0).normal(size=(20, 4))
     table[::3, 1] = table[:, 2] = NAN
-    encoder, x = ColumnEncoder.fit(table)
+    encoder, x = TableEncoder.fit(table)
     np.testing.assert_array_equal(x[:, 2], 0)
     np.testing.assert_array_equal(encoder.varying, [True, True, False, True])
     assert np.isfinite(encoder.transform(table)).all()
@@ -82,7 +83,7 @@ def test_a_column_of_each_kind(column, expected):
 
 
 def test_columns_of_all_kinds_side_by_side():
-    encoder, x = ColumnEncoder.fit(
+    encoder, x = TableEncoder.fit(
         pd.DataFrame(
             {
                 "number": [1.5, NAN, 2.5],
@@ -100,7 +101,7 @@ def test_columns_of_all_kinds_side_by_side():
 
 def test_columns_of_the_same_name():
     frame = pd.DataFrame([[1.0, "b"], [2.0, "a"]], columns=["a", "a"])
-    _, x = ColumnEncoder.fit(frame)
+    _, x = TableEncoder.fit(frame)
     np.testing.assert_array_equal(x, [[1, 1], [2, 0]])
 
 
@@ -109,7 +110,7 @@ def test_arrays_of_strings(dtype):
     if dtype == "T":
         dtype = getattr(np.dtypes, "StringDType", lambda: object)()  # NumPy 2
     X = np.array([["b", "1"], ["a", "10"], ["c", "9"]], dtype=dtype)
-    encoder, x = ColumnEncoder.fit(X)
+    encoder, x = TableEncoder.fit(X)
     np.testing.assert_array_equal(x, [[1, 0], [0, 1], [2, 2]])  # in the order of strings
     np.testing.assert_array_equal(encoder.transform(X), x)
 
@@ -118,7 +119,7 @@ def test_numbers_beside_strings_in_a_list_stay_numbers():
     rows = [[10, "b", 0.5], [9, "a", 2.5], [100, "b", True]]  # NumPy alone makes strings of all
     X = as_array(rows)
     assert X.dtype == object
-    encoder, x = ColumnEncoder.fit(X)
+    encoder, x = TableEncoder.fit(X)
     np.testing.assert_array_equal(x, [[10, 1, 0.5], [9, 0, 2.5], [100, 1, 1]])
     np.testing.assert_array_equal(encoder.transform(as_array(tuple(rows))), x)
 
@@ -211,7 +212,7 @@ MIXED = {
 
 @pytest.mark.parametrize("X", MIXED.values(), ids=MIXED)
 def test_rows_in_blocks_are_encoded_as_the_whole(X):
-    encoder, whole = ColumnEncoder.fit(X)
+    encoder, whole = TableEncoder.fit(X)
     np.testing.assert_array_equal(encoder.transform(X), whole)
     for size in (1, 7, 49):
         blocks = [
@@ -223,7 +224,7 @@ def test_rows_in_blocks_are_encoded_as_the_whole(X):
 @pytest.mark.parametrize("X", MIXED.values(), ids=MIXED)
 def test_input_is_left_alone(X):
     before = X.copy()
-    encoder, x = ColumnEncoder.fit(X)
+    encoder, x = TableEncoder.fit(X)
     x += 1
     transformed = encoder.transform(X)
     transformed += 1
@@ -236,8 +237,45 @@ def test_input_is_left_alone(X):
 def test_a_read_only_array():
     X = MISSING.copy()
     X.flags.writeable = False
-    encoder, x = ColumnEncoder.fit(X)
+    encoder, x = TableEncoder.fit(X)
     np.testing.assert_array_equal(encoder.transform(X), x)
+
+
+# ---- columns far from zero -----------------------------------------------------------------------
+
+
+def seconds_of_five_minutes():
+    return 1.7e9 + np.random.default_rng(0).uniform(0, 300, 200)
+
+
+def test_columns_far_from_zero_keep_their_digits():
+    seconds = seconds_of_five_minutes()
+    X = np.column_stack([seconds, np.arange(200)])
+    encoder, x = TableEncoder.fit(X)
+    np.testing.assert_allclose(encoder.offsets, [seconds.mean(), 0], rtol=1e-12)
+    assert len(np.unique(X[:, 0].astype(np.float32))) <= 4
+    assert len(np.unique(x[:, 0])) == 200
+    np.testing.assert_allclose(x[:, 0], seconds - seconds.mean(), atol=1e-4)
+    np.testing.assert_array_equal(encoder.transform(X), x)
+    np.testing.assert_array_equal(np.argsort(x[:, 0]), np.argsort(seconds))
+    missing = encoder.transform(np.array([[NAN, NAN]]))
+    np.testing.assert_array_equal(missing, [[0, np.float32(99.5)]])
+
+
+NEAR = {
+    "years": np.array([2019.0, 2020.0] * 20),
+    "large integers": np.arange(2**24 - 40, 2**24, dtype=float),
+    "seconds of ten years": 1.4e9 + np.random.default_rng(0).uniform(0, 3e8, 200),
+    "temperatures": 290 + np.random.default_rng(0).normal(size=200),
+    "tiny": np.random.default_rng(0).uniform(0, 1e-40, 20),
+}
+
+
+@pytest.mark.parametrize("column", NEAR.values(), ids=NEAR)
+def test_other_columns_are_upstreams_to_the_bit(column):
+    encoder, x = TableEncoder.fit(column[:, None])
+    assert not encoder.offsets.any()
+    np.testing.assert_array_equal(x[:, 0], column.astype(np.float32))
 
 
 # ---- errors --------------------------------------------------------------------------------------
@@ -295,15 +333,15 @@ def test_what_is_refused_in_prediction(column, error, message):
 )
 def test_what_is_refused_in_arrays(X, error, message):
     with pytest.raises(error, match=message):
-        ColumnEncoder.fit(X)
+        TableEncoder.fit(X)
 
 
 def test_the_largest_values():
     largest = np.finfo(np.float32).max / 2  # the difference of two is finite
-    _, x = ColumnEncoder.fit(np.array([[-largest], [largest]]))
+    _, x = TableEncoder.fit(np.array([[-largest], [largest]]))
     np.testing.assert_array_equal(x, [[-largest], [largest]])
     with pytest.raises(ValueError, match="too large for float32 in column 0"):
-        ColumnEncoder.fit(np.array([[largest * 1.001], [0]]))
+        TableEncoder.fit(np.array([[largest * 1.001], [0]]))
 
 
 @pytest.mark.parametrize(

@@ -51,7 +51,7 @@ def test_what_is_inside_is_named_with_its_place():
         fields.fields("inner").count("n")
     first, second = fields.objects("list")
     assert first.count("n") == 1
-    with pytest.raises(BundleError, match=r"'n' in list\[1\] in an object must be"):
+    with pytest.raises(BundleError, match=r"'n' in 'list'\[1\] in an object must be"):
         second.count("n")
 
 

@@ -2,13 +2,15 @@
 
 import numpy as np
 import pytest
-from networks import CPU, TOLERANCE, make_table, outputs, prepare
+from networks import TOLERANCE, make_table, outputs, prepare
 
 from sklearn_mitra import clear_sessions
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.bins import bin_edges
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.quantiles import QuantileEmbedding
-from sklearn_mitra._network.sessions import _LARGE, get_session, run
+from sklearn_mitra._network.runtime import Runtime
+from sklearn_mitra._network.serving import _LARGE, ServingNetwork
+from sklearn_mitra._network.sessions import run
 
 
 @pytest.fixture(
@@ -76,7 +78,8 @@ def test_the_fused_graph_gives_what_encode_and_predict_give(checkpoint, name):
     if checkpoint.config.task == "regression" and checkpoint.config.labels_are_classes:
         edges = bin_edges(checkpoint.config.dim_output)
         inputs["y_support"] = np.searchsorted(edges, table.y_support).clip(1) - 1
-    fused = run(get_session(checkpoint, "fused", 2, CPU), inputs)["output"].numpy()
+    session = ServingNetwork(checkpoint).open(False, Runtime(2))
+    fused = run(session, inputs)["output"].numpy()
     np.testing.assert_allclose(fused, outputs(context, table.x_query, 2), rtol=0, atol=tolerance)
 
 

@@ -11,11 +11,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import INTEROP, closed, fitted, make_table, opened
+from bundles import FORMATS, changed, closed, fitted, make_table, opened
 from estimators import both, outputs, same
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier, MitraRegressor
+from sklearn_mitra._bundles.fields import pack
 
 # ---- files ---------------------------------------------------------------------------------------
 
@@ -55,12 +56,12 @@ def test_a_bundle_that_cannot_be_written_leaves_the_former_one(tmp_path):
 
 # ---- bundles of former formats -------------------------------------------------------------------
 
-FORMER = json.loads((INTEROP / "format1.json").read_text())
+FORMER = json.loads((FORMATS / "format1.json").read_text())
 
 
 @pytest.mark.parametrize("kind", FORMER)
 def test_bundles_of_format_1_predict_what_they_did(kind):
-    loaded = sklearn_mitra.load(INTEROP / f"format1_{kind}.wlrn")
+    loaded = sklearn_mitra.load(FORMATS / f"format1_{kind}.wlrn")
     rows = FORMER[kind]["rows"]
     rows = pd.DataFrame(rows) if kind == "classifier" else np.array(rows)
     # written on another machine, whose matrix products round differently
@@ -88,6 +89,40 @@ def test_all_rows_as_support(cls):
     loaded = sklearn_mitra.load(bundle)
     assert loaded.max_support is None
     same(outputs(loaded, X), outputs(estimator, X))
+
+
+@both
+def test_columns_far_from_zero(cls):
+    X, y = make_table()
+    seconds = 1.7e9 + 100 * X[:, 0]
+    table, near = np.column_stack([seconds, X[:, 1]]), np.column_stack([100 * X[:, 0], X[:, 1]])
+    estimator = cls(max_support=30, n_estimators=2).fit(table, y)
+    expected = cls(max_support=30, n_estimators=2).fit(near, y)
+    np.testing.assert_allclose(outputs(estimator, table), outputs(expected, near), atol=1e-5)
+    bundle = estimator.save()
+    loaded = sklearn_mitra.load(bundle)
+    same(outputs(loaded, table), outputs(estimator, table))
+    same(loaded.X_support_, estimator.X_support_)
+    assert loaded.save() == bundle
+    # for readers that know no offsets
+    support = np.frombuffer(opened(bundle)[1]["support_x"], "<f4").reshape(30, 2)
+    same(support, table[estimator.support_indices_].astype(np.float32))
+
+
+FAR = {
+    "without its support": ("nearSupport", None),
+    "with half of its support": ("nearSupport", pack(np.zeros((15, 1), np.float32))),
+    "support too large": ("nearSupport", pack(np.full((30, 1), 3e38, np.float32))),
+}
+
+
+@pytest.mark.parametrize(("field", "value"), FAR.values(), ids=FAR)
+def test_damaged_columns_far_from_zero_are_named(field, value):
+    X, y = make_table()
+    table = np.column_stack([1.7e9 + 100 * X[:, 0], X[:, 1]])
+    bundle = MitraClassifier(max_support=30, n_estimators=1).fit(table, y).save()
+    with pytest.raises(BundleError, match="'nearSupport'.* in .*artifact 'sklearn_mitra'"):
+        sklearn_mitra.load(changed(bundle, "sklearn_mitra", **{field: value}))
 
 
 # ---- pickles -------------------------------------------------------------------------------------

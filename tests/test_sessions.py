@@ -16,12 +16,12 @@ from sklearn.base import clone
 from sklearn.datasets import load_iris
 from sklearn.model_selection import cross_val_predict
 
-from sklearn_mitra import MitraClassifier, MitraRegressor, _sessions, clear_sessions
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._network.sessions import get_session, resolve_providers, resolve_threads
+from sklearn_mitra import MitraClassifier, MitraRegressor, clear_sessions
+from sklearn_mitra._network import sessions
+from sklearn_mitra._network.resolve import resolve_network
+from sklearn_mitra._network.runtime import Runtime
 
 X, Y = load_iris(return_X_y=True)
-CPU = ("CPUExecutionProvider",)
 
 
 @pytest.fixture(autouse=True)
@@ -35,38 +35,38 @@ def test_clones_folds_and_refits_share_two_sessions():
     estimator = MitraClassifier(max_support=30, n_estimators=2)
     cross_val_predict(estimator, X, Y, cv=4)
     clone(estimator).fit(X, Y).predict(X)
-    kinds = sorted(key[2] for key in _sessions._sessions)
+    kinds = sorted(key[0] for key in sessions._sessions)
     assert kinds == ["encode", "predict"]
 
 
 def test_sessions_differ_by_task_and_threads():
     MitraClassifier(max_support=30, n_jobs=2).fit(X, Y).predict(X)
     MitraRegressor(max_support=30, n_jobs=2).fit(X, Y).predict(X)
-    assert len(_sessions._sessions) == 4
+    assert len(sessions._sessions) == 4
     MitraRegressor(max_support=30, n_jobs=1).fit(X, Y).predict(X)
-    assert len(_sessions._sessions) == 6
+    assert len(sessions._sessions) == 6
 
 
 def test_number_of_sessions_is_bounded_and_the_oldest_go():
-    checkpoint = resolve_checkpoint("mini", "classification")
-    oldest = weakref.ref(get_session(checkpoint, "predict", 1, CPU))
-    for n_threads in range(2, 2 + _sessions._MOST_SESSIONS):
-        get_session(checkpoint, "predict", n_threads, CPU)
-    assert len(_sessions._sessions) == _sessions._MOST_SESSIONS
+    network = resolve_network("mini", "classification")
+    oldest = weakref.ref(network.open(True, Runtime()))
+    for n_threads in range(2, 2 + sessions._MOST_SESSIONS):
+        network.open(True, Runtime(n_threads))
+    assert len(sessions._sessions) == sessions._MOST_SESSIONS
     assert oldest() is None
 
 
 def test_a_forgotten_session_can_still_be_run_by_its_holder():
-    checkpoint = resolve_checkpoint("mini", "regression")
-    session = get_session(checkpoint, "fused", 1, CPU)
+    network = resolve_network("mini", "regression")
+    session = network.open(False, Runtime())
     inputs = {
         "x_support": np.eye(3, dtype=np.float32),
         "y_support": np.zeros(3, np.float32),
         "x_query": np.ones((2, 3), np.float32),
     }
-    before = _sessions.run(session, inputs)["output"].numpy()
+    before = sessions.run(session, inputs)["output"].numpy()
     clear_sessions()
-    after = _sessions.run(session, inputs)["output"].numpy()
+    after = sessions.run(session, inputs)["output"].numpy()
     assert np.isfinite(before).all()
     np.testing.assert_array_equal(before, after)
 
@@ -79,19 +79,17 @@ def test_estimators_stay_fitted_when_sessions_are_cleared():
 
 
 def test_concurrent_requests_make_one_session():
-    checkpoint = resolve_checkpoint("mini", "classification")
-    sessions = run_in_threads(lambda: get_session(checkpoint, "encode", 1, CPU))
+    network = resolve_network("mini", "classification")
+    sessions = run_in_threads(lambda: network.open(True, Runtime()))
     assert len(sessions) == 8
     assert len(set(map(id, sessions))) == 1
 
 
 def test_a_session_that_is_there_does_not_wait_for_one_being_made():
-    checkpoint = resolve_checkpoint("mini", "classification")
-    session = get_session(checkpoint, "predict", 1, CPU)
-    with _sessions._making:
-        thread = threading.Thread(
-            target=lambda: found.append(get_session(checkpoint, "predict", 1, CPU))
-        )
+    network = resolve_network("mini", "classification")
+    session = network.open(True, Runtime())
+    with sessions._making:
+        thread = threading.Thread(target=lambda: found.append(network.open(True, Runtime())))
         found = []
         thread.start()
         thread.join(timeout=60)
@@ -105,22 +103,22 @@ def test_memory_that_encoding_took_is_given_back():
 
 
 def test_weights_changed_on_disk_make_a_new_session(tmp_path):
-    source = os.path.dirname(resolve_checkpoint("mini", "classification").weights_file)
+    source = os.path.dirname(resolve_network("mini", "classification").file.weights_file)
     for name in ("config.json", "model.safetensors"):
         with open(os.path.join(source, name), "rb") as file:
             (tmp_path / name).write_bytes(file.read())
-    first = get_session(resolve_checkpoint(tmp_path, "classification"), "predict", 1, CPU)
+    first = resolve_network(tmp_path, "classification").open(True, Runtime())
     weights = bytearray((tmp_path / "model.safetensors").read_bytes())
     weights[-2:] = b"\x00\x3c"  # 1.0 in float16
     (tmp_path / "model.safetensors").write_bytes(weights)
     os.utime(tmp_path / "model.safetensors", ns=(0, 0))
-    second = get_session(resolve_checkpoint(tmp_path, "classification"), "predict", 1, CPU)
+    second = resolve_network(tmp_path, "classification").open(True, Runtime())
     assert second is not first
     assert second.weights["y_embedding.y_mask.weight"].numpy()[0, -1] == 1.0
 
 
 def _predict_in_child(classifier, queue):
-    queue.put((len(_sessions._sessions), classifier.predict_proba(X)))
+    queue.put((len(sessions._sessions), classifier.predict_proba(X)))
 
 
 @pytest.mark.slow
@@ -207,7 +205,7 @@ def test_a_forked_child_can_exit():
 )
 def test_threads_without_n_jobs(environment, threads):
     clean = {name: v for name, v in os.environ.items() if name != "OMP_NUM_THREADS"}
-    code = "from sklearn_mitra._network.sessions import resolve_threads; print(resolve_threads(None))"
+    code = "from sklearn_mitra._network.runtime import Runtime; print(Runtime.resolve().n_threads)"
     result = subprocess.run(
         [sys.executable, "-c", code], env={**clean, **environment}, capture_output=True, text=True
     )
@@ -218,19 +216,5 @@ def test_threads_without_n_jobs(environment, threads):
 def test_loky_workers_take_their_share_of_the_cores():
     n_workers = 2
     parallel = joblib.Parallel(n_jobs=n_workers, backend="loky")
-    threads = parallel(joblib.delayed(resolve_threads)(None) for _ in range(n_workers))
-    assert sum(threads) <= max(joblib.cpu_count(), n_workers)
-
-
-def test_threads_with_n_jobs():
-    assert resolve_threads(3) == 3
-    assert resolve_threads(-1) == joblib.cpu_count()
-    assert resolve_threads(-10_000) == 1
-
-
-def test_unknown_provider_is_named_with_what_there_is():
-    for providers in (["NoSuchProvider"], [], [("CPUExecutionProvider", {})]):
-        with pytest.raises(ValueError, match=r"CPUExecutionProvider.* has. Got \[.*\] instead"):
-            resolve_providers(providers)
-    assert resolve_providers(None) == CPU
-    assert resolve_providers(["CPUExecutionProvider"]) == CPU
+    runtimes = parallel(joblib.delayed(Runtime.resolve)() for _ in range(n_workers))
+    assert sum(runtime.n_threads for runtime in runtimes) <= max(joblib.cpu_count(), n_workers)

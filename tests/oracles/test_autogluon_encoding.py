@@ -7,7 +7,7 @@ from autogluon.tabular.models.mitra._internal.config.enums import Task
 from autogluon.tabular.models.mitra._internal.data.preprocessor import Preprocessor
 from columns import with_missing
 
-from sklearn_mitra._encoding import ColumnEncoder
+from sklearn_mitra._encoding import TableEncoder
 
 NAN = np.nan
 
@@ -64,7 +64,7 @@ def test_numbers_are_encoded_as_autogluon_does(name, form):
     )
     upstream.fit(train.astype(np.float64), np.arange(40) % 2)
     make = pd.DataFrame if form == "frame" else np.asarray
-    encoder, x = ColumnEncoder.fit(make(train))
+    encoder, x = TableEncoder.fit(make(train))
     assert x.dtype == np.float32
     np.testing.assert_array_equal(encoder.varying, ~upstream.singular_features)
     varying = encoder.varying

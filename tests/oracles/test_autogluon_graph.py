@@ -10,8 +10,8 @@ from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
 from networks import TABLES, TOLERANCE, make_table, outputs, prepare
 
 from sklearn_mitra import clear_sessions
-from sklearn_mitra._network.checkpoint import Checkpoint, resolve_checkpoint
 from sklearn_mitra._network.bins import bin_edges
+from sklearn_mitra._network.checkpoint import Checkpoint, resolve_checkpoint
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
 

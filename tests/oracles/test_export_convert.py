@@ -13,8 +13,8 @@ import pytest
 import torch
 
 import sklearn_mitra
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.bins import outputs_to_targets, targets_to_bins
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export.convert import export, main
 from sklearn_mitra.export.tab2d import Tab2D
 

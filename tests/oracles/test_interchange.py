@@ -20,11 +20,12 @@ from sklearn_mitra import (
     CheckpointError,
     MitraClassifier,
     MitraRegressor,
-    _sessions,
     clear_sessions,
 )
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra._network import sessions
 from sklearn_mitra._network.config import Config
+from sklearn_mitra._network.interchange import resolve_interchange
+from sklearn_mitra._network.runtime import Runtime
 
 X, Y = make_table(60)
 TASKS = {MitraClassifier: "classification", MitraRegressor: "regression"}
@@ -129,8 +130,8 @@ def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch):
     expected = outputs(estimator, X)
     alone = np.concatenate([outputs(estimator, row[None]) for row in X[:5]])
     np.testing.assert_allclose(alone, expected[:5], rtol=0, atol=1e-6)
-    monkeypatch.setattr("sklearn_mitra._network.context._total_memory", lambda: 400_000)
-    assert 2 < estimator._context.chunk_rows < 30
+    monkeypatch.setattr("sklearn_mitra._network.plan.total_memory", lambda: 400_000)
+    assert 2 < estimator._context.plan(Runtime.resolve()).chunk_rows < 30
     np.testing.assert_allclose(outputs(estimator, X), expected, rtol=0, atol=1e-6)
 
 
@@ -140,10 +141,10 @@ def test_a_file_of_another_maker(cls, copy_file, make_file):
     file = copy_file(cls, without_metadata)
     estimator = cls(model=file, max_support=30).fit(X, Y)
     same(outputs(estimator, X), outputs(fitted(cls, make_file(cls), n_estimators=1), X))
-    assert resolve_checkpoint(file, TASKS[cls]).profile == "upstream"
+    assert resolve_interchange(file, TASKS[cls]).profile == "upstream"
     n_outputs = 10 if cls is MitraClassifier else 1
     config = Config(512, n_outputs, 12, 4, TASKS[cls])
-    assert resolve_checkpoint(file, TASKS[cls]).config == config
+    assert resolve_interchange(file, TASKS[cls]).config == config
 
 
 def test_the_number_of_classes_is_that_of_the_file(make_checkpoint, export_once, tmp_path):
@@ -167,7 +168,7 @@ def test_clones_folds_and_views_share_one_session(make_file):
         cv=2,
     ).fit(X, Y)
     clone(search.best_estimator_).fit(X, Y).predict(X)
-    assert [key[2] for key in _sessions._sessions] == ["interchange"]
+    assert [key[0] for key in sessions._sessions] == ["interchange"]
 
 
 @both
@@ -214,7 +215,7 @@ def test_bundles_record_and_check_the_file(cls, profile, make_file, tmp_path):
     bundle = estimator.save()
     sha256 = opened(bundle)[1]["meta"]["onnxSha256"]
     assert sha256 == estimator.checkpoint_["sha256"]
-    assert sha256 == resolve_checkpoint(file, TASKS[cls]).sha256
+    assert sha256 == resolve_interchange(file, TASKS[cls]).sha256
     same(outputs(sklearn_mitra.load(bundle), X), outputs(estimator, X))
     moved = shutil.copy(file, tmp_path / "moved.onnx")
     same(outputs(sklearn_mitra.load(bundle, model=moved), X), outputs(estimator, X))
@@ -226,7 +227,7 @@ def test_bundles_record_and_check_the_file(cls, profile, make_file, tmp_path):
 @both
 def test_bundles_from_javascript(cls, make_file, tmp_path):
     file = make_file(cls, "wlearn")
-    sha256 = resolve_checkpoint(file, TASKS[cls]).sha256
+    sha256 = resolve_interchange(file, TASKS[cls]).sha256
     bundle = (INTEROP / f"{KINDS[cls]}_all_rows.wlrn").read_bytes()
     right, unknown, wrong = (
         changed(bundle, "meta", onnxSha256=value) for value in (sha256, None, 64 * "0")

@@ -6,7 +6,8 @@ import numpy as np
 from estimators import make_table
 from processes import added_memory
 
-from sklearn_mitra import MitraClassifier, _quantized, clear_sessions
+from sklearn_mitra import MitraClassifier, clear_sessions
+from sklearn_mitra._network import int8
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 
 X, Y = make_table(80)
@@ -21,12 +22,12 @@ def test_large_weights_are_held_in_one_copy(large_checkpoint):
 def test_int8_gives_about_the_same_logits_from_a_quarter_of_the_bytes(
     large_checkpoint, tmp_path, monkeypatch
 ):
-    monkeypatch.setattr(_quantized, "_cache_file", lambda sha256: tmp_path / f"{sha256}.npz")
-    exact, int8 = (
+    monkeypatch.setattr(int8, "_cache_file", lambda sha256: tmp_path / f"{sha256}.npz")
+    exact, rounded = (
         MitraClassifier(model=large_checkpoint, precision=precision, max_support=40).fit(X, Y)
         for precision in ("float32", "int8")
     )
-    assert np.abs(int8.predict_proba(X[:8]) - exact.predict_proba(X[:8])).max() < 0.05
+    assert np.abs(rounded.predict_proba(X[:8]) - exact.predict_proba(X[:8])).max() < 0.05
     (file,) = tmp_path.iterdir()
     weights = Path(large_checkpoint) / "model.safetensors"
     assert 0.25 < file.stat().st_size / weights.stat().st_size < 0.26

@@ -13,9 +13,9 @@ from safetensors.torch import load_file
 from sklearn.datasets import load_diabetes, load_iris
 
 from sklearn_mitra import MitraClassifier, MitraRegressor, clear_sessions
+from sklearn_mitra._network.bins import bin_edges, targets_to_bins
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
-from sklearn_mitra._network.bins import bin_edges, targets_to_bins
 from sklearn_mitra.export.pretrain.__main__ import main
 from sklearn_mitra.export.pretrain.batches import SMALLEST_BUDGET, Shape, draw_batch
 from sklearn_mitra.export.pretrain.losses import (

@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import DATA, INTEROP, changed, closed, fitted, make_table, opened
+from bundles import DATA, FORMATS, INTEROP, changed, closed, fitted, make_table, opened
 from estimators import ESTIMATORS, both, outputs, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -37,7 +37,11 @@ def once_each(names):
 
 
 FIELDS = list(once_each({field for _, field in PAIRS}))
-ARRAYS = [(cls, field) for cls, field in FIELDS if "data" in str(OURS[cls][field])]
+ARRAYS = [
+    (cls, field)
+    for cls, field in FIELDS
+    if isinstance(OURS[cls][field], dict) and "data" in OURS[cls][field]
+]
 
 # Labels may have any of several dtypes; all other arrays are read by the same lines as the means.
 READ_APART = ["labels", "means"]
@@ -50,7 +54,7 @@ def parametrized(names, cases):
 
 
 # Where two fields disagree, either may be the wrong one.
-COUNTERPARTS = {"signs": ["permutations"], "labels": ["prior"], "range": ["targets"]}
+COUNTERPARTS = {"views": ["classes"], "labels": ["prior"], "range": ["targets"]}
 
 
 def assert_field_is_named(bundle, field):
@@ -67,7 +71,8 @@ def test_missing_field_is_named(cls, field):
 
 
 OTHER_TYPES = [1.5, True, "text", None, [None], {}, []]
-ALLOWED = [("featureNames", None), ("indices", None), ("params", {})]
+NULLABLE = ["featureNames", "indices", "offsets", "nearSupport"]
+ALLOWED = [*((field, None) for field in NULLABLE), ("params", {})]
 
 
 @parametrized(
@@ -179,7 +184,7 @@ def labels(*values):
 
 i8, f8 = np.int64, np.float64
 OUT_OF_RANGE = {
-    "format of the future": (MitraClassifier, "format", 2),
+    "format of the future": (MitraClassifier, "format", 3),
     "format 0": (MitraClassifier, "format", 0),
     "huge format": (MitraClassifier, "format", 2**53 - 1),
     "checkpoint without name": (MitraClassifier, "checkpoint", {"sha256": "0" * 64}),
@@ -200,12 +205,6 @@ OUT_OF_RANGE = {
     "negative index": (MitraClassifier, "indices", pack(np.arange(-1, 29))),
     "descending indices": (MitraClassifier, "indices", pack(np.arange(30)[::-1])),
     "twice the same index": (MitraClassifier, "indices", pack(np.arange(30) // 2)),
-    "half a sign": (MitraClassifier, "signs", pack(np.full((2, 3), 0.5, "f4"))),
-    "zero as sign": (MitraClassifier, "signs", pack(np.zeros((2, 3), "f4"))),
-    "no permutation": (MitraClassifier, "permutations", pack(np.array([[0, 1, 2], [0, 0, 2]]))),
-    "class beyond": (MitraClassifier, "permutations", pack(np.array([[0, 1, 2], [1, 2, 3]]))),
-    "negative class": (MitraClassifier, "permutations", pack(np.array([[0, 1, 2], [-1, 0, 1]]))),
-    "three mirrors": (MitraClassifier, "mirrors", pack([False, True, False])),
     "no labels": (MitraClassifier, "labels", labels()),
     "twice the same label": (MitraClassifier, "labels", labels("a", "b", "b")),
     "descending labels": (MitraClassifier, "labels", labels("c", "b", "a")),
@@ -222,7 +221,9 @@ OUT_OF_RANGE = {
     "range beyond float64": (MitraRegressor, "range", pack([-1.7e308, 1.7e308])),
     "target below the range": (MitraRegressor, "targets", pack(np.full(30, -0.5))),
     "targets other than support_y": (MitraRegressor, "targets", pack(np.full(30, 1.25))),
-    "mirrors by the number": (MitraRegressor, "mirrors", pack([0, 1])),
+    "no views": (MitraRegressor, "views", []),
+    "offsets that are not means": (MitraRegressor, "offsets", pack([1.0, 0.0, 0.0])),
+    "near support without offsets": (MitraRegressor, "nearSupport", pack(np.zeros((30, 1), "f4"))),
 }
 
 
@@ -230,6 +231,30 @@ OUT_OF_RANGE = {
 def test_values_out_of_range_are_named(cls, field, value):
     bundle = changed(GOOD[cls], "sklearn_mitra", **{field: value})
     assert_field_is_named(bundle, field)
+
+
+CLASSIFIER_1, REGRESSOR_1 = (
+    FORMATS / f"format1_{kind}.wlrn" for kind in ("classifier", "regressor")
+)
+OUT_OF_RANGE_1 = {
+    "half a sign": (CLASSIFIER_1, "signs", pack(np.full((3, 3), 0.5, "f4"))),
+    "zero as sign": (CLASSIFIER_1, "signs", pack(np.zeros((3, 3), "f4"))),
+    "signs of constant columns": (CLASSIFIER_1, "signs", pack(np.ones((3, 4), "f4"))),
+    "no permutation": (CLASSIFIER_1, "permutations", pack([[0, 1, 2], [0, 0, 2], [0, 1, 2]])),
+    "class beyond": (CLASSIFIER_1, "permutations", pack([[0, 1, 2], [1, 2, 3], [0, 1, 2]])),
+    "negative class": (CLASSIFIER_1, "permutations", pack([[0, 1, 2], [-1, 0, 1], [0, 1, 2]])),
+    "two mirrors": (CLASSIFIER_1, "mirrors", pack([False, True])),
+    "mirrors by the number": (REGRESSOR_1, "mirrors", pack([0, 1])),
+    "no number of views": (REGRESSOR_1, "nViews", None),
+    "three views": (REGRESSOR_1, "nViews", 3),
+}
+
+
+@pytest.mark.parametrize(("path", "field", "value"), OUT_OF_RANGE_1.values(), ids=OUT_OF_RANGE_1)
+def test_values_out_of_range_are_named_in_format_1(path, field, value):
+    fields = {"nViews": "nViews|signs"}.get(field, field)
+    with pytest.raises(BundleError, match=f"'({fields})'.* artifact 'sklearn_mitra'"):
+        sklearn_mitra.load(changed(path, "sklearn_mitra", **{field: value}))
 
 
 @pytest.mark.parametrize(
@@ -346,8 +371,9 @@ def test_more_classes_than_the_checkpoint_tells_apart_are_refused():
     ours = parsed["sklearn_mitra"]
     ours["labels"] = pack(np.arange(11))
     ours["prior"] = pack(np.full(11, 1 / 11))
-    ours["permutations"] = pack([np.arange(11)] * 2)
-    with pytest.raises(BundleError, match="'labels' .* at most 10, the outputs of the checkpoint"):
+    for view in ours["views"]:
+        view["classes"] = pack(np.arange(11))
+    with pytest.raises(BundleError, match="'labels' .* at most 10, the checkpoint's outputs"):
         sklearn_mitra.load(closed(manifest, parsed))
 
 
@@ -409,6 +435,7 @@ SEEDS = [
     (MitraRegressor(n_estimators=2, max_support=8).fit(TINY_FRAME, TINY_Y).save(), QUERY_FRAME),
     (MitraRegressor(n_estimators=1).fit(TINY_X, TINY_X[:, 0]).save(), QUERY),
     (INTEROP / "classifier_labels125_40_seed3.wlrn", DATA["X"][:3]),
+    (FORMATS / "format1_regressor.wlrn", DATA["X"][:3, :3]),
 ]
 SEEDS = [(*opened(bundle), query) for bundle, query in SEEDS]
 

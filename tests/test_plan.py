@@ -11,9 +11,11 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
 
-from sklearn_mitra import DisposedError, MitraClassifier, MitraRegressor, _cost
+from sklearn_mitra import DisposedError, MitraClassifier, MitraRegressor
+from sklearn_mitra._network import context, plan
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._network.plan import Workload
+from sklearn_mitra._network.config import Config
+from sklearn_mitra._network.plan import Plan, Speed, Workload
 
 X, Y = load_diabetes(return_X_y=True)
 
@@ -61,7 +63,8 @@ def test_speeds_are_measured_and_positive(cls):
 @both
 def test_what_costs_more_is_estimated_to_cost_more(cls, monkeypatch):
     # seconds of a run, of an operation and of reading a byte, instead of this machine's
-    monkeypatch.setattr(_cost, "_measure_speed", lambda *args: (1e-4, 1e-11, 1e-10))
+    speed = plan.Speed(run=1e-4, flop=1e-11, byte=1e-10)
+    monkeypatch.setattr(context, "measure_speed", lambda *args: speed)
     estimator = fitted(cls)
     one, many = estimator.estimate_cost(1), estimator.estimate_cost(1_000_000)
     assert many.later_seconds > 10_000 * one.later_seconds
@@ -136,3 +139,75 @@ def test_an_estimate_of_weights_that_are_gone_is_an_error(tmp_path):
     lost.__setstate__(state)
     with pytest.raises(ValueError, match="no such directory"):
         lost.estimate_cost(1)
+
+
+# ---- plans ---------------------------------------------------------------------------------------
+
+
+def make_workloads(*sizes, precision="float32"):
+    config = resolve_checkpoint("mini", "regression").config
+    return [Workload(config, *size, precision) for size in sizes]
+
+
+def test_a_plan_adds_up_members_of_different_sizes():
+    workloads = make_workloads((512, 20), (100, 3), (7, 50))
+    whole = Plan.make(workloads, True, can_keep=True)
+    parts = [Plan.make([workload], True, can_keep=True) for workload in workloads]
+    assert whole.context_nbytes == sum(part.context_nbytes for part in parts)
+    assert whole.chunk_rows == min(part.chunk_rows for part in parts)
+    speed = Speed(run=0.0, flop=1e-11, byte=0.0)
+    costs = [part.estimate(1000, speed) for part in parts]
+    cost = whole.estimate(1000, speed)
+    for key in ("first_seconds", "later_seconds"):
+        assert cost[key] == pytest.approx(sum(c[key] for c in costs))
+    assert cost["peak_nbytes"] >= max(c["peak_nbytes"] for c in costs)
+
+
+@pytest.mark.parametrize(
+    ("cache", "can_keep", "memory", "expected"),
+    [
+        (True, True, 1, True),
+        (False, True, 2**40, False),
+        ("auto", True, 2**40, True),
+        ("auto", True, 2**20, False),
+        (True, False, 2**40, False),
+        ("auto", False, 2**40, False),
+    ],
+)
+def test_what_is_kept(cache, can_keep, memory, expected, monkeypatch):
+    monkeypatch.setattr(plan, "total_memory", lambda: memory)
+    made = Plan.make(make_workloads((512, 20), (512, 20)), cache, can_keep)
+    assert made.keeps == expected
+    assert (made.context_nbytes > 0) == expected
+
+
+def test_auto_keeps_what_takes_a_quarter_of_the_memory(monkeypatch):
+    workloads = make_workloads((512, 20), (512, 20))
+    nbytes = Plan.make(workloads, True, can_keep=True).context_nbytes
+    for memory, expected in ((4 * nbytes, True), (4 * nbytes - 4, False)):
+        monkeypatch.setattr(plan, "total_memory", lambda memory=memory: memory)
+        assert Plan.make(workloads, "auto", can_keep=True).keeps == expected
+
+
+def test_sizes_are_those_of_the_arrays():
+    (workload,) = make_workloads((30, 4))
+    assert workload.context_shape == (5, 4, 30, 32)
+    assert workload.context_nbytes == 2 * 6 * 5 * 4 * 30 * 32 * 4
+    wide = Workload(Config(512, 10, 12, 4, "classification"), 30, 4, "int8")
+    assert wide.context_dtype == np.float16
+    assert wide.context_nbytes == 2 * 12 * 5 * 4 * 30 * 128 * 2
+
+
+@both
+def test_a_foregone_answer_costs_nothing(cls):
+    y = np.zeros(len(X))
+    estimator = cls().fit(X, y)
+    cost = estimator.estimate_cost(1e6)
+    assert cost == dict.fromkeys(
+        ("context_nbytes", "peak_nbytes", "first_seconds", "later_seconds"), 0
+    )
+
+
+def test_rows_may_be_an_integral_float():
+    cost = fitted(MitraRegressor).estimate_cost(1e3)
+    assert cost.context_nbytes == fitted(MitraRegressor).estimate_cost(1000).context_nbytes

@@ -14,7 +14,8 @@ from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 import sklearn_mitra
-from sklearn_mitra import MitraClassifier, MitraRegressor, _quantized, _sessions, clear_sessions
+from sklearn_mitra import MitraClassifier, MitraRegressor, clear_sessions
+from sklearn_mitra._network import int8, sessions
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.int8 import quantized_weights
 
@@ -26,7 +27,7 @@ def cache(tmp_path, monkeypatch):
     """An empty cache folder."""
     directory = tmp_path / "cache"
     directory.mkdir()
-    monkeypatch.setattr(_quantized, "_cache_file", lambda sha256: directory / f"{sha256}.npz")
+    monkeypatch.setattr(int8, "_cache_file", lambda sha256: directory / f"{sha256}.npz")
     clear_sessions()
     yield directory
     clear_sessions()
@@ -67,7 +68,7 @@ def test_weights_times_scales_are_the_weights(task):
 
 
 def test_a_channel_of_zeros_stays_zero():
-    quantized = _quantized._quantize({"layers.0.linear1.weight": np.zeros((4, 3), np.float32)})
+    quantized = int8._quantize({"layers.0.linear1.weight": np.zeros((4, 3), np.float32)})
     assert not quantized["layers.0.linear1.weight.int8"].any()
     assert np.isfinite(quantized["layers.0.linear1.weight.scale"]).all()
 
@@ -80,7 +81,7 @@ def test_weights_are_made_once(checkpoint, cache, monkeypatch):
     (file,) = cache.iterdir()
     assert file.name == f"{checkpoint.sha256}.npz"
     assert file.stat().st_size < 2.6e6  # a byte for each of 2.4 million
-    monkeypatch.setattr(_quantized, "_quantize", None)
+    monkeypatch.setattr(int8, "_quantize", None)
     same_weights(quantized_weights(checkpoint), first)
     assert list(cache.iterdir()) == [file]
 
@@ -144,19 +145,19 @@ def test_a_damaged_or_foreign_file_is_made_anew(checkpoint, cache, damage):
     damage(file)
     same_weights(quantized_weights(checkpoint), expected)
     assert list(cache.iterdir()) == [file]
-    same_weights(_quantized._read(file, checkpoint.config), expected)
+    same_weights(int8._read(file, checkpoint.config), expected)
 
 
 def test_without_a_place_to_write_to_nothing_is_kept(checkpoint, cache, monkeypatch):
     expected = quantized_weights(checkpoint)
     nowhere = cache / "none" / "file.npz"
-    monkeypatch.setattr(_quantized, "_cache_file", lambda sha256: nowhere)
+    monkeypatch.setattr(int8, "_cache_file", lambda sha256: nowhere)
     same_weights(quantized_weights(checkpoint), expected)
 
     def no_cache(sha256):
         raise PermissionError("read-only")
 
-    monkeypatch.setattr(_quantized, "_cache_file", no_cache)
+    monkeypatch.setattr(int8, "_cache_file", no_cache)
     same_weights(quantized_weights(checkpoint), expected)
 
 
@@ -260,7 +261,7 @@ def test_bundles_keep_the_precision(cls):
 def test_each_precision_has_sessions_of_its_own():
     for precision in ("float32", "int8"):
         MitraClassifier(precision=precision, max_support=30).fit(X, Y).predict(X)
-    keys = sorted((key[2], key[-1]) for key in _sessions._sessions)
+    keys = sorted((key[0], key[-1].precision) for key in sessions._sessions)
     assert keys == [(k, p) for k in ("encode", "predict") for p in ("float32", "int8")]
 
 

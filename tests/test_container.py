@@ -13,7 +13,7 @@ import wlearn
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sklearn_mitra import _bundle
+from sklearn_mitra._bundles import container
 from sklearn_mitra._bundles.container import decode_bundle, encode_bundle, from_json, to_json
 from sklearn_mitra._errors import BundleError
 
@@ -251,21 +251,24 @@ FAULTS = [
     (with_json(b'0,"typeId":"m@2"'), "duplicate key, one of .*'typeId'"),
     # The manifest
     (pack([], []), r"manifest must be an object. Got \[\] instead"),
-    (pack({"bundleVersion": 1}, []), "manifest.typeId is missing"),
-    (with_manifest(typeId=1), "manifest.typeId must be of type str. Got 1 instead"),
+    (pack({"bundleVersion": 1}, []), "'typeId' in manifest must be .* Got nothing instead"),
+    (with_manifest(typeId=1), "'typeId' in manifest must be of type str. Got 1 instead"),
     (with_manifest(typeId="model"), "manifest.typeId .* such as .* Got 'model' instead"),
     (with_manifest(typeId="a b@1"), "manifest.typeId .* such as .* Got 'a b@1' instead"),
     (with_manifest(typeId="m@1\n"), r"manifest.typeId .* such as .* Got 'm@1\\n' instead"),
     (with_manifest(typeId="m@\u0661"), "manifest.typeId .* such as .* Got 'm@\u0661' instead"),
-    (pack({"typeId": "m@1"}, []), "manifest.bundleVersion is missing"),
+    (pack({"typeId": "m@1"}, []), "'bundleVersion' in manifest must be .* Got nothing instead"),
     (with_manifest(bundleVersion=2), "manifest.bundleVersion must be 1. Got 2 instead"),
-    (with_manifest(bundleVersion=True), "manifest.bundleVersion must be of type int. Got True"),
-    (with_manifest(bundleVersion=1.0), "manifest.bundleVersion must be of type int. Got 1.0"),
-    (with_manifest(params=[]), r"manifest.params must be of type dict. Got \[\] instead"),
-    (with_manifest(params=None), "manifest.params must be of type dict. Got None instead"),
-    (with_manifest(metadata=[]), r"manifest.metadata must be of type dict. Got \[\] instead"),
-    (with_manifest(seed=1.5), "manifest.seed must be of type int. Got 1.5 instead"),
-    (with_manifest(requires="m@1"), "manifest.requires must be of type list. Got 'm@1'"),
+    (
+        with_manifest(bundleVersion=True),
+        "'bundleVersion' in .* of type int. Got True",
+    ),
+    (with_manifest(bundleVersion=1.0), "'bundleVersion' in .* of type int. Got 1.0"),
+    (with_manifest(params=[]), r"'params' in manifest must be of type dict. Got \[\] instead"),
+    (with_manifest(params=None), "'params' in manifest must be of type dict. Got None instead"),
+    (with_manifest(metadata=[]), r"'metadata' in manifest must be of type dict. Got \[\] instead"),
+    (with_manifest(seed=1.5), "'seed' in manifest must be of type int. Got 1.5 instead"),
+    (with_manifest(requires="m@1"), "'requires' in manifest must be of type list. Got 'm@1'"),
     (with_manifest(requires=["m"]), "and .requires must name versioned types .* Got 'm'"),
     (with_manifest(requires=[{}]), "and .requires must name versioned types .* Got {}"),
     (with_manifest(requires=["m@1", "m@1"]), "manifest.requires has a duplicate"),
@@ -295,14 +298,14 @@ FAULTS = [
     *(
         (
             pack(MANIFEST, [{k: v for k, v in entry("a", 0, b"").items() if k != field}]),
-            f"TOC entry.{field} is missing",
+            f"'{field}' in TOC entry must be .* Got nothing instead",
         )
         for field in ["id", "offset", "length", "sha256"]
     ),
     *(
         (
             pack(MANIFEST, [entry("a", 0, b"", **{field: value})]),
-            f"TOC entry.{field} must be of type .* Got {value} instead",
+            f"'{field}' in TOC entry must be of type .* Got {value} instead",
         )
         for field, value in [
             ("id", 1),
@@ -371,9 +374,9 @@ def test_size_limits_hold_both_ways(limit, monkeypatch):
     size = len(data)
     if limit == "_MAX_JSON_SIZE":
         size -= 16 + sum(len(blob) for blob, _ in ARTIFACTS.values())
-    monkeypatch.setattr(_bundle, limit, size)
+    monkeypatch.setattr(container, limit, size)
     assert decode_bundle(encode_bundle(MANIFEST, ARTIFACTS)) == decode_bundle(data)
-    monkeypatch.setattr(_bundle, limit, size - 1)
+    monkeypatch.setattr(container, limit, size - 1)
     with pytest.raises(BundleError, match=r"bundle is too large: \d+ bytes"):
         encode_bundle(MANIFEST, ARTIFACTS)
     with pytest.raises(BundleError, match=r"bundle is too large: \d+ bytes"):
@@ -462,12 +465,12 @@ def test_from_json_names_what_is_wrong():
 @pytest.mark.parametrize(
     ("manifest", "match"),
     [
-        ({}, "manifest.typeId is missing"),
+        ({}, "'typeId' in manifest must be .* Got nothing instead"),
         ({"typeId": "m"}, "manifest.typeId .* Got 'm' instead"),
-        ({"typeId": "m@1", "params": None}, "manifest.params must be of type dict"),
-        ({"typeId": "m@1", "metadata": []}, "manifest.metadata must be of type dict"),
-        ({"typeId": "m@1", "seed": "7"}, "manifest.seed must be of type int"),
-        ({"typeId": "m@1", "requires": "m@1"}, "manifest.requires must be of type list"),
+        ({"typeId": "m@1", "params": None}, "'params' in manifest must be of type dict"),
+        ({"typeId": "m@1", "metadata": []}, "'metadata' in manifest must be of type dict"),
+        ({"typeId": "m@1", "seed": "7"}, "'seed' in manifest must be of type int"),
+        ({"typeId": "m@1", "requires": "m@1"}, "'requires' in manifest must be of type list"),
         ({"typeId": "m@1", "requires": [["m@1"]]}, "and .requires must name versioned types"),
         ({"typeId": "m@1", "requires": ["m@1", "m@1"]}, "manifest.requires has a duplicate"),
     ],
@@ -481,9 +484,9 @@ def test_manifests_that_are_not_written(manifest, match):
     ("artifacts", "match"),
     [
         ({"": (b"", "m")}, "id must have 1 to 1024 characters"),
-        ({"a": (b"", "m"), 1: (b"", "m")}, "TOC entry.id must be of type str. Got 1 instead"),
+        ({"a": (b"", "m"), 1: (b"", "m")}, "'id' in TOC entry must be of type str. Got 1 instead"),
         ({"a": (b"", "")}, "Artifact 'a' must have a media type"),
-        ({"a": (b"", None)}, "TOC entry.mediaType must be of type str. Got None instead"),
+        ({"a": (b"", None)}, "'mediaType' in TOC entry must be of type str. Got None instead"),
         ({"a": (b"", "application/x-wlearn-bundle")}, "must .* not that of a bundle"),
     ],
 )
