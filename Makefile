@@ -45,7 +45,7 @@ test-min: .venv-min/installed  ## Run the fast tests with the oldest dependencie
 
 # The exported files in onnxruntime for Node.js and for browsers, and in a page.
 test-web: .venv-test/installed $(WEB)/node_modules/installed  ## Test exported files in Node.js and a browser
-	$(TEST) -m export.verify --runtime all --npm $(WEB)
+	$(TEST) -m sklearn_mitra.export.verify --runtime all --npm $(WEB)
 	$(TEST) -m pytest $(WEB)
 
 coverage: .venv-test/installed  ## Run all tests, and show which lines they reach

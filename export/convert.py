@@ -1,7 +1,7 @@
 """From a checkpoint to one self-contained ``.onnx`` file, for any onnxruntime.
 
-``python -m export.convert`` (in an installed package ``python -m sklearn_mitra.export.convert``)
-traces :class:`~sklearn_mitra.export.tab2d.Tab2D`; ``docs/export.md`` describes the file.
+``python -m sklearn_mitra.export.convert`` traces :class:`~sklearn_mitra.export.tab2d.Tab2D`;
+``docs/export.md`` describes the file.
 """
 
 import argparse
@@ -228,7 +228,7 @@ def main(arguments=None):
         0, or 1 if there is no such checkpoint.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m export.convert",
+        prog="python -m sklearn_mitra.export.convert",
         description="Write a checkpoint as a self-contained .onnx file.",
     )
     add_arguments(parser)

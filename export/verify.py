@@ -1,6 +1,6 @@
 """All implementations of the network on the same tables, against AutoGluon's original.
 
-``python -m export.verify`` exports a checkpoint and compares, on the tables of
+``python -m sklearn_mitra.export.verify`` exports a checkpoint and compares, on the tables of
 :mod:`~sklearn_mitra.export.cases`, AutoGluon's Tab2D, the PyTorch rewrite, the graphs that
 serve the estimators, and the interchange files of both profiles in onnxruntime: in Python and,
 if asked for, in its builds for Node.js and for browsers.
@@ -253,7 +253,7 @@ def main(arguments=None):
         1 if an implementation differs by more than the tolerance or can't be run, else 0.
     """
     parser = argparse.ArgumentParser(
-        prog="python -m export.verify",
+        prog="python -m sklearn_mitra.export.verify",
         description="Compare all implementations of a checkpoint's network with AutoGluon's.",
     )
     add_arguments(parser)

@@ -1,6 +1,7 @@
-"""``python -m export.pretrain``: train a Tab2D on synthetic tables.
+"""``python -m sklearn_mitra.export.pretrain``: train a Tab2D on synthetic tables.
 
-    python -m export.pretrain --task classification --seconds 900 --out DIR --device cuda
+    python -m sklearn_mitra.export.pretrain --task classification --seconds 900 --out DIR \\
+        --device cuda
 
 DIR becomes a checkpoint: ``MitraClassifier(model="DIR")``.
 """
@@ -40,7 +41,9 @@ def main(arguments=None):
 
 
 def _parser():
-    parser = argparse.ArgumentParser(prog="python -m export.pretrain", description=__doc__)
+    parser = argparse.ArgumentParser(
+        prog="python -m sklearn_mitra.export.pretrain", description=__doc__
+    )
     parser.formatter_class = argparse.RawDescriptionHelpFormatter
     parser.add_argument("--task", required=True, choices=list(_OUTPUTS))
     parser.add_argument("--seconds", required=True, type=float, help="length of the whole run")

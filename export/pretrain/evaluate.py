@@ -1,6 +1,6 @@
-"""``python -m export.pretrain.evaluate``: a checkpoint beside scikit-learn's models.
+"""``python -m sklearn_mitra.export.pretrain.evaluate``: a checkpoint beside scikit-learn's models.
 
-    python -m export.pretrain.evaluate --model mini [--task TASK] [--json FILE] [--quick]
+    python -m sklearn_mitra.export.pretrain.evaluate [--model NAME] [--task TASK] [--json FILE]
 
 All models have their defaults, and get the same splits: of tables bundled with scikit-learn,
 and of synthetic tables that no training run with a seed below 4294967296 draws.
@@ -227,7 +227,7 @@ def evaluate(model, task, n_splits=5, n_tables=20):
 
 def main(arguments=None):
     parser = argparse.ArgumentParser(
-        prog="python -m export.pretrain.evaluate",
+        prog="python -m sklearn_mitra.export.pretrain.evaluate",
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )

@@ -1,4 +1,4 @@
-"""``python -m export.pretrain.pictures``: the pictures of ``docs/pretraining.md``.
+"""``python -m sklearn_mitra.export.pretrain.pictures``: the pictures of ``docs/pretraining.md``.
 
 They need matplotlib, which nothing else here does: ``pip install matplotlib``.
 """

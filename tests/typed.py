@@ -1,0 +1,27 @@
+"""What type checkers say of the public classes: ``make lint`` reads this file, nothing runs it.
+
+Where a line is wrong, mypy has to say so: an ``ignore`` that it doesn't need is an error.
+"""
+
+import numpy as np
+
+from sklearn_mitra import MitraClassifier, MitraRegressor, load
+
+
+def right() -> None:
+    classifier = MitraClassifier(max_support=None, providers=[("CPUExecutionProvider", {"a": 1})])
+    probabilities = classifier.fit([[1.0]], [0]).set_params(verbose=1).predict_proba([[1.0]])
+    probabilities.argmax(axis=1)
+    size: int = classifier.context_nbytes_
+    score: float = MitraRegressor(cache_context=False).fit(np.ones((2, 1)), [0, 1]).score([], [])
+    bundle: bytes = load("model.wlrn").save()
+    print(size, score, bundle, classifier.get_params()["max_support"])
+
+
+def wrong() -> None:
+    MitraClassifier(max_support="abc")  # type: ignore[arg-type]
+    MitraClassifier(depth=3)  # type: ignore[call-arg]
+    MitraRegressor(precision="float16")  # type: ignore[arg-type]
+    MitraClassifier().foo  # type: ignore[attr-defined]  # noqa: B018
+    MitraClassifier().fit([[1]], [1]).foo  # type: ignore[attr-defined]  # noqa: B018
+    MitraRegressor().predict_proba([[1]])  # type: ignore[attr-defined]
