@@ -330,6 +330,7 @@ def with_chunks(cls, **params):
 
 
 @both
+@pytest.mark.slow
 def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
     estimator, query = with_chunks(cls)
     expected = outputs(estimator, query)

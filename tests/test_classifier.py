@@ -156,6 +156,7 @@ def test_probabilities_are_those_of_bayes_rule(sampling, temperature):
     clf = MitraClassifier(
         max_support=30, support_sampling=sampling, softmax_temperature=temperature
     ).fit(X, y)
+    X = X[::5]
     np.testing.assert_allclose(clf.predict_proba(X), naive_probabilities(clf, X), rtol=1e-10)
 
 

@@ -192,7 +192,14 @@ def test_the_cache_is_in_the_folder_of_the_hub(tmp_path, checkpoint):
 # ---- predictions ---------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize("loader", [load_breast_cancer, load_wine, load_digits])
+@pytest.mark.parametrize(
+    "loader",
+    [
+        load_wine,
+        pytest.param(load_breast_cancer, marks=pytest.mark.slow),
+        pytest.param(load_digits, marks=pytest.mark.slow),
+    ],
+)
 def test_probabilities_are_nearly_those_of_float32(loader):
     X, y = loader(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, test_size=300 / 1797, random_state=0)

@@ -19,7 +19,12 @@ def split(load, stratified):
 
 
 @pytest.mark.parametrize(
-    ("load", "bound"), [(load_iris, 0.96), (load_wine, 0.97), (load_digits, 0.80)]
+    ("load", "bound"),
+    [
+        (load_iris, 0.96),
+        (load_wine, 0.97),
+        pytest.param(load_digits, 0.80, marks=pytest.mark.slow),
+    ],
 )
 def test_accuracy(load, bound):
     X_train, X_test, y_train, y_test = split(load, stratified=True)
@@ -27,12 +32,14 @@ def test_accuracy(load, bound):
     assert accuracy_score(y_test, predicted) >= bound
 
 
+@pytest.mark.slow
 def test_auc():
     X_train, X_test, y_train, y_test = split(load_breast_cancer, stratified=True)
     probabilities = MitraClassifier().fit(X_train, y_train).predict_proba(X_test)
     assert roc_auc_score(y_test, probabilities[:, 1]) >= 0.985
 
 
+@pytest.mark.slow
 def test_r2():
     X_train, X_test, y_train, y_test = split(load_diabetes, stratified=False)
     predicted = MitraRegressor().fit(X_train, y_train).predict(X_test)
