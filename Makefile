@@ -2,7 +2,8 @@
 # .venv-test and tests/web/node_modules to work on it, .venv-min for the oldest dependencies.
 PYTHON ?= python3
 # The oldest dependencies have no wheels for later Pythons.
-MIN_PYTHON ?= $(shell command -v python3.10 || command -v python3.11 || echo $(PYTHON))
+MIN_PYTHON ?= $(shell for python in python3.10 python3.11 $(PYTHON); do \
+	$$python -c "" 2>/dev/null && echo $$python && break; done)
 TEST = .venv-test/bin/python
 MIN = .venv-min/bin/python
 
