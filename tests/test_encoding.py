@@ -108,7 +108,8 @@ def test_columns_of_the_same_name():
 @pytest.mark.parametrize("dtype", [object, "U", "T"])
 def test_arrays_of_strings(dtype):
     if dtype == "T":
-        dtype = getattr(np.dtypes, "StringDType", lambda: object)()  # NumPy 2
+        dtypes = getattr(np, "dtypes", None)  # NumPy 1.25; 2 has the strings
+        dtype = getattr(dtypes, "StringDType", lambda: object)()
     X = np.array([["b", "1"], ["a", "10"], ["c", "9"]], dtype=dtype)
     encoder, x = TableEncoder.fit(X)
     np.testing.assert_array_equal(x, [[1, 0], [0, 1], [2, 2]])  # in the order of strings
