@@ -278,7 +278,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         labels : ndarray of shape (n_samples,)
             Of the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
-        labels: NDArray[Any] = self.classes_[self.predict_proba(X).argmax(axis=1)]
+        best = self.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = self.classes_[best]
         return labels
 
     @property

@@ -28,6 +28,8 @@ from ._table import columns_of, is_frame, is_numeric
 LARGEST = float(np.finfo(np.float32).max) / 2
 # Fewest numbers of float32 in the range of a column: many more than the network's 999 quantiles.
 _STEPS = 2**14
+# Values that differ by less, as a share of the largest, may differ by rounding errors alone.
+_NOISE = 2.0**-32
 _DATES = (date, time, timedelta, np.datetime64, np.timedelta64)
 
 
@@ -220,8 +222,9 @@ class TableEncoder:
 
 def _are_crowded(x: NDArray[np.float64]) -> NDArray[np.bool_]:
     """Which columns float32 would change, and has too few numbers for in their range."""
-    step = np.spacing(np.abs(x).max(axis=0).astype(np.float32)).astype(np.float64)
-    few = x.max(axis=0) - x.min(axis=0) < _STEPS * step
+    largest, spread = np.abs(x).max(axis=0), x.max(axis=0) - x.min(axis=0)
+    step = np.spacing(largest.astype(np.float32)).astype(np.float64)
+    few = (spread < _STEPS * step) & (spread > _NOISE * largest)
     few[few] = (x[:, few].astype(np.float32) != x[:, few]).any(axis=0)
     return few
 

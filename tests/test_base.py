@@ -86,7 +86,7 @@ def test_constructor_and_set_params_keep_values_as_they_are(cls):
 
 @both
 def test_unknown_provider_is_named_with_those_there_are(cls):
-    message = "providers .*CPUExecutionProvider.* has. Got .*'NoSuchExecutionProvider'"
+    message = "providers .*CPUExecutionProvider.* has, or pairs .* Got .*'NoSuchExecutionProvider'"
     with pytest.raises(ValueError, match=message):
         cls(providers=["CPUExecutionProvider", "NoSuchExecutionProvider"]).fit(None, None)
 

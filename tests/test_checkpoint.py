@@ -242,7 +242,7 @@ def test_config_that_is_not_json(directory, content):
 @pytest.mark.parametrize("values", [[], "text", 3, None])
 def test_config_that_is_not_an_object(directory, values):
     (directory / "config.json").write_text(json.dumps(values))
-    with pytest.raises(CheckpointError, match=r"must be a JSON object\. Got "):
+    with pytest.raises(CheckpointError, match=r"must be an object\. Got "):
         resolve_checkpoint(directory, "classification")
 
 
@@ -257,7 +257,7 @@ def test_config_without_a_key(directory, key):
 @pytest.mark.parametrize("value", [0, -8, True, 8.0, "8", None, [8]])
 def test_config_with_a_wrong_size(directory, key, value):
     (directory / "config.json").write_text(json.dumps({**CONFIG, key: value}))
-    message = f"'{key}' in .* must be a positive int. Got {re.escape(repr(value))} instead"
+    message = f"'{key}' in .* must be a positive integer. Got {re.escape(repr(value))} instead"
     with pytest.raises(CheckpointError, match=message):
         resolve_checkpoint(directory, "classification")
 

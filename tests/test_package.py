@@ -1,6 +1,7 @@
 """The package from outside: its surface, its imports, its wheel."""
 
 import os
+import re
 import subprocess
 import sys
 import zipfile
@@ -105,6 +106,22 @@ assert os.environ == before
         assert not [path for path in tmp_path.rglob("*") if path.is_file()]
     else:
         _run(sys.executable, "-c", code, env={**environment, "ORT_DISABLE_TELEMETRY": setting})
+
+
+def test_the_oldest_versions_are_the_lower_bounds():
+    bounds = dict(
+        re.findall(r'^    "([\w-]+)>=([\d.]+)",$', _section("dependencies"), re.MULTILINE)
+    )
+    pinned = (ROOT / "tests" / "requirements-min.txt").read_text()
+    assert len(bounds) == len(_section("dependencies").strip().splitlines())
+    for name, bound in bounds.items():
+        (version,) = re.findall(rf"^{name}==([\d.]+)$", pinned, re.MULTILINE)
+        assert version.removesuffix(".0") == bound.removesuffix(".0"), name
+
+
+def _section(name):
+    text = (ROOT / "pyproject.toml").read_text()
+    return re.search(rf"^{name} = \[\n(.*?)^\]", text, re.MULTILINE | re.DOTALL)[1]
 
 
 # What uses the network raises, whatever the reason; hooks can't be taken away again.

@@ -21,7 +21,7 @@ def test_parameter_table_is_that_of_the_classifier():
 
 @pytest.mark.slow
 def test_demo_prints_every_table_and_model():
-    command = [sys.executable, "-m", "sklearn_mitra"]
+    command = [sys.executable, "-m", "sklearn_mitra", "demo"]
     output = subprocess.run(command, capture_output=True, text=True, check=True).stdout
     rows = [line.split("  ")[0] for line in output.splitlines()]
     for table in ("breast cancer", "wine", "digits", "diabetes"):

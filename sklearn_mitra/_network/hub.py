@@ -44,6 +44,7 @@ def _download(repo_id: str, revision: str | None, filename: str) -> str:
         reason = " ".join(str(error).split())  # the hub's messages have paragraphs
         raise CheckpointError(
             f"Can't fetch {filename} of the hub repository {repo_id!r}{at}. Without a network, "
-            "model='mini' works, and so does the path of a directory with its files. The cause: "
+            "model='mini' works, and so does the path of a directory with config.json and "
+            "model.safetensors. The cause: "
             f"{type(error).__name__}: {reason}"
         ) from error

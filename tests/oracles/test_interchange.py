@@ -323,7 +323,7 @@ def test_weights_in_a_file_beside_it(make_file, tmp_path):
 def test_a_wrong_config(copy_file):
     config = '{"dim": 0, "dim_output": 10, "n_layers": 2, "n_heads": 3, "task": "CLASSIFICATION"}'
     file = copy_file(MitraClassifier, set_metadata(config=config))
-    with pytest.raises(CheckpointError, match="'dim' in .* must be a positive int. Got 0"):
+    with pytest.raises(CheckpointError, match="'dim' in .* must be a positive integer. Got 0"):
         fitted(MitraClassifier, file)
 
 
