@@ -28,6 +28,7 @@ def split(load, stratified):
 )
 def test_accuracy(load, bound):
     X_train, X_test, y_train, y_test = split(load, stratified=True)
+    X_test, y_test = X_test[:200], y_test[:200]  # of digits; the others have fewer
     predicted = MitraClassifier().fit(X_train, y_train).predict(X_test)
     assert accuracy_score(y_test, predicted) >= bound
 
