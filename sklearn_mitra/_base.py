@@ -262,9 +262,9 @@ class BaseMitra(Persistent):
         answers = self._start_answers(len(X))
         if self._is_foregone():
             return answers
-        runtime = self._make_runtime()
-        members = self._context.prepare(runtime, self.cache_context)
-        chunk_rows = self._context.plan(runtime, self.cache_context).chunk_rows
+        runtime, context, cache = self._make_runtime(), self._context, self.cache_context
+        members = context.prepare(runtime, cache)
+        chunk_rows = context.plan(runtime, cache).chunk_rows
         for start, stop in self._chunks(len(X), chunk_rows):
             part = take_rows(X, start, stop)
             rows = self._encoder.transform(part) if x is None else x[start:stop]

@@ -160,7 +160,7 @@ def test_wheel_holds_the_checkpoints_and_the_licence_and_no_tests(wheel):
     for task in ("classifier", "regressor"):
         for file in ("config.json", "model.safetensors"):
             assert f"sklearn_mitra/checkpoints/mini-{task}/{file}" in names
-    assert "sklearn_mitra/py.typed" in names
+    assert "sklearn_mitra/py.typed" in names and "sklearn_mitra/_sklearn.pyi" in names
     for file in ("tab2d.py", "convert.py", "verify.py", "cases.py", "run_cases.mjs"):
         assert f"sklearn_mitra/export/{file}" in names
     assert any(name.endswith("licenses/LICENSE") for name in names)
