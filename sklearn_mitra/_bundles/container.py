@@ -237,9 +237,11 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
         _check_sizes(0, size)
         head = file.read(_HEADER.size)
         _check_magic(head, max(size, len(head)))
-        data = head + file.read(_MAX_BUNDLE_SIZE)
-    _check_sizes(0, len(data))
-    return data
+        data = bytearray(head)
+        while piece := file.read(2**20):
+            data += piece
+            _check_sizes(0, len(data))
+    return bytes(data)
 
 
 def _check_magic(head: Any, size: int) -> None:
