@@ -415,9 +415,13 @@ def test_a_repaired_checkpoint_resolves(directory):
     assert resolve_checkpoint(directory, "classification").load_weights().keys() == SHAPES.keys()
 
 
-def test_more_layers_than_weights_are_refused_before_names_are_made_for_them(directory):
-    (directory / "config.json").write_text(json.dumps({**CONFIG, "n_layers": 10**9}))
-    with pytest.raises(CheckpointError, match="too few for the 1000000000 layers"):
+@pytest.mark.parametrize("key", ["dim", "dim_output", "n_layers"])
+@pytest.mark.parametrize("value", [10**9, 10**100])
+def test_sizes_beyond_all_networks_are_refused_before_anything_is_made_of_them(
+    directory, key, value
+):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, key: value}))
+    with pytest.raises(CheckpointError, match=rf"'{key}' in .* must be at most \d+. Got 1"):
         resolve_checkpoint(directory, "classification")
 
 

@@ -34,8 +34,22 @@ class Member(NamedTuple):
     support: Support
 
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run query rows (n_rows, n_features), float32; see :meth:`Network.outputs`."""
-        return self.network.outputs(self.session, self.support, x)
+        """Run query rows (n_rows, n_features), float32; see :meth:`Network.outputs`.
+
+        Raises
+        ------
+        CheckpointError
+            If a row gets NaN or infinity. A class may get minus infinity, but not every class.
+        """
+        outputs = self.network.outputs(self.session, self.support, x)
+        is_wrong = ~np.isfinite(outputs.max(axis=1))
+        if is_wrong.any():
+            raise CheckpointError(
+                f"The network of {self.network.file.name!r} gives NaN or infinity for "
+                f"{is_wrong.sum()} of {len(x)} rows. Its weights are damaged, or too large for "
+                "the precision: try another checkpoint."
+            )
+        return outputs
 
 
 class _State:
