@@ -182,11 +182,15 @@ class Context:
 
     def _check_unchanged(self, state: _State) -> None:
         """Old keys and values with new weights would give wrong answers, and no error."""
+        file = state.network.file
         try:
-            unchanged = state.network.file.identity == state.identity
+            identity = file.identity
+            unchanged = identity == state.identity or file.sha256 == self._sha256
         except OSError:
             unchanged = False
-        if not unchanged:
+        if unchanged:
+            state.identity = identity  # another one is that of a copy, or has another owner or mode
+        else:
             raise CheckpointError(
                 f"The weights of {self._name!r} have been replaced or deleted since they were "
                 "first used. Fit again, or bring the former checkpoint back."

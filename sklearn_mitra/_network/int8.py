@@ -125,7 +125,7 @@ def _cache_file(sha256: str) -> str:
 
 def _digest(sha256: str, content: NDArray[np.uint8]) -> bytes:
     digest = hashlib.sha256(bytes.fromhex(sha256))
-    digest.update(content)
+    digest.update(content.data)
     return digest.digest()
 
 
@@ -160,5 +160,5 @@ def _write(
     with replaced(path, private=True) as temporary:
         with open(temporary, "wb") as file:
             file.write(_digest(sha256, content))
-            file.write(content)
+            file.write(content.data)
         os.chmod(temporary, (mode | 0o600) & 0o666)

@@ -146,7 +146,7 @@ def resolve_interchange(model: str | os.PathLike[str], task: str) -> Interchange
         If there is no such file, it is not an interchange file, or is for another task.
     """
     path = expand_user(os.fsdecode(model))
-    if not os.path.isfile(path):
+    if not os.path.exists(path) or os.path.isdir(path):
         raise CheckpointError(
             f"There is no such file: {path!r}. sklearn_mitra.export.convert makes .onnx files."
         )

@@ -266,6 +266,12 @@ def test_a_folder_with_the_name_of_a_file(tmp_path):
         MitraClassifier(model=tmp_path / "folder.onnx").fit(X, Y)
 
 
+def test_a_device_with_the_name_of_a_file(tmp_path):
+    (tmp_path / "zero.onnx").symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match="zero.onnx' is not a regular file"):
+        MitraClassifier(model=tmp_path / "zero.onnx").fit(X, Y)
+
+
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"\xff" * 100])
 def test_what_is_no_onnx_file(content, tmp_path):
     (tmp_path / "no.onnx").write_bytes(content)
