@@ -262,10 +262,8 @@ class BaseMitra(Persistent):
         answers = self._start_answers(len(X))
         if self._is_foregone():
             return answers
-        runtime, context, cache = self._make_runtime(), self._context, self.cache_context
-        members = context.prepare(runtime, cache)
-        chunk_rows = context.plan(runtime, cache).chunk_rows
-        for start, stop in self._chunks(len(X), chunk_rows):
+        plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
+        for start, stop in self._chunks(len(X), plan.chunk_rows):
             part = take_rows(X, start, stop)
             rows = self._encoder.transform(part) if x is None else x[start:stop]
             views = zip(self._views, members)

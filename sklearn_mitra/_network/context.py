@@ -98,7 +98,7 @@ class Context:
         """How the members are run; see :meth:`prepare` for the parameters and errors."""
         return self._find(runtime, cache).plan
 
-    def prepare(self, runtime: Runtime, cache: Cache = "auto") -> list[Member]:
+    def prepare(self, runtime: Runtime, cache: Cache = "auto") -> tuple[Plan, list[Member]]:
         """Find the network and pass the support tables through it, if not done yet.
 
         Parameters
@@ -110,6 +110,8 @@ class Context:
 
         Returns
         -------
+        plan : Plan
+            How the members are run.
         members : list of Member
             For one prediction.
 
@@ -129,7 +131,7 @@ class Context:
                         network.remember(x, y, keeps, runtime) for x, y in self._tables
                     ]
         session = network.open(keeps, runtime)
-        return [Member(network, session, support) for support in state.supports]
+        return state.plan, [Member(network, session, support) for support in state.supports]
 
     @property
     def nbytes(self) -> int | None:
@@ -145,9 +147,9 @@ class Context:
         plan = self.plan(runtime, cache)
         x, y = self._tables[0]
         trial = Context(self._name, self._sha256, self._task, [(x[:1], y[:1])])
-        (member,) = trial.prepare(runtime, plan.keeps)
-        most_rows = trial.plan(runtime, plan.keeps).chunk_rows
-        speed = measure_speed(member.outputs, member.support.workload, most_rows)
+        trial_plan, (member,) = trial.prepare(runtime, plan.keeps)
+        workload = member.support.workload
+        speed = measure_speed(member.outputs, workload, trial_plan.chunk_rows)
         return plan.estimate(n_rows, speed)
 
     def _find(self, runtime: Runtime, cache: Cache) -> _State:
