@@ -40,7 +40,7 @@ def test_many_chunks_predict_the_bits_of_one(monkeypatch):
 def test_nbytes_is_the_size_of_the_keys_and_values():
     regressor = MitraRegressor(max_support=60, n_estimators=3).fit(X, Y)
     regressor.predict(X[:2])
-    members = regressor._context.prepare(Runtime.resolve())
+    _, members = regressor._context.prepare(Runtime.resolve())
     kept = [value.numpy() for member in members for value in member.support.inputs.values()]
     assert regressor.context_nbytes_ == sum(array.nbytes for array in kept)
     assert len(kept) == 3 * 6 * 2
@@ -65,13 +65,27 @@ def test_concurrent_first_predictions_build_once(monkeypatch):
     context, tables = make_context(*[(50, 10)] * 3)
 
     def predict():
-        return [member.outputs(tables[0][0]) for member in context.prepare(Runtime())]
+        return [member.outputs(tables[0][0]) for member in context.prepare(Runtime())[1]]
 
     results = run_in_threads(predict)
     assert len(results) == 8
     assert len(built) == 3
     for result in results:
         np.testing.assert_array_equal(result, results[0])
+
+
+def test_a_prediction_looks_at_the_weights_file_once(monkeypatch):
+    regressor = MitraRegressor(max_support=8, n_estimators=2).fit(X, Y)
+    expected = regressor.predict(X)
+    looked, check = [], Context._check_unchanged
+
+    def count_and_check(self, state):
+        looked.append(state)
+        check(self, state)
+
+    monkeypatch.setattr(Context, "_check_unchanged", count_and_check)
+    same(regressor.predict(X), expected)
+    assert len(looked) == 1
 
 
 def test_members_may_have_tables_of_different_sizes():
@@ -82,8 +96,8 @@ def test_members_may_have_tables_of_different_sizes():
     assert plan.context_nbytes == sum(8 * 6 * n * (f + 1) * 128 for n, f in sizes)
     alone = [make_context(size) for size in sizes]
     assert plan.chunk_rows == min(c.plan(Runtime()).chunk_rows for c, _ in alone)
-    for member, (x, _), (other, _) in zip(context.prepare(Runtime()), tables, alone):
-        (expected,) = other.prepare(Runtime())
+    for member, (x, _), (other, _) in zip(context.prepare(Runtime())[1], tables, alone):
+        _, (expected,) = other.prepare(Runtime())
         np.testing.assert_array_equal(member.outputs(x), expected.outputs(x))
     cost = context.estimate(100, Runtime())
     assert cost["context_nbytes"] == context.nbytes == plan.context_nbytes
@@ -94,7 +108,7 @@ def test_a_prediction_goes_on_with_the_weights_that_it_began_with(tmp_path):
     copy = shutil.copytree(name, tmp_path / "copy")
     regressor = MitraRegressor(model=copy, max_support=30).fit(X, Y)
     expected = regressor.predict(X)
-    members = regressor._context.prepare(Runtime.resolve())
+    _, members = regressor._context.prepare(Runtime.resolve())
     (copy / "model.safetensors").unlink()
     clear_sessions()
     views = zip(regressor._views, members)
