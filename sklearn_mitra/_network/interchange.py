@@ -24,6 +24,7 @@ from .weights import Identity, WeightsFile, identify
 
 PROFILES = ("upstream", "wlearn")
 SUFFIX = ".onnx"
+RANKED = "ranked"  # the metadata's "labels", where any integers are; else they are class ids
 
 # What is taken of a file without metadata: AutoGluon's first checkpoints. Their sizes serve to
 # plan memory, and ten is the number of classes where the graph doesn't say it.
@@ -38,9 +39,12 @@ class InterchangeFile(WeightsFile):
     ----------
     profile : {"upstream", "wlearn"}
         What it takes and gives; see ``docs/export.md``.
+    ranks_labels : bool
+        Whether it takes any integers for labels, and gives logits of those in the support only.
     """
 
     profile: str
+    ranks_labels: bool
 
 
 class InterchangeNetwork(Network):
@@ -88,7 +92,8 @@ class InterchangeNetwork(Network):
         inputs = {"x_query": support.see(x), **support.inputs}
         release = support.workload.is_large(len(x))
         output = run(session, inputs, release=release)["output"].numpy()[0]
-        return _fill_outputs(output, self.config)
+        present = np.unique(support.inputs["y_support"]) if self.file.ranks_labels else None
+        return _fill_outputs(output, self.config, present)
 
 
 def _open_session(path: str, runtime: Runtime) -> Any:
@@ -99,16 +104,22 @@ def _open_session(path: str, runtime: Runtime) -> Any:
         raise CheckpointError(f"onnxruntime can't run {path!r}. Its reason: {reason}") from error
 
 
-def _fill_outputs(output: NDArray[np.float32], config: Config) -> NDArray[np.float32]:
+def _fill_outputs(
+    output: NDArray[np.float32], config: Config, present: NDArray[np.int64] | None
+) -> NDArray[np.float32]:
     """Logits (n_rows, n_outputs) or scaled targets (n_rows,) in the form of the other graphs.
 
-    Files of the wlearn profile leave out the last classes if the support has no rows of them.
-    Their logits are minus infinity.
+    Files that rank labels leave out classes without support rows: ``present`` are the others.
+    Older files of the wlearn profile, for which it is None, leave out the last classes only.
+    The logits of classes left out are minus infinity.
     """
     if output.ndim == 1:
         return output[:, None]
-    missing = max(0, config.dim_output - output.shape[1])
-    return np.pad(output, ((0, 0), (0, missing)), constant_values=-np.inf)
+    n_rows, n_columns = output.shape
+    columns = np.arange(n_columns) if present is None else present
+    filled = np.full((n_rows, max(n_columns, config.dim_output)), -np.inf, np.float32)
+    filled[:, columns] = output
+    return filled
 
 
 # ---- what a file says of itself ------------------------------------------------------------------
@@ -137,11 +148,12 @@ def resolve_interchange(model: str | os.PathLike[str], task: str) -> Interchange
 
 @functools.cache  # or every fit would read hundreds of megabytes
 def _resolve(path: str, identity: Identity) -> InterchangeFile:
-    config, profile, n_estimators = _read_interchange(path)
-    return InterchangeFile(path, path, check_config(config, path), n_estimators, profile)
+    config, profile, n_estimators, ranks_labels = _read_interchange(path)
+    config = check_config(config, path)
+    return InterchangeFile(path, path, config, n_estimators, profile, ranks_labels)
 
 
-def _read_interchange(path: str) -> tuple[Any, str, int]:
+def _read_interchange(path: str) -> tuple[Any, str, int, bool]:
     """Read the metadata of a file, and check its inputs and output.
 
     Returns
@@ -152,6 +164,7 @@ def _read_interchange(path: str) -> tuple[Any, str, int]:
     profile : {"upstream", "wlearn"}
     n_estimators : int
         Recommended number of ensemble views.
+    ranks_labels : bool
 
     Raises
     ------
@@ -172,7 +185,7 @@ def _read_interchange(path: str) -> tuple[Any, str, int]:
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if "config" not in metadata:
         n_outputs = n_outputs or _UPSTREAM["dim_output"]
-        return {**_UPSTREAM, "dim_output": n_outputs, "task": task.upper()}, "upstream", 1
+        return {**_UPSTREAM, "dim_output": n_outputs, "task": task.upper()}, "upstream", 1, False
     profile = metadata.get("profile")
     if profile not in PROFILES:
         raise _wrong(path, f"must have one of the profiles {list(PROFILES)}. Got {profile!r}")
@@ -184,7 +197,7 @@ def _read_interchange(path: str) -> tuple[Any, str, int]:
         fits = False
     if not fits:
         raise _wrong(path, f"must have metadata that fit its inputs. Got {metadata!r}")
-    return config, profile, n_estimators
+    return config, profile, n_estimators, metadata.get("labels") == RANKED
 
 
 def _signature(path: str, graph: Any) -> tuple[str, int | None]:
