@@ -40,9 +40,7 @@ E = TypeVar("E", bound="BaseMitra")
 class BaseMitra(Persistent):
     """Base of both estimators; not to be used itself."""
 
-    model: str | os.PathLike[str]
     max_support: int | None
-    n_estimators: int | None
     random_state: int | np.random.RandomState | None
     n_jobs: int | None
     providers: Sequence[Provider] | None
@@ -230,13 +228,11 @@ class BaseMitra(Persistent):
         self._encoder, x = TableEncoder.fit(X, getattr(self, "feature_names_in_", None))
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
-        self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}
-        self._onnx_sha256 = network.onnx_sha256
-        varying = self._encoder.varying
+        self._take_network(network)
         self._views = make_views(
             self.n_estimators or network.file.n_estimators,
             len(self.X_support_),
-            np.flatnonzero(varying) if varying.any() else [0],  # there has to be one
+            self._encoder.shown,
             self._n_classes,
             self._seed,
         )

@@ -12,7 +12,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
 from ._base import BaseMitra
-from ._bundles.estimators import CLASSIFIER
+from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
 from ._encoding import count_missing
 from ._errors import BundleError
@@ -63,10 +63,15 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         random columns turned over. None is the checkpoint's recommendation, 4 for "mini" and
         1 for others.
 
-    support_sampling : {"balanced", "stratified", "random"}, default="balanced"
-        How to choose the support from more than ``max_support`` rows: the same number for every
-        class as far as they go, in proportion to the classes, or regardless of them.
-        Probabilities are corrected for the difference to the frequencies in training.
+    support_sampling : {"balanced", "equal", "stratified", "random"}, default="balanced"
+        How to choose the support set from more than ``max_support`` rows: the same number for
+        every class, in proportion to the classes, or regardless of them. "balanced" fills places
+        that a small class leaves with rows of the others; "equal" leaves them empty, as the
+        JavaScript package ``@wlearn/mitra`` does.
+
+    prior_correction : bool, default=True
+        Whether to correct probabilities for the difference between the frequencies of the classes
+        in the support set and in training. Without it, they are the network's own.
 
     softmax_temperature : float, default=1.0
         Logits are divided by it: more than 1 makes probabilities less extreme.
@@ -134,8 +139,13 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     column; columns constant in training are left out. No scaling is needed: the network sees
     quantiles.
 
-    ``softmax_temperature``, ``n_jobs``, ``providers``, ``precision``, ``cache_context`` and
-    ``verbose`` may be set after ``fit``; the other parameters take effect in the next ``fit``.
+    ``prior_correction``, ``softmax_temperature``, ``n_jobs``, ``providers``, ``precision``,
+    ``cache_context`` and ``verbose`` may be set after ``fit``; the other parameters take effect
+    in the next ``fit``.
+
+    With ``n_estimators=1``, ``support_sampling="equal"`` and ``prior_correction=False``, a fit
+    to columns that all vary is that of ``@wlearn/mitra``. That package doesn't leave out constant
+    columns; a bundle that it wrote predicts here what it predicts there, constant columns or not.
 
     On one machine, a row's probabilities are the same to the bit alone, in a batch of any size
     and in any order, and after cloning and refitting, pickling, or a bundle.
@@ -161,11 +171,17 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     _task = "classification"
     _bundle_type = CLASSIFIER
+    _javascript_params: ClassVar[dict[str, Any]] = {
+        "n_estimators": 1,
+        "support_sampling": "equal",
+        "prior_correction": False,
+    }
     classes_: NDArray[Any]
     class_prior_: NDArray[np.float64]
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMitra._parameter_constraints,
-        "support_sampling": [StrOptions({"balanced", "stratified", "random"})],
+        "support_sampling": [StrOptions({"balanced", "equal", "stratified", "random"})],
+        "prior_correction": ["boolean"],
         "softmax_temperature": [Interval(Real, 0, None, closed="neither")],
     }
 
@@ -175,7 +191,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         model: str | os.PathLike[str] = "mini",
         max_support: int | None = 512,
         n_estimators: int | None = None,
-        support_sampling: Literal["balanced", "stratified", "random"] = "balanced",
+        support_sampling: Literal["balanced", "equal", "stratified", "random"] = "balanced",
+        prior_correction: bool = True,
         softmax_temperature: float = 1.0,
         random_state: int | np.random.RandomState | None = 42,
         n_jobs: int | None = None,
@@ -188,6 +205,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.max_support = max_support
         self.n_estimators = n_estimators
         self.support_sampling = support_sampling
+        self.prior_correction = prior_correction
         self.softmax_temperature = softmax_temperature
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -291,6 +309,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def _n_classes(self) -> int:
         return len(self.classes_)
 
+    @property
+    def _class_labels(self) -> NDArray[Any]:
+        return self.classes_
+
     def _check_target(self, y: Any) -> None:
         y = np.asarray(y)
         n_missing = count_missing(y) if y.ndim else 0
@@ -335,12 +357,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         return len(self.classes_) == 1
 
     def _combine(self, answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Average the views' logits, and correct for the support's class frequencies."""
-        counts = np.bincount(self.y_support_, minlength=len(self.classes_))
-        support = counts / len(self.y_support_)
-        # A class without support rows keeps what the network gives it.
-        correction = np.ones_like(support)
-        np.divide(self.class_prior_, support, out=correction, where=support > 0)
+        """Average the views' logits, and correct them for the support's class frequencies."""
         # added up one by one: NumPy's order of summation depends on the number of rows
         total = np.zeros(answers[0].shape)
         for logits in answers:
@@ -348,18 +365,45 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         mean = total / len(answers)
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
             scaled = (mean - mean.max(axis=1, keepdims=True)) / self.softmax_temperature
-        corrected: NDArray[np.float64] = scaled + np.log(correction)
+        corrected: NDArray[np.float64] = scaled + self._log_correction()
         return corrected
+
+    def _log_correction(self) -> NDArray[np.float64]:
+        """What takes logits from the class frequencies of the support to those of training."""
+        correction = np.ones(len(self.classes_))
+        if self.prior_correction:
+            counts = np.bincount(self.y_support_, minlength=len(self.classes_))
+            support = counts / len(self.y_support_)
+            # A class without support rows keeps what the network gives it.
+            np.divide(self.class_prior_, support, out=correction, where=support > 0)
+        return np.log(correction)
 
     def _pack_target(self) -> dict[str, Any]:
         return {"labels": pack_labels(self.classes_), "prior": pack(self.class_prior_)}
 
-    def _unpack_target(self, learned: BundleFields, y: NDArray[np.int32]) -> None:
-        classes = learned.labels("labels")
+    def _take_target(self, stored: Stored, config: Config) -> None:
+        self.classes_ = np.array(stored.classes, np.int32)
+        if len(self.classes_) > config.dim_output:
+            raise BundleError(
+                f"The bundle has {len(self.classes_)} classes, and the checkpoint {self.model!r} "
+                f"tells at most {config.dim_output} apart."
+            )
+        self.y_support_ = np.searchsorted(self.classes_, stored.y)
+        counts = np.bincount(self.y_support_, minlength=len(self.classes_))
+        self.class_prior_ = counts / len(stored.y)
+
+    def _unpack_target(self, learned: BundleFields, stored: Stored) -> None:
+        classes, y = learned.labels("labels"), stored.y
+        if stored.classes is not None:  # integer labels, which become class ids
+            ids = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+            learned.require(bool((classes[ids] == y).all()), "labels", "those in 'support_y'")
+            y = ids
         if y.min() < 0:
             raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
         learned.require(y.max() < len(classes), "labels", f"of {int(y.max()) + 1} classes or more")
         prior = learned.array("prior", "<f8", len(classes))
-        frequencies = bool(((prior > 0) & (prior <= 1)).all() and np.isclose(prior.sum(), 1))
+        is_seen = np.bincount(y, minlength=len(classes)) > 0
+        is_share = (prior >= 0) & (prior <= 1) & ((prior > 0) | ~is_seen)
+        frequencies = bool(is_share.all() and np.isclose(prior.sum(), 1))
         learned.require(frequencies, "prior", "frequencies of the classes")
         self.classes_, self.class_prior_, self.y_support_ = classes, prior, y.astype(np.int64)

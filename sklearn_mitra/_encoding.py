@@ -166,6 +166,12 @@ class TableEncoder:
         varying = x.min(axis=0) != x.max(axis=0)
         return cls(columns, means, offsets, varying), (x - offsets).astype(np.float32)
 
+    @property
+    def shown(self) -> NDArray[np.int64]:
+        """The columns that the network sees: those not constant, but one at least."""
+        varying = np.flatnonzero(self.varying)
+        return varying if len(varying) else np.zeros(1, np.int64)
+
     def transform(self, X: Any) -> NDArray[np.float32]:
         """Encode rows.
 

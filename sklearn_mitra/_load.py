@@ -1,17 +1,23 @@
 """Bundles of either estimator, for those who don't know which it is."""
 
+import contextlib
 import os
 from typing import Any
 
 from ._bundles.estimators import Stored, read_artifacts, read_bundle
 from ._classifier import MitraClassifier
+from ._errors import BundleError, CheckpointError
+from ._persistence import LoadOptions
 from ._regressor import MitraRegressor
 
 _CLASSES = {cls._bundle_type: cls for cls in (MitraClassifier, MitraRegressor)}
 
 
 def load(
-    source: Any, model: str | os.PathLike[str] | None = None
+    source: Any,
+    model: str | os.PathLike[str] | None = None,
+    n_estimators: int | None = None,
+    trusted: bool = False,
 ) -> MitraClassifier | MitraRegressor:
     """Read a classifier or regressor from a ``.wlrn`` bundle.
 
@@ -20,8 +26,16 @@ def load(
     source : str, PathLike or bytes-like
         A file, or the bundle itself.
     model : str or PathLike, default=None
-        Where to find the checkpoint, if not where the bundle says; see the parameter ``model``
-        of the estimators.
+        The checkpoint or ``.onnx`` file to use, as for the parameter ``model`` of the estimators.
+        None is the checkpoint that the bundle names; "mini" if it names none, as bundles of the
+        JavaScript package do.
+    n_estimators : int, default=None
+        Ensemble members to use. None is those of the bundle; a bundle of the JavaScript package
+        has one.
+    trusted : bool, default=False
+        Whether you trust whoever made the bundle. If not, the checkpoint that it names has to be
+        embedded or in the hub's cache: no file or directory is looked for and nothing is
+        downloaded because a bundle says so.
 
     Returns
     -------
@@ -35,6 +49,11 @@ def load(
     CheckpointError
         If the checkpoint can't be had.
 
+    Warns
+    -----
+    UserWarning
+        If the bundle was made with an ``.onnx`` file, and ``model`` isn't given.
+
     Examples
     --------
     >>> from sklearn.datasets import load_iris
@@ -44,13 +63,23 @@ def load(
     >>> sklearn_mitra.load(bundle)
     MitraClassifier(max_support=50)
     """
-    return _build(read_bundle(source), model)
+    return _build(read_bundle(source), LoadOptions(model, n_estimators, trusted))
 
 
-def register_loaders() -> None:
-    """Teach PyPI's ``wlearn`` to load bundles of this package.
+def register_loaders(
+    classifier: str | os.PathLike[str] | None = None,
+    regressor: str | os.PathLike[str] | None = None,
+) -> None:
+    """Teach PyPI's ``wlearn`` to load bundles of this package and of ``@wlearn/mitra``.
 
     ``wlearn.load(bundle)`` then returns a :class:`MitraClassifier` or :class:`MitraRegressor`.
+    Parameters of :func:`load` go into wlearn's ``loader_options``, by the type of the bundle.
+
+    Parameters
+    ----------
+    classifier, regressor : str or PathLike, default=None
+        The checkpoint or ``.onnx`` file to use for bundles that name none, or one that can't be
+        had.
 
     Raises
     ------
@@ -59,20 +88,39 @@ def register_loaders() -> None:
 
     Examples
     --------
-    >>> import sklearn_mitra
+    >>> from sklearn.datasets import load_iris
+    >>> import sklearn_mitra, wlearn
     >>> sklearn_mitra.register_loaders()
+    >>> bundle = sklearn_mitra.MitraClassifier().fit(*load_iris(return_X_y=True)).save()
+    >>> options = {"wlearn.mitra_onnx.classifier@1": {"n_estimators": 2}}
+    >>> wlearn.load(bundle, loader_options=options)
+    MitraClassifier(n_estimators=2)
     """
     import wlearn
 
-    def load_validated(manifest: Any, toc: Any, blobs: Any) -> MitraClassifier | MitraRegressor:
+    fallbacks = {MitraClassifier._bundle_type: classifier, MitraRegressor._bundle_type: regressor}
+
+    def load_validated(manifest: Any, toc: Any, blobs: Any, context: Any) -> Any:
         artifacts = {e["id"]: blobs[e["offset"] : e["offset"] + e["length"]] for e in toc}
-        return _build(read_artifacts(manifest, artifacts), None)
+        stored = read_artifacts(manifest, artifacts)
+        given = context["loaderOptions"].get(stored.type_id, {})
+        unknown = set(given) - set(LoadOptions._fields)
+        if unknown:
+            raise TypeError(
+                f"The loader options of {stored.type_id} must be some of "
+                f"{list(LoadOptions._fields)}. Got {sorted(unknown)} too."
+            )
+        options, fallback = LoadOptions(**given), fallbacks[stored.type_id]
+        if options.model is not None or fallback is None:
+            return _build(stored, options)
+        if stored.learned is not None:
+            with contextlib.suppress(BundleError, CheckpointError):
+                return _build(stored, options)
+        return _build(stored, options._replace(model=fallback))
 
     for type_id in _CLASSES:
-        wlearn.register(type_id, load_validated)
+        wlearn.register(type_id, load_validated, accepts_context=True)
 
 
-def _build(
-    stored: Stored, model: str | os.PathLike[str] | None
-) -> MitraClassifier | MitraRegressor:
-    return _CLASSES[stored.type_id]._from_stored(stored, model)
+def _build(stored: Stored, options: LoadOptions) -> MitraClassifier | MitraRegressor:
+    return _CLASSES[stored.type_id]._from_stored(stored, options)

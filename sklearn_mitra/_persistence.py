@@ -5,22 +5,23 @@ import warnings
 from abc import ABC, abstractmethod
 from collections.abc import Mapping
 from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ._bundles.container import MAX_INTEGER
 from ._bundles.estimators import Stored, read_bundle, write_bundle
 from ._bundles.fields import BundleFields, pack
 from ._encoding import LARGEST, TableEncoder
-from ._errors import BundleError, CheckpointError
+from ._errors import BundleError
 from ._files import replaced
+from ._network.config import Config
 from ._network.network import Network
-from ._network.resolve import resolve_network
+from ._network.resolve import resolve_network, resolve_stored
 from ._version import __version__
-from ._views import View, unpack_views
+from ._views import View, make_views, unpack_views
 
 if TYPE_CHECKING:
     from ._sklearn import BaseEstimator
@@ -39,12 +40,31 @@ _VERSION_KEY = "_sklearn_mitra_version"
 E = TypeVar("E", bound="Persistent")
 
 
+class LoadOptions(NamedTuple):
+    """What somebody who loads a bundle wants; see :meth:`Persistent.load`.
+
+    Attributes
+    ----------
+    model : str, PathLike or None
+    n_estimators : int or None
+    trusted : bool
+    """
+
+    model: str | os.PathLike[str] | None = None
+    n_estimators: int | None = None
+    trusted: bool = False
+
+
 class Persistent(BaseEstimator, ABC):
     """An estimator whose learned state goes to bundles and pickles, and comes back from them."""
 
     _task: ClassVar[str]  # "classification" or "regression"
     _bundle_type: ClassVar[str]
+    # Parameters with which a fit learns what one in JavaScript does.
+    _javascript_params: ClassVar[dict[str, Any]]
 
+    model: str | os.PathLike[str]
+    n_estimators: int | None
     X_support_: NDArray[np.float32]
     y_support_: NDArray[Any]
     support_indices_: NDArray[np.int64]
@@ -61,17 +81,22 @@ class Persistent(BaseEstimator, ABC):
     def _n_classes(self) -> int:
         """0 for regression."""
 
+    @property
     @abstractmethod
-    def fit(self: E, X: Any, y: ArrayLike) -> E:
-        """Learn."""
+    def _class_labels(self) -> NDArray[Any] | None:
+        """None for regression."""
 
     @abstractmethod
     def _pack_target(self) -> dict[str, Any]:
         """What was learned of y, as JSON."""
 
     @abstractmethod
-    def _unpack_target(self, learned: BundleFields, y: NDArray[Any]) -> None:
-        """Take back what :meth:`_pack_target` returned; ``y`` is ``support_y`` of the bundle."""
+    def _unpack_target(self, learned: BundleFields, stored: Stored) -> None:
+        """Take back what :meth:`_pack_target` returned."""
+
+    @abstractmethod
+    def _take_target(self, stored: Stored, config: Config) -> None:
+        """Learn the target from a bundle that another package wrote."""
 
     @abstractmethod
     def _check_ready(self) -> None:
@@ -109,7 +134,7 @@ class Persistent(BaseEstimator, ABC):
             self._bundle_type,
             self.X_support_ + self._encoder.offsets,  # as readers without this package take it
             self.y_support_,
-            self._n_classes,
+            self._class_labels,
             self._onnx_sha256,
             {
                 "maxSupport": len(self.X_support_) if max_support is None else max_support,
@@ -123,7 +148,13 @@ class Persistent(BaseEstimator, ABC):
         return bundle
 
     @classmethod
-    def load(cls: type[E], source: Any, model: str | os.PathLike[str] | None = None) -> E:
+    def load(
+        cls: type[E],
+        source: Any,
+        model: str | os.PathLike[str] | None = None,
+        n_estimators: int | None = None,
+        trusted: bool = False,
+    ) -> E:
         """Read an estimator from a ``.wlrn`` bundle.
 
         Parameters
@@ -131,8 +162,16 @@ class Persistent(BaseEstimator, ABC):
         source : str, PathLike or bytes-like
             A file, or the bundle itself.
         model : str or PathLike, default=None
-            Where to find the checkpoint, if not where the bundle says; see the parameter
-            ``model`` of the estimator.
+            The checkpoint or ``.onnx`` file to use, as for the parameter ``model`` of the
+            estimator. None is the checkpoint that the bundle names; "mini" if it names none, as
+            bundles of the JavaScript package do.
+        n_estimators : int, default=None
+            Ensemble members to use. None is those of the bundle; a bundle of the JavaScript
+            package has one.
+        trusted : bool, default=False
+            Whether you trust whoever made the bundle. If not, the checkpoint that it names has to
+            be embedded or in the hub's cache: no file or directory is looked for and nothing is
+            downloaded because a bundle says so.
 
         Returns
         -------
@@ -145,11 +184,16 @@ class Persistent(BaseEstimator, ABC):
             If the bundle is damaged, of another type, or was made with other weights.
         CheckpointError
             If the checkpoint can't be had.
+
+        Warns
+        -----
+        UserWarning
+            If the bundle was made with an ``.onnx`` file, and ``model`` isn't given.
         """
-        return cls._from_stored(read_bundle(source), model)
+        return cls._from_stored(read_bundle(source), LoadOptions(model, n_estimators, trusted))
 
     @classmethod
-    def _from_stored(cls: type[E], stored: Stored, model: str | os.PathLike[str] | None) -> E:
+    def _from_stored(cls: type[E], stored: Stored, options: LoadOptions) -> E:
         if stored.type_id != cls._bundle_type:
             raise BundleError(
                 f"Expected a bundle of type {cls._bundle_type}. Got {stored.type_id}."
@@ -157,10 +201,15 @@ class Persistent(BaseEstimator, ABC):
         if np.abs(stored.x).max() > LARGEST:
             raise BundleError("The artifact 'support_x' holds values too large to compute with.")
         if stored.learned is None:
-            return cls._fit_stored(stored, model)
-        params = stored.learned.get("params", "an object", dict)
-        estimator = cls._make(params, model)
-        estimator._take_back(stored, stored.learned, model)
+            # of its seed, a selection takes no more than these bits
+            seed = stored.seed & 0x7FFFFFFF
+            params = {"max_support": stored.max_support, "random_state": seed}
+            estimator = cls._make({**params, **cls._javascript_params}, options)
+            estimator._take_foreign(stored, seed, options)
+        else:
+            estimator = cls._make(stored.learned.get("params", "an object", dict), options)
+            estimator._take_back(stored, stored.learned, options)
+        estimator._make_context()
         return estimator
 
     @property
@@ -234,21 +283,22 @@ class Persistent(BaseEstimator, ABC):
     # ------------------------------------------------------------ from a bundle
 
     @classmethod
-    def _make(cls: type[E], params: Mapping[str, Any], model: Any) -> E:
+    def _make(cls: type[E], params: Mapping[str, Any], options: LoadOptions) -> E:
         """An unfitted estimator with checked parameters."""
+        wanted = {"model": options.model, "n_estimators": options.n_estimators}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        cls(**wanted)._validate_params()  # what the caller got wrong is no fault of the bundle
         names = set(cls().get_params()) - _NOT_STORED
         if not set(params) <= names:
             raise BundleError(f"Unknown parameters in the bundle: {sorted(set(params) - names)}.")
-        if model is not None:
-            params = {**params, "model": model}
-        estimator = cls(**params)
+        estimator = cls(**{**params, **wanted})
         try:
             estimator._validate_params()
         except InvalidParameterError as error:
             raise BundleError(f"A parameter in the bundle is wrong. {error}") from error
         return estimator
 
-    def _take_back(self, stored: Stored, learned: BundleFields, model: Any) -> None:
+    def _take_back(self, stored: Stored, learned: BundleFields, options: LoadOptions) -> None:
         """Take what :meth:`save` wrote."""
         n_support, n_features = stored.x.shape
         self.n_features_in_ = n_features
@@ -270,19 +320,25 @@ class Persistent(BaseEstimator, ABC):
         if learned.get("featureNames", "a list or null", list, type(None)) is not None:
             names = learned.strings("featureNames", n_features)
             self.feature_names_in_ = np.array(names, dtype=object)
-        self._unpack_target(learned, stored.y)
+        self._unpack_target(learned, stored)
         n_classes = self._n_classes
         self._views = unpack_views(learned, stored.version, n_support, n_features, n_classes)
-        network = self._find_network(learned.fields("checkpoint"), model)
+        if options.n_estimators is not None:
+            self._views = make_views(
+                options.n_estimators, n_support, self._encoder.shown, n_classes, self._seed
+            )
+        network = self._find_network(learned.fields("checkpoint"), options)
         most = network.config.dim_output
         learned.require(n_classes <= most, "labels", f"at most {most}, the checkpoint's outputs")
-        self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}
-        self._onnx_sha256 = network.onnx_sha256
-        self._make_context()
+        self._take_network(network)
 
-    def _find_network(self, was: BundleFields, model: Any) -> Network:
+    def _find_network(self, was: BundleFields, options: LoadOptions) -> Network:
+        """The network of a bundle of ours."""
         name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
-        network = resolve_network(name if model is None else model, self._task)
+        if options.model is None:
+            network = resolve_stored(name, self._task, sha256, options.trusted)
+        else:
+            network = resolve_network(options.model, self._task, sha256)
         if network.file.sha256 != sha256:
             raise BundleError(
                 f"The bundle was made with a checkpoint {name!r} of sha256 {sha256}. "
@@ -291,24 +347,33 @@ class Persistent(BaseEstimator, ABC):
             )
         return network
 
-    @classmethod
-    def _fit_stored(cls: type[E], stored: Stored, model: Any) -> E:
-        """The estimator of a bundle that another package wrote: fitted to its support."""
-        # of its seed, a selection takes no more than these bits
-        seed = stored.seed & 0x7FFFFFFF
-        estimator = cls._make({"max_support": stored.max_support, "random_state": seed}, model)
-        try:
-            estimator.fit(stored.x, stored.y)
-        except CheckpointError:
-            raise
-        except ValueError as error:
-            raise BundleError(f"The support in the bundle can't be used: {error}") from error
-        del estimator.support_indices_  # the rows' places in the training data are not known
-        used = estimator._onnx_sha256
-        if used is not None and stored.onnx_sha256 not in (None, used):
-            raise BundleError(
-                f"The bundle was made with an .onnx file of sha256 {stored.onnx_sha256}. "
-                f"{estimator.checkpoint_['name']!r} is another, of sha256 {used}. Pass the former "
-                "as model."
-            )
-        return estimator
+    def _take_foreign(self, stored: Stored, seed: int, options: LoadOptions) -> None:
+        """Take what the JavaScript package wrote, which is to predict here what it does there."""
+        network = resolve_network(self.model, self._task)
+        self._take_network(network)
+        if stored.onnx_sha256 not in (None, network.onnx_sha256):
+            made = f"The bundle was made with an .onnx file of sha256 {stored.onnx_sha256}."
+            if network.onnx_sha256 is not None:
+                raise BundleError(
+                    f"{made} {network.file.name!r} is another, of sha256 {network.onnx_sha256}. "
+                    "Pass the former as model."
+                )
+            if options.model is None:
+                warnings.warn(
+                    f"{made} It is used with the checkpoint {network.file.name!r} here, and may "
+                    "predict something else. Pass the file as model, or the checkpoint that it "
+                    "was made of.",
+                    UserWarning,
+                    stacklevel=4,
+                )
+        self._seed = seed
+        n_support, self.n_features_in_ = stored.x.shape
+        self._encoder, self.X_support_ = TableEncoder.fit(stored.x)
+        self._take_target(stored, network.config)
+        # constant columns, too: the package doesn't leave them out
+        columns, n_views = np.arange(self.n_features_in_), self.n_estimators or 1
+        self._views = make_views(n_views, n_support, columns, self._n_classes, seed)
+
+    def _take_network(self, network: Network) -> None:
+        self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}
+        self._onnx_sha256 = network.onnx_sha256

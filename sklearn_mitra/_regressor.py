@@ -2,13 +2,13 @@
 
 import os
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
 from ._base import BaseMitra
-from ._bundles.estimators import REGRESSOR
+from ._bundles.estimators import REGRESSOR, Stored
 from ._bundles.fields import BundleFields, pack
 from ._network.config import Config
 from ._network.runtime import Provider
@@ -123,7 +123,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
     _task = "regression"
     _bundle_type = REGRESSOR
+    _javascript_params: ClassVar[dict[str, Any]] = {"n_estimators": 1}
     _n_classes = 0
+    _class_labels = None
     target_min_: float
     target_max_: float
 
@@ -257,12 +259,15 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         limits = [self.target_min_, self.target_max_]
         return {"range": pack(limits), "targets": pack(self.y_support_)}
 
-    def _unpack_target(self, learned: BundleFields, y: NDArray[np.float32]) -> None:
+    def _take_target(self, stored: Stored, config: Config) -> None:
+        self.y_support_ = self._learn_target(stored.y, config)
+
+    def _unpack_target(self, learned: BundleFields, stored: Stored) -> None:
         low, high = learned.array("range", "<f8", 2).tolist()
         is_range = 0 <= high - low < np.inf
         learned.require(is_range, "range", "the smallest and the largest target")
-        targets = learned.array("targets", "<f8", len(y))
+        targets = learned.array("targets", "<f8", len(stored.y))
         learned.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
-        is_same = bool((targets.astype(np.float32) == y).all())
+        is_same = bool((targets.astype(np.float32) == stored.y).all())
         learned.require(is_same, "targets", "those of 'support_y'")
         self.target_min_, self.target_max_, self.y_support_ = low, high, targets

@@ -2,7 +2,8 @@
 
 The selection is bit-compatible with the JavaScript package ``@wlearn/mitra``: the same seed
 picks the same rows. Where that package leaves places empty (a class with fewer rows than its
-share), the same generator goes on and fills them from the rows left over.
+share), the same generator goes on and fills them from the rows left over, unless "equal" sampling
+is asked for.
 """
 
 from collections.abc import Sequence
@@ -89,13 +90,14 @@ def select_rows_per_class(
     max_support : int
         Most rows to select. With ``n_rows <= max_support``, all are.
     seed : int
-    sampling : {"balanced", "stratified"}
-        "balanced" gives every class the same number of places, "stratified" a number
-        proportional to its rows and at least one.
+    sampling : {"balanced", "equal", "stratified"}
+        "balanced" and "equal" give every class the same number of places, "stratified" a number
+        proportional to its rows and at least one. Places that a class can't fill go to other
+        rows, except in "equal".
 
     Returns
     -------
-    indices : ndarray of shape (min(n_rows, max_support),), int64
+    indices : ndarray of shape (n_selected,), int64
         Ascending.
 
     Raises
@@ -112,7 +114,7 @@ def select_rows_per_class(
             f"max_support={max_support} leaves no place for some of the {len(counts)} classes. "
             "Raise max_support to the number of classes at least."
         )
-    if sampling == "balanced":
+    if sampling in ("balanced", "equal"):
         quotas = _equal_quotas(len(counts), max_support)
     else:
         quotas = _proportional_quotas(counts, max_support)
@@ -121,7 +123,7 @@ def select_rows_per_class(
     for class_id, quota in enumerate(quotas):
         selected += generator.shuffle(np.flatnonzero(class_ids == class_id).tolist())[:quota]
     missing = max_support - len(selected)
-    if missing:
+    if missing and sampling != "equal":
         rest = np.setdiff1d(np.arange(n_rows), selected)
         selected += generator.shuffle(rest.tolist())[:missing]
     return np.sort(np.array(selected, np.int64))

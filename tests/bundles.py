@@ -61,10 +61,10 @@ def assert_same(loaded, estimator, X, params=None):
     same(outputs(loaded, X), outputs(estimator, X))
 
 
-def assert_survives(estimator, X):
+def assert_survives(estimator, X, **options):
     """Through a bundle and back, and the bundle made again is the same."""
     bundle = estimator.save()
-    loaded = sklearn_mitra.load(bundle)
+    loaded = sklearn_mitra.load(bundle, **options)
     assert_same(loaded, estimator, X)
     assert loaded.save() == bundle
     wlearn.validate_bundle(bundle, allow_legacy_manifest=False)

@@ -2,6 +2,7 @@
 
 import enum
 import shutil
+import warnings
 from pathlib import Path
 
 import numpy as np
@@ -36,7 +37,7 @@ from sklearn_mitra import (
 )
 from sklearn_mitra._bundles.fields import pack_labels
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._support import select_rows, select_rows_per_class
+from sklearn_mitra._support import select_rows
 
 # --------------------------------------------------------------------------------------------
 # There and back
@@ -388,13 +389,65 @@ def test_what_the_javascript_package_reads_is_there(cls):
     }
 
 
-def test_class_ids_are_marked_where_javascript_has_raw_labels():
+@pytest.mark.parametrize(
+    "labels",
+    [[1, 2, 5], [-3, 7, 2**31 - 1], [-1.0, 0.0, 1.0], [False, True, True]],
+    ids=str,
+)
+def test_integer_labels_are_written_as_javascript_writes_them(labels):
     X, y = make_table()
-    _, ours = opened(fitted(X=X, y=y * 10 - 3).save())
-    assert ours["meta"]["labels"] == "ids" and ours["meta"]["classes"] == [0, 1, 2]
-    assert set(np.frombuffer(ours["support_y"], "<i4")) == {0, 1, 2}
+    labels = np.array(labels)
+    clf = fitted(X=X, y=labels[y])
+    manifest, parsed = opened(clf.save())
+    assert "labels" not in parsed["meta"] and "classNames" not in parsed["meta"]
+    assert parsed["meta"]["classes"] == np.unique(labels).tolist()
+    assert manifest["metadata"]["nClasses"] == len(np.unique(labels))
+    np.testing.assert_array_equal(
+        np.frombuffer(parsed["support_y"], "<i4"), labels[y][clf.support_indices_]
+    )
     _, theirs = opened(INTEROP / "classifier_labels125_40_seed3.wlrn")
-    assert "labels" not in theirs["meta"] and theirs["meta"]["classes"] == [1, 2, 5]
+    assert parsed["meta"].keys() == theirs["meta"].keys()
+
+
+@pytest.mark.parametrize(
+    ("labels", "names"),
+    [
+        (["no", "yes", "ä"], ["no", "yes", "ä"]),
+        ([1, 2, 2**31], ["1", "2", "2147483648"]),
+        ([-1e10, 1, 2], ["-10000000000.0", "1.0", "2.0"]),
+    ],
+    ids=str,
+)
+def test_other_labels_are_class_ids_beside_their_names(labels, names):
+    X, y = make_table()
+    clf = fitted(X=X, y=np.array(labels)[y])
+    _, parsed = opened(clf.save())
+    meta = parsed["meta"]
+    assert (meta["labels"], meta["classes"], meta["classNames"]) == ("ids", [0, 1, 2], names)
+    np.testing.assert_array_equal(np.frombuffer(parsed["support_y"], "<i4"), clf.y_support_)
+
+
+def test_classes_of_a_bundle_are_those_in_its_support():
+    X, y = make_table()
+    y[np.setdiff1d(np.arange(60), select_rows(60, 10, 42))[0]] = 9
+    clf = fitted(X=X, y=y, support_sampling="random", max_support=10)
+    assert 9 not in clf.classes_[clf.y_support_]
+    manifest, parsed = opened(clf.save())
+    assert parsed["meta"]["classes"] == [0, 1, 2] and manifest["metadata"]["nClasses"] == 3
+    assert_survives(clf, X)
+
+
+@both
+@pytest.mark.parametrize("n_features", range(1, 12))
+def test_numbers_start_where_javascript_can_read_them(cls, n_features, tmp_path):
+    X, y = make_table(n_features=n_features)
+    for n_letters in range(9):
+        named = pd.DataFrame(X).add_prefix("n" * n_letters)
+        bundle = fitted(cls, X=named, y=y).save()
+        _, toc, blobs = wlearn.decode_bundle(bundle)
+        offsets = {e["id"]: len(bundle) - len(blobs) + e["offset"] for e in toc}
+        assert offsets["support_x"] % 8 == offsets["support_y"] % 4 == 0
+        wlearn.validate_bundle(bundle, allow_legacy_manifest=False)
 
 
 def test_wlearn_loads_registered_types(tmp_path):
@@ -407,8 +460,45 @@ def test_wlearn_loads_registered_types(tmp_path):
         path = tmp_path / "model.wlrn"
         for source in (estimator.save(path), path, str(path)):
             assert_same(wlearn.load(source), estimator, X)
-    reg = wlearn.load(INTEROP / "regressor_64_seed11.wlrn")
-    assert isinstance(reg, MitraRegressor) and len(reg.X_support_) == 64
+    reg = wlearn.load(INTEROP / "regressor_all_rows.wlrn")
+    assert isinstance(reg, MitraRegressor) and len(reg.X_support_) == 300
+
+
+def test_wlearn_passes_loader_options():
+    sklearn_mitra.register_loaders()
+    X, _ = make_table()
+    estimator = fitted(n_estimators=3)
+    options = {TYPE_IDS[MitraClassifier]: {"n_estimators": 1, "model": "mini"}}
+    loaded = wlearn.load(estimator.save(), loader_options=options)
+    assert_same(loaded, sklearn_mitra.load(estimator.save(), n_estimators=1), X)
+    with pytest.raises(TypeError, match=r"must be some of .*'trusted'.*Got \['views'\] too"):
+        wlearn.load(estimator.save(), loader_options={TYPE_IDS[MitraClassifier]: {"views": 1}})
+
+
+@both
+def test_wlearn_falls_back_to_the_registered_checkpoint(cls, tmp_path):
+    X, _ = make_table()
+    directory = copy_of_mini(cls, tmp_path / "copy")
+    elsewhere = changed(
+        fitted(cls).save(),
+        "sklearn_mitra",
+        checkpoint={**fitted(cls).checkpoint_, "name": "/somewhere/else"},
+    )
+    sklearn_mitra.register_loaders()
+    with pytest.raises(CheckpointError, match="'/somewhere/else', which is neither embedded"):
+        wlearn.load(elsewhere)
+    try:
+        sklearn_mitra.register_loaders(**{KINDS[cls]: directory})
+        for bundle in (elsewhere, without_ours(fitted(cls).save())):
+            loaded = wlearn.load(bundle)
+            assert loaded.checkpoint_["name"] == str(directory)
+            same(outputs(loaded, X), outputs(sklearn_mitra.load(bundle, model="mini"), X))
+        assert wlearn.load(fitted(cls).save()).checkpoint_["name"] == "mini"  # which is here
+        spoiled = changed(fitted(cls).save(), "sklearn_mitra", seed=None)
+        with pytest.raises(BundleError, match="'seed' in artifact 'sklearn_mitra'"):
+            wlearn.load(spoiled)
+    finally:
+        sklearn_mitra.register_loaders()
 
 
 def test_wlearn_refuses_what_load_refuses():
@@ -425,7 +515,17 @@ def javascript(name):
     params = {"max_support": max_support, "random_state": seed}
     X, y = DATA["X"].astype(np.float32), DATA[y_name]
     y = y.astype(np.int32 if cls is MitraClassifier else np.float32)
-    return cls.load(INTEROP / f"{name}.wlrn"), cls(**params), X, y
+    as_javascript = {"n_estimators": 1}
+    if cls is MitraClassifier:
+        as_javascript.update(support_sampling="equal", prior_correction=False)
+    return load(INTEROP / f"{name}.wlrn"), cls(**params, **as_javascript), X, y
+
+
+def load(source, **options):
+    """Without the warning that they were made with an .onnx file, which mini's weights are not."""
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", "The bundle was made with an .onnx file", UserWarning)
+        return sklearn_mitra.load(source, **options)
 
 
 def test_every_javascript_bundle_is_known():
@@ -447,25 +547,59 @@ def test_javascript_bundles_predict(name):
 
 
 @pytest.mark.parametrize("name", JAVASCRIPT)
-def test_javascript_selects_the_rows_that_we_select(name):
+def test_a_fit_with_the_settings_of_javascript_is_that_of_javascript(name):
     loaded, estimator, X, y = javascript(name)
     estimator.fit(X, y)
     same(loaded.X_support_, estimator.X_support_)
     same(loaded.y_support_, estimator.y_support_)
-    max_support, seed = estimator.max_support, estimator.random_state
-    if isinstance(loaded, MitraClassifier):
-        ids = np.searchsorted(estimator.classes_, y)
-        rows = select_rows_per_class(ids, max_support, seed, "balanced")
-    else:
-        rows = select_rows(len(y), max_support, seed)
-    same(loaded.X_support_, X[rows])
-
-
-@pytest.mark.parametrize("name", ["classifier_all_rows", "regressor_all_rows"])
-def test_javascript_bundle_of_all_rows_predicts_what_our_own_fit_predicts(name):
-    loaded, estimator, X, y = javascript(name)
-    estimator.fit(X, y)
     same(outputs(loaded, X[:10]), outputs(estimator, X[:10]))
+
+
+@pytest.mark.parametrize("name", ["classifier_50_seed7", "regressor_64_seed11"])
+def test_a_bundle_made_with_an_onnx_file_warns_unless_a_model_is_given(name):
+    with pytest.warns(
+        UserWarning, match=r"with an .onnx file of sha256 \w{64}.* checkpoint 'mini'"
+    ):
+        sklearn_mitra.load(INTEROP / f"{name}.wlrn")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        sklearn_mitra.load(INTEROP / f"{name}.wlrn", model="mini")
+
+
+@both
+def test_javascript_bundles_have_constant_columns_in_view(cls):
+    X, y = make_table()
+    X[:, 1] = 3
+    bundle = without_ours(fitted(cls, X=X, y=y, n_estimators=1).save())
+    loaded = sklearn_mitra.load(bundle)
+    assert loaded._views[0].columns.tolist() == [0, 1, 2]
+    assert np.abs(outputs(loaded, X) - outputs(fitted(cls, X=X, y=y, n_estimators=1), X)).max() > 0
+    assert_survives(loaded, X)
+
+
+@both
+def test_a_number_of_members_can_be_asked_for_when_loading(cls):
+    X, y = make_table()
+    X = X[:9]
+    estimator = fitted(cls, n_estimators=2)
+    for bundle in (estimator.save(), without_ours(estimator.save())):
+        for n_estimators in (1, 3):
+            loaded = cls.load(bundle, n_estimators=n_estimators)
+            assert len(loaded._views) == loaded.n_estimators == n_estimators
+            again = fitted(cls, n_estimators=n_estimators)
+            if isinstance(again, MitraClassifier):
+                again.prior_correction = loaded.prior_correction
+            same(outputs(loaded, X), outputs(again, X))
+            assert_survives(loaded, X)
+
+
+@pytest.mark.parametrize("n_estimators", [0, 1.5, "2"])
+def test_a_wrong_number_of_members_is_the_callers_fault(n_estimators):
+    with pytest.raises(
+        ValueError, match="The 'n_estimators' parameter of MitraClassifier must"
+    ) as e:
+        sklearn_mitra.load(fitted().save(), n_estimators=n_estimators)
+    assert not isinstance(e.value, BundleError)
 
 
 def test_raw_labels_of_javascript_become_classes():
@@ -484,14 +618,52 @@ def test_javascript_bundles_can_be_saved_and_loaded_again(name):
     wlearn.validate_bundle(bundle, allow_legacy_manifest=False)
 
 
+def without_ours(bundle):
+    """The bundle as JavaScript would have written it."""
+    manifest, parsed = opened(bundle)
+    del parsed["sklearn_mitra"]
+    return closed(manifest, parsed)
+
+
 def test_bundle_without_our_artifact_is_taken_for_one_of_javascript():
     X, y = make_table()
-    clf = fitted(X=X, y=y, max_support=60)
-    manifest, parsed = opened(clf.save())
-    del parsed["sklearn_mitra"]
-    loaded = sklearn_mitra.load(closed(manifest, parsed))
-    by_default = MitraClassifier(max_support=60).fit(X.astype(np.float32), y)
-    np.testing.assert_array_equal(loaded.predict_proba(X), by_default.predict_proba(X))
+    loaded = sklearn_mitra.load(without_ours(fitted(X=X, y=y, max_support=60).save()))
+    alone = MitraClassifier(max_support=60, n_estimators=1).fit(X.astype(np.float32), y)
+    np.testing.assert_array_equal(loaded.predict_proba(X), alone.predict_proba(X))
+
+
+def test_a_support_larger_than_max_support_or_without_a_class_is_read():
+    X, y = make_table()
+    manifest, parsed = opened(without_ours(fitted(X=X, y=y).save()))
+    expected = load(closed(manifest, parsed)).predict_proba(X)
+    manifest["params"]["maxSupport"] = 10  # as after setParams
+    loaded = load(closed(manifest, parsed))
+    assert loaded.max_support == 10 and len(loaded.X_support_) == 30
+    same(loaded.predict_proba(X), expected)
+    parsed["meta"]["classes"] = [0, 1, 2, 7]  # as with maxSupport below the number of classes
+    loaded = load(closed(manifest, parsed))
+    assert loaded.classes_.tolist() == [0, 1, 2, 7]
+    assert 0 < loaded.predict_proba(X)[:, 3].max() < 0.2
+    assert_survives(loaded, X)
+
+
+@pytest.mark.parametrize(
+    "classes", [[0, 1], [0, 2, 1], [0, 1, 1, 2], [0, 1, 2.5], "012", [0, 1, 2**40]]
+)
+def test_classes_that_are_not_those_of_the_support_are_refused(classes):
+    bundle = changed(without_ours(fitted().save()), "meta", classes=classes)
+    with pytest.raises(BundleError, match="'classes' in artifact 'meta' must be"):
+        sklearn_mitra.load(bundle)
+
+
+@both
+def test_missing_values_in_the_support_of_javascript_are_refused(cls):
+    manifest, parsed = opened(without_ours(fitted(cls).save()))
+    x = np.frombuffer(parsed["support_x"], "<f4").copy()
+    x[4] = np.nan
+    parsed["support_x"] = x.tobytes()
+    with pytest.raises(BundleError, match="'support_x' holds NaN or infinity. Fill in missing"):
+        sklearn_mitra.load(closed(manifest, parsed))
 
 
 def test_unknown_artifacts_and_fields_are_skipped():
@@ -548,12 +720,15 @@ def test_the_same_weights_may_lie_in_another_place(cls, tmp_path):
             assert type(loaded) is cls and loaded.model == model
             assert loaded.checkpoint_ == {**estimator.checkpoint_, "name": str(directory)}
             same(outputs(loaded, X), outputs(estimator, X))
-    assert_survives(loaded, X)
-    moved = fitted(cls, model=directory)
+    assert_survives(loaded, X, trusted=True)
+    moved = fitted(cls, model=str(directory))
     bundle = moved.save()
+    with pytest.raises(CheckpointError, match="which is neither embedded nor in the hub's cache"):
+        sklearn_mitra.load(bundle)
+    assert_same(sklearn_mitra.load(bundle, trusted=True), moved, X)
     shutil.rmtree(directory)
     with pytest.raises(CheckpointError, match="There is no such directory"):
-        sklearn_mitra.load(bundle)
+        sklearn_mitra.load(bundle, trusted=True)
     assert_same(sklearn_mitra.load(bundle, model="mini"), estimator, X)
 
 
@@ -585,7 +760,7 @@ def test_a_checkpoint_that_changed_since_saving_is_refused(cls, tmp_path):
     bundle = fitted(cls, model=directory).save()
     spoil(directory)
     with pytest.raises(BundleError, match="is another, of sha256"):
-        sklearn_mitra.load(bundle)
+        sklearn_mitra.load(bundle, trusted=True)
 
 
 @both
@@ -617,7 +792,9 @@ def test_a_bundle_that_names_an_unknown_checkpoint_is_refused(cls, name):
     estimator = fitted(cls)
     checkpoint = {**estimator.checkpoint_, "name": name}
     bundle = changed(estimator.save(), "sklearn_mitra", checkpoint=checkpoint)
-    with pytest.raises(CheckpointError):
+    with pytest.raises(CheckpointError, match="neither embedded nor in the hub's cache"):
         sklearn_mitra.load(bundle)
+    with pytest.raises(CheckpointError):
+        sklearn_mitra.load(bundle, trusted=True)
     X, _ = make_table()
     outputs(sklearn_mitra.load(bundle, model="mini"), X)

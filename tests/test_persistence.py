@@ -11,11 +11,12 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import FORMATS, changed, closed, fitted, make_table, opened
+from bundles import FORMATS, changed, fitted, make_table, opened
 from estimators import both, outputs, same
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier, MitraRegressor
+from sklearn_mitra._bundles.estimators import FORMAT
 from sklearn_mitra._bundles.fields import pack
 
 # ---- files ---------------------------------------------------------------------------------------
@@ -56,27 +57,31 @@ def test_a_bundle_that_cannot_be_written_leaves_the_former_one(tmp_path):
 
 # ---- bundles of former formats -------------------------------------------------------------------
 
-FORMER = json.loads((FORMATS / "format1.json").read_text())
+FORMER = {
+    (version, kind): case
+    for version in range(1, FORMAT)
+    for kind, case in json.loads((FORMATS / f"format{version}.json").read_text()).items()
+}
 
 
-@pytest.mark.parametrize("kind", FORMER)
-def test_bundles_of_format_1_predict_what_they_did(kind):
-    loaded = sklearn_mitra.load(FORMATS / f"format1_{kind}.wlrn")
-    rows = FORMER[kind]["rows"]
-    rows = pd.DataFrame(rows) if kind == "classifier" else np.array(rows)
-    # written on another machine, whose matrix products round differently
-    np.testing.assert_allclose(outputs(loaded, rows), FORMER[kind]["expected"], atol=2e-5)
+@pytest.mark.parametrize(("version", "kind"), FORMER)
+def test_bundles_of_former_formats_predict_what_they_did(version, kind):
+    loaded = sklearn_mitra.load(FORMATS / f"format{version}_{kind}.wlrn")
+    case = FORMER[version, kind]
+    has_names = isinstance(case["rows"][0], dict)
+    rows = pd.DataFrame(case["rows"]) if has_names else np.array(case["rows"])
+    # written on other machines, whose matrix products round differently
+    np.testing.assert_allclose(outputs(loaded, rows), case["expected"], atol=2e-5)
     manifest, parsed = opened(loaded.save())
-    assert parsed["sklearn_mitra"]["format"] == 2
+    assert parsed["sklearn_mitra"]["format"] == FORMAT
     again = sklearn_mitra.load(loaded.save())
     same(outputs(again, rows), outputs(loaded, rows))
 
 
 def test_a_bundle_of_a_later_format_asks_for_a_newer_version():
-    manifest, parsed = opened(fitted().save())
-    parsed["sklearn_mitra"]["format"] = 3
-    with pytest.raises(BundleError, match="'format' .* at most 2: get a newer version"):
-        sklearn_mitra.load(closed(manifest, parsed))
+    bundle = changed(fitted().save(), "sklearn_mitra", format=FORMAT + 1)
+    with pytest.raises(BundleError, match=f"'format' .* at most {FORMAT}: get a newer version"):
+        sklearn_mitra.load(bundle)
 
 
 @both

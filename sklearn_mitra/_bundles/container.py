@@ -31,7 +31,6 @@ import os
 import re
 import struct
 from collections.abc import Mapping
-from pathlib import Path
 from typing import Any
 
 from .._errors import BundleError
@@ -49,6 +48,11 @@ _MAX_DEPTH = 64  # far from Python's recursion limit
 _MAX_BUNDLE_SIZE = 2**30
 _MAX_JSON_SIZE = 2**24
 _MAX_ARTIFACTS = 10_000
+
+# Ours, for every JSON text, that of an artifact too. A value takes up to a hundred times the memory
+# of its bytes. To count them before they are read, their commas and brackets are counted.
+_MAX_TEXT_SIZE = 2**26
+_MAX_VALUES = 2**20
 
 # The fields that are checked, and the one type each may have.
 _MANIFEST = {"typeId": str, "bundleVersion": int}
@@ -109,14 +113,9 @@ def decode_bundle(data: Any) -> tuple[dict[str, Any], dict[str, memoryview]]:
     """
     _check_type(data, "data", bytes, bytearray, memoryview, str, os.PathLike)
     if isinstance(data, (str, os.PathLike)):
-        _check_sizes(0, os.path.getsize(data))
-        data = Path(data).read_bytes()
+        data = _read_file(data)
     view = memoryview(data).toreadonly().cast("B")
-    if len(view) < _HEADER.size or view[:4] != _MAGIC:
-        raise BundleError(
-            f"A .wlrn bundle starts with {_MAGIC!r} and has at least {_HEADER.size} bytes. "
-            f"Got {len(view)} bytes that start with {bytes(view[:4])!r} instead."
-        )
+    _check_magic(view[: _HEADER.size], len(view))
     _, version, head_size, toc_size = _HEADER.unpack_from(view)
     if version != _VERSION:
         raise BundleError(f"The bundle has version {version}; only {_VERSION} can be read.")
@@ -151,10 +150,12 @@ def to_json(obj: object, what: str = "value") -> bytes:
     """Write canonical JSON, as bytes; ``what`` names the object in a `BundleError`.
 
     It may be made of dicts with str keys, lists, str, bool, None, and finite numbers within
-    +-(2**53 - 1), at most 64 levels deep.
+    +-(2**53 - 1), a million values or so, at most 64 levels deep.
     """
     _check_portable(obj, what)
-    return json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
+    data = json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
+    _check_text(data, what)
+    return data
 
 
 def from_json(data: Any, what: str) -> Any:
@@ -162,6 +163,8 @@ def from_json(data: Any, what: str) -> Any:
 
     ``what`` names the bytes-like ``data`` in a `BundleError`.
     """
+    data = bytes(data)
+    _check_text(data, what)
     try:
         obj = _DECODER.decode(str(data, "utf-8"))
     except RecursionError:
@@ -186,6 +189,15 @@ def _parse_object(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
 
 
 _DECODER = json.JSONDecoder(parse_int=_parse_int, object_pairs_hook=_parse_object)
+
+
+def _check_text(data: bytes, what: str) -> None:
+    n_values = sum(map(data.count, (b",", b"[", b"{")))
+    if len(data) > _MAX_TEXT_SIZE or n_values > _MAX_VALUES:
+        raise BundleError(
+            f"{what} is too large: {len(data)} bytes, about {n_values} values. At most "
+            f"{_MAX_TEXT_SIZE} and {_MAX_VALUES} are read. A pickle has no such limit."
+        )
 
 
 def _check_portable(value: Any, what: str, depth: int = 0) -> None:
@@ -216,6 +228,28 @@ def _check_type(value: object, name: str, *types: type) -> None:
     if not isinstance(value, types):
         expected = ", ".join(t.__name__ for t in types)
         raise TypeError(f"{name} must be of type {expected}. Got {type(value).__name__} instead.")
+
+
+def _read_file(path: str | os.PathLike[str]) -> bytes:
+    """A file that may be a bundle. What isn't one, or too large, is not read; nor is a device."""
+    with open(path, "rb") as file:
+        size = os.fstat(file.fileno()).st_size  # 0 of a pipe or device
+        _check_sizes(0, size)
+        head = file.read(_HEADER.size)
+        _check_magic(head, max(size, len(head)))
+        data = bytearray(head)
+        while piece := file.read(2**20):
+            data += piece
+            _check_sizes(0, len(data))
+    return bytes(data)
+
+
+def _check_magic(head: Any, size: int) -> None:
+    if len(head) < _HEADER.size or head[:4] != _MAGIC:
+        raise BundleError(
+            f"A .wlrn bundle starts with {_MAGIC!r} and has at least {_HEADER.size} bytes. "
+            f"Got {size} bytes that start with {bytes(head[:4])!r} instead."
+        )
 
 
 def _check_sizes(json_size: int, bundle_size: int) -> None:

@@ -3,22 +3,28 @@
 A bundle of ours holds what the JavaScript package ``@wlearn/mitra`` reads,
 
 ``meta``
-    JSON: ``nFeatures``, ``nSupport``, ``classes``, ``seed``, ``labels``, and ``onnxSha256``, the
-    sha256 of the interchange file in use, or null
+    JSON: ``nFeatures``, ``nSupport``, ``seed``, and ``onnxSha256``, the sha256 of the interchange
+    file in use, or null. For classes also ``classes``, the labels in the support, ascending. Where
+    not all of them are integers of 32 bits, ``classes`` has class ids in their place,
+    ``classNames`` the labels as strings, and ``labels`` is ``"ids"``.
 ``support_x``
     float32 (n_support, n_features), encoded columns, missing values filled
 ``support_y``
-    int32 class ids or float32 targets (n_support,)
+    int32 labels, or class ids, as in ``classes``; or float32 targets (n_support,)
 
 and ``sklearn_mitra``, JSON, for what only Python needs: the estimator hands it over and takes it
-back. Bundles written by JavaScript lack it, and hold class labels in ``support_y`` where ours hold
-class ids: ``"labels": "ids"`` in ``meta`` marks ours.
+back. Bundles written by JavaScript lack it.
+
+Readers in JavaScript make arrays over the bytes of a bundle, without a copy, so numbers have to be
+aligned: spaces at the end of ``meta`` let ``support_x`` start at a multiple of 8 bytes from the
+start of the bundle, and ``support_y`` therefore at one of 4.
 
 ``FORMAT`` is the version of the artifact ``sklearn_mitra``. It goes up when a reader of the
 former version would misread a new bundle; a reader refuses versions that it doesn't know.
 
 1. All views have the same rows and columns: ``nViews``, ``signs``, ``permutations``, ``mirrors``.
 2. ``views`` is a list of objects, each with rows and columns of its own.
+3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids.
 """
 
 import math
@@ -35,7 +41,7 @@ from .fields import BundleFields
 
 CLASSIFIER = "wlearn.mitra_onnx.classifier@1"
 REGRESSOR = "wlearn.mitra_onnx.regressor@1"
-FORMAT = 2
+FORMAT = 3
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _LABEL_DTYPES = {CLASSIFIER: "<i4", REGRESSOR: "<f4"}  # of support_y
@@ -51,7 +57,10 @@ class Stored:
         ``CLASSIFIER`` or ``REGRESSOR``.
     x : ndarray of shape (n_support, n_features), float32
     y : ndarray of shape (n_support,), int32 or float32
-        Class ids or targets; class labels in a bundle of another package.
+        Class ids, class labels or targets.
+    classes : list of int or None
+        The labels that ``y`` is made of, and of which it need not have all, ascending; None
+        where it holds class ids or targets.
     onnx_sha256 : str or None
         Of the interchange file that it was made with.
     version : int
@@ -65,6 +74,7 @@ class Stored:
     type_id: str
     x: NDArray[np.float32]
     y: NDArray[Any]
+    classes: list[int] | None
     onnx_sha256: str | None
     version: int = 0
     learned: BundleFields | None = None
@@ -76,7 +86,7 @@ def write_bundle(
     type_id: str,
     x: NDArray[Any],
     y: NDArray[Any],
-    n_classes: int,
+    classes: NDArray[Any] | None,
     onnx_sha256: str | None,
     params: Mapping[str, int],
     learned: Mapping[str, Any],
@@ -90,8 +100,8 @@ def write_bundle(
         The support.
     y : ndarray of shape (n_support,), int64 or float64
         Its class ids or targets.
-    n_classes : int
-        0 for regression.
+    classes : ndarray of shape (n_classes,) or None
+        The class labels; None for regression.
     onnx_sha256 : str or None
         Of the interchange file in use.
     params : mapping of str to int
@@ -108,7 +118,7 @@ def write_bundle(
     BundleError
         If something is of a kind that a bundle can't hold.
     """
-    if not n_classes and np.abs(y).max() > np.finfo(np.float32).max:
+    if classes is None and np.abs(y).max() > np.finfo(np.float32).max:
         raise BundleError(
             "A bundle holds targets as float32, and these are too large for it. Scale them "
             "before fitting, or pickle the estimator instead."
@@ -121,18 +131,47 @@ def write_bundle(
         "seed": params["seed"],
     }
     metadata = {"nFeatures": n_features}
-    if n_classes:
-        meta.update(classes=list(range(n_classes)), labels="ids")
-        metadata["nClasses"] = n_classes
+    if classes is not None:
+        present, labels = np.unique(y), _as_int32(classes)
+        if labels is None:
+            names = [str(label) for label in classes[present].tolist()]
+            meta.update(classes=present.tolist(), classNames=names, labels="ids")
+        else:
+            meta.update(classes=labels[present].tolist())
+            y = labels[y]
+        metadata["nClasses"] = len(present)
     manifest = {"typeId": type_id, "params": dict(params), "metadata": metadata}
     ours = to_json({"format": FORMAT, **learned}, "artifact 'sklearn_mitra'")
+    support_y = y.astype(_LABEL_DTYPES[type_id]).tobytes()
     artifacts = {
         "meta": (to_json(meta), _JSON),
         "support_x": (x.astype("<f4").tobytes(), _BYTES),
-        "support_y": (y.astype(_LABEL_DTYPES[type_id]).tobytes(), _BYTES),
+        "support_y": (support_y, _BYTES),
         "sklearn_mitra": (ours, _JSON),
     }
-    return encode_bundle(manifest, artifacts)
+    return _align(manifest, artifacts, len(x) * n_features * 4 + len(support_y))
+
+
+def _align(
+    manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, str]], n_last_bytes: int
+) -> bytes:
+    """The bundle with as many spaces in ``meta`` as let its last bytes start at a multiple of 8."""
+    meta = artifacts["meta"][0]
+    while True:  # a longer meta may have a longer entry in the table of contents, too
+        bundle = encode_bundle(manifest, {**artifacts, "meta": (meta, _JSON)})
+        n_missing = (n_last_bytes - len(bundle)) % 8
+        if not n_missing:
+            return bundle
+        meta += b" " * n_missing
+
+
+def _as_int32(classes: NDArray[Any]) -> NDArray[np.int32] | None:
+    """Class labels as JavaScript has them, if all are integers, or booleans, that fit."""
+    if classes.dtype.kind not in "biuf":
+        return None
+    values, limits = classes.astype(np.float64), np.iinfo(np.int32)
+    fits = (limits.min <= values) & (values <= limits.max) & (values == np.floor(values))
+    return values.astype(np.int32) if fits.all() else None
 
 
 def read_bundle(source: Any) -> Stored:
@@ -165,23 +204,34 @@ def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryvi
     onnx_sha256 = meta.get("onnxSha256", "a string or null", str, type(None))
     x = _read_array(artifacts, "support_x", "<f4", shape)
     y = _read_array(artifacts, "support_y", _LABEL_DTYPES[type_id], shape[:1])
+    classes = None
     if "sklearn_mitra" in artifacts:
         learned = _read_json(artifacts, "sklearn_mitra")
         version = learned.count("format")
         known = f"at most {FORMAT}: get a newer version of sklearn_mitra"
         learned.require(version <= FORMAT, "format", known)
-        return Stored(type_id, x, y, onnx_sha256, version, learned)
+        if type_id == CLASSIFIER and version > 2:
+            if "labels" in meta:
+                meta.require(meta.get("labels", "'ids'", str) == "ids", "labels", "'ids'")
+            else:
+                classes = _read_classes(meta, y)
+        return Stored(type_id, x, y, classes, onnx_sha256, version, learned)
     params = BundleFields(manifest.get("params", {}), "'params' in the manifest")
-    seed = meta.get("seed", "an integer", int)
-    max_support = params.count("maxSupport")
-    params.require(max_support >= len(x), "maxSupport", f"at least {len(x)}, the rows in it")
+    seed, max_support = meta.get("seed", "an integer", int), params.count("maxSupport")
     if type_id == CLASSIFIER:
-        labels = meta.get("classes", "a list of integers", list)
-        integers = all(type(label) is int for label in labels)
-        meta.require(integers, "classes", "a list of integers")
-        present = np.unique(y).tolist()
-        meta.require(sorted(labels) == present, "classes", f"those in 'support_y', {present}")
-    return Stored(type_id, x, y, onnx_sha256, seed=seed, max_support=max_support)
+        classes = _read_classes(meta, y)
+    return Stored(type_id, x, y, classes, onnx_sha256, seed=seed, max_support=max_support)
+
+
+def _read_classes(meta: BundleFields, y: NDArray[np.int32]) -> list[int]:
+    classes: list[int] = meta.get("classes", "a list of integers", list)
+    integers = all(type(label) is int and abs(label) <= 2**31 for label in classes)
+    meta.require(integers, "classes", "a list of integers of 32 bits")
+    is_ascending = all(a < b for a, b in zip(classes, classes[1:]))
+    meta.require(is_ascending, "classes", "ascending")
+    has_all = set(np.unique(y).tolist()) <= set(classes)
+    meta.require(has_all, "classes", "all labels in 'support_y'")
+    return classes
 
 
 def _read_json(artifacts: Mapping[str, memoryview], name: str) -> BundleFields:
@@ -201,5 +251,7 @@ def _read_array(
         )
     array = np.frombuffer(artifacts[name], dtype).reshape(shape)
     if not np.isfinite(array).all():
-        raise BundleError(f"The artifact {name!r} holds NaN or infinity.")
+        raise BundleError(
+            f"The artifact {name!r} holds NaN or infinity. Fill in missing values before fitting."
+        )
     return array.astype(array.dtype.newbyteorder("="))

@@ -13,6 +13,8 @@ from .._fields import Fields
 
 _LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]
 _SCALARS = (str, bool, int, float)
+# Most bytes of labels as an array of strings, which gives each the room of the longest.
+_MAX_LABELS_SIZE = 2**26
 _LEVELS = "a list of null, or distinct strings and numbers, for every column"
 
 
@@ -30,7 +32,13 @@ def pack_labels(classes: NDArray[Any]) -> dict[str, Any]:
         return pack(classes)
     if all(isinstance(label, str) for label in classes):
         dtype = "object" if classes.dtype == object else "str"
-        return {"dtype": dtype, "labels": [str.__str__(label) for label in classes]}
+        labels = [str.__str__(label) for label in classes]
+        if dtype == "str" and not _fit_array(labels):
+            raise BundleError(
+                f"A bundle can't hold {len(labels)} class labels in an array of {classes.dtype}. "
+                "Convert them with .astype(object) before fitting, or pickle the estimator instead."
+            )
+        return {"dtype": dtype, "labels": labels}
     types = ", ".join(sorted({type(label).__name__ for label in classes}))
     raise BundleError(
         f"A bundle can hold class labels that are all numbers or all strings. Got {types}. "
@@ -83,6 +91,8 @@ class BundleFields(Fields):
             values = packed.get("labels", "a list of strings", list)
             strings = all(isinstance(label, str) for label in values)
             packed.require(strings, "labels", "a list of strings")
+            fits = dtype == "object" or _fit_array(values)
+            packed.require(fits, "labels", f"strings for an array of {_MAX_LABELS_SIZE} bytes")
             labels = np.array(values, dtype=object if dtype == "object" else str)
         else:
             packed.require(dtype in _LABEL_DTYPES, "dtype", f"one of {_LABEL_DTYPES}")
@@ -98,6 +108,10 @@ class BundleFields(Fields):
         for levels in columns:
             self.require(levels is None or _are_levels(levels), key, _LEVELS)
         return columns
+
+
+def _fit_array(strings: list[str]) -> bool:
+    return 4 * len(strings) * max(map(len, strings), default=0) <= _MAX_LABELS_SIZE
 
 
 def _are_levels(levels: object) -> bool:

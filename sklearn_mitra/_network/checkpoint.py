@@ -19,7 +19,10 @@ from . import hub
 from .config import TASKS, check_config, check_task
 from .weights import WeightsFile, find_weights, identify, read_weights
 
-_FILES = "config.json and model.safetensors"
+_CONFIG, _WEIGHTS = "config.json", "model.safetensors"
+_FILES = f"{_CONFIG} and {_WEIGHTS}"
+_MOST_CONFIG_BYTES = 2**20
+_MOST_HEADER_BYTES = 10**8  # of a safetensors file, says its format
 _EMBEDDED = os.path.join(os.path.dirname(os.path.dirname(__file__)), "checkpoints")
 _REPO_ID = re.compile(
     r"([A-Za-z0-9][\w.-]*/[A-Za-z0-9][\w.-]*)(?:@((?!.*\.\.)[\w.-]+(?:/[\w.-]+)*))?"
@@ -59,7 +62,9 @@ class Checkpoint(WeightsFile):
         return read_weights(self.weights_file, self.config)
 
 
-def resolve_checkpoint(model: str | os.PathLike[str], task: str) -> Checkpoint:
+def resolve_checkpoint(
+    model: str | os.PathLike[str], task: str, sha256: str | None = None
+) -> Checkpoint:
     """Find a checkpoint, fetch it from the hub if need be, and check that it fits together.
 
     A weights file is checked, and the hub asked, once per process: resolving again is cheap.
@@ -74,6 +79,9 @@ def resolve_checkpoint(model: str | os.PathLike[str], task: str) -> Checkpoint:
         - a directory with ``config.json`` and ``model.safetensors``,
         - a repository of the hub, ``"organisation/name"`` or ``"organisation/name@revision"``.
     task : {"classification", "regression"}
+    sha256 : str, default=None
+        Of the weights that are wanted. If the hub says that it has others, they are not
+        downloaded.
 
     Returns
     -------
@@ -84,31 +92,20 @@ def resolve_checkpoint(model: str | os.PathLike[str], task: str) -> Checkpoint:
     CheckpointError
         If there is no such checkpoint, it can't be fetched, is damaged, or is for another task.
     """
-    name, fetch = _find(model, task)
-    config_file = fetch("config.json")
-    config = check_config(_read_json(config_file), config_file)
-    check_task(config, model, task)  # said before any weights are downloaded
-    weights_file = fetch("model.safetensors")
-    find_weights(identify(weights_file), config)
-    known = CHECKPOINTS.get(name)
-    return Checkpoint(name, weights_file, config, known.n_estimators if known else 1)
-
-
-def _find(model: str | os.PathLike[str], task: str) -> tuple[str, Callable[[str], str]]:
-    """The checkpoint's name, and a function from the name of a file of it to its path."""
     name = os.fsdecode(model) if isinstance(model, (str, os.PathLike)) else ""
     known = CHECKPOINTS.get(model) if isinstance(model, str) else None
     if known is not None:
-        place = known.place.format(TASKS[task])
         if known.is_embedded:
-            return name, functools.partial(_from_directory, os.path.join(_EMBEDDED, place))
-        return name, functools.partial(hub.fetch, place, None)
+            return _open(name, task, functools.partial(_from_package, known.place, task))
+        place = known.place.format(TASKS[task])
+        return _open(name, task, functools.partial(_from_hub, place, None, sha256))
     path = expand_user(name)
     if os.path.isdir(path):
-        return os.path.abspath(path), functools.partial(_from_directory, path)
+        return _open(os.path.abspath(path), task, functools.partial(_from_directory, path))
     is_path = isinstance(model, os.PathLike) or os.path.exists(path)
     if not is_path and (repository := _REPO_ID.fullmatch(name)):
-        return name, functools.partial(hub.fetch, *repository.groups())
+        place, revision = repository.groups()
+        return _open(name, task, functools.partial(_from_hub, place, revision, sha256))
     if is_path or os.path.isabs(path) or re.search(r"^[.~]|\\|/.*/", name):
         raise CheckpointError(f"There is no such directory: {name!r}. It should hold {_FILES}.")
     raise CheckpointError(
@@ -119,6 +116,49 @@ def _find(model: str | os.PathLike[str], task: str) -> tuple[str, Callable[[str]
     )
 
 
+def find_checkpoint(name: str, task: str) -> Checkpoint | None:
+    """A checkpoint that is embedded or in the hub's cache; None if it isn't there.
+
+    It is looked for nowhere else, neither at paths nor on the hub.
+
+    Parameters
+    ----------
+    name : str
+        One of ``CHECKPOINTS``, or a repository.
+    task : {"classification", "regression"}
+
+    Raises
+    ------
+    CheckpointError
+        If it is damaged, or is for another task.
+    """
+    known, repository = CHECKPOINTS.get(name), _REPO_ID.fullmatch(name)
+    if known is not None and known.is_embedded:
+        return _open(name, task, functools.partial(_from_package, known.place, task))
+    if known is not None:
+        place: tuple[str, str | None] = known.place.format(TASKS[task]), None
+    elif repository is not None:
+        place = repository[1], repository[2]
+    else:
+        return None
+    config_file, weights_file = hub.find(*place, _CONFIG), hub.find(*place, _WEIGHTS)
+    if config_file is None or weights_file is None:
+        return None
+    files = {_CONFIG: config_file, _WEIGHTS: weights_file}
+    return _open(name, task, lambda filename, most: files[filename])
+
+
+def _open(name: str, task: str, fetch: Callable[[str, int], str]) -> Checkpoint:
+    """The checkpoint whose files ``fetch`` has, by their names and most bytes."""
+    config_file = fetch(_CONFIG, _MOST_CONFIG_BYTES)
+    config = check_config(_read_json(config_file), config_file)
+    check_task(config, name, task)  # said before any weights are downloaded
+    weights_file = fetch(_WEIGHTS, 4 * config.n_parameters + _MOST_HEADER_BYTES)
+    find_weights(identify(weights_file), config)
+    known = CHECKPOINTS.get(name)
+    return Checkpoint(name, weights_file, config, known.n_estimators if known else 1)
+
+
 def expand_user(path: str) -> str:
     """As ``os.path.expanduser``, but for paths that it refuses, which stay as they are."""
     try:
@@ -127,7 +167,15 @@ def expand_user(path: str) -> str:
         return path
 
 
-def _from_directory(directory: str, filename: str) -> str:
+def _from_hub(repo_id: str, revision: str | None, sha256: str | None, name: str, most: int) -> str:
+    return hub.fetch(repo_id, revision, name, most, sha256 if name == _WEIGHTS else None)
+
+
+def _from_package(place: str, task: str, filename: str, most: int) -> str:
+    return _from_directory(os.path.join(_EMBEDDED, place.format(TASKS[task])), filename, most)
+
+
+def _from_directory(directory: str, filename: str, most: int) -> str:
     path = os.path.join(directory, filename)
     if not os.path.isfile(path):
         raise CheckpointError(

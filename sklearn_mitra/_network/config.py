@@ -1,7 +1,7 @@
 """The hyperparameters of a network, and the weights that they call for."""
 
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from .._errors import CheckpointError
@@ -38,7 +38,13 @@ class Config:
     @property
     def n_parameters(self) -> int:
         """Number of single weights."""
-        return sum(map(math.prod, expected_shapes(self).values()))
+
+        def count(n_layers: int) -> int:
+            shapes = expected_shapes(replace(self, n_layers=n_layers))
+            return sum(map(math.prod, shapes.values()))
+
+        # names are not made for a million layers that a damaged file may have
+        return count(0) + self.n_layers * (count(1) - count(0))
 
     def as_json(self) -> dict[str, Any]:
         """As ``config.json`` has it, dict."""

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .._errors import CheckpointError
 from .network import Network, Support
 from .plan import Plan, Workload, measure_speed
-from .resolve import resolve_network
+from .resolve import resolve_stored
 from .runtime import Runtime
 
 # Contexts are built one at a time: a build uses all threads, and only the first of several
@@ -157,7 +157,7 @@ class Context:
         return self._find(runtime, cache)
 
     def _resolve(self) -> Network:
-        network = resolve_network(self._name, self._task)
+        network = resolve_stored(self._name, self._task, self._sha256)
         if network.file.sha256 != self._sha256:
             raise CheckpointError(
                 f"The weights of {self._name!r} are not those of the fit: the sha256 was "
