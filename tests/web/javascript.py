@@ -9,7 +9,8 @@ import numpy as np
 import onnxruntime
 from scipy.special import softmax
 
-from sklearn_mitra._support import Lcg
+# The parameters with which a MitraClassifier selects and predicts as JavaScript does.
+AS_JAVASCRIPT = {"n_estimators": 1, "support_sampling": "equal", "prior_correction": False}
 
 HERE = Path(__file__).parent
 
@@ -47,13 +48,3 @@ def run_file(onnx, x, y, query):
     session = onnxruntime.InferenceSession(onnx, providers=["CPUExecutionProvider"])
     (output,) = session.run(["output"], table)[0].astype(np.float64)
     return softmax(output, axis=1) if is_classifier else output
-
-
-def select_equally(y, max_support, seed):
-    """The rows that JavaScript selects of more than max_support: places stay empty."""
-    generator, labels = Lcg(seed), np.unique(y)
-    selected = []
-    for k, label in enumerate(labels):
-        places = max_support // len(labels) + (k < max_support % len(labels))
-        selected += generator.shuffle(np.flatnonzero(y == label).tolist())[:places]
-    return np.sort(selected)
