@@ -16,6 +16,7 @@ import warnings
 import numpy as np
 import torch
 from torch import nn
+from torch.nn.functional import pad
 
 import sklearn_mitra
 from sklearn_mitra._errors import CheckpointError
@@ -23,7 +24,7 @@ from sklearn_mitra._files import replaced
 from sklearn_mitra._network.bins import bin_edges
 from sklearn_mitra._network.checkpoint import CHECKPOINTS, resolve_checkpoint
 from sklearn_mitra._network.config import TASKS
-from sklearn_mitra._network.interchange import PROFILES, SUFFIX
+from sklearn_mitra._network.interchange import PROFILES, RANKED, SUFFIX
 from sklearn_mitra._network.resolve import resolve_networks
 
 from .tab2d import Tab2D, count_below
@@ -72,8 +73,7 @@ class Interchange(nn.Module):
         """See :meth:`Tab2D.forward`; always targets instead of bins."""
         table = x_support, x_query, padding_obs_support
         if self.network.config.task == "classification":
-            logits = self._run(y_support, *table)
-            return logits[:, :, : y_support.max() + 1] if self.is_raw else logits
+            return (self._raw_logits if self.is_raw else self._run)(y_support, *table)
         if not self.is_raw:
             return self._targets(y_support, *table)
         y = y_support.double()  # a range may be too large for float32
@@ -82,6 +82,14 @@ class Interchange(nn.Module):
         scale = torch.where(high > low, high - low, 1.0)
         y = self._targets(((y - low) / scale).float(), *table).double()
         return (low + torch.where(high > low, y * scale, 0.0)).float()
+
+    def _raw_logits(self, labels, x_support, x_query, padding):
+        """Logits of each table's own classes; minus infinity, where others have more classes."""
+        y, n_classes = rank_labels(labels, padding)
+        logits = self._run(y, x_support, x_query, padding)
+        columns = torch.arange(logits.shape[2], device=logits.device)
+        logits = torch.where(columns < n_classes.unsqueeze(2), logits, -torch.inf)
+        return logits[:, :, : n_classes.max()]
 
     def _targets(self, y, *table):
         """Scaled targets of the support to those of the query."""
@@ -94,6 +102,29 @@ class Interchange(nn.Module):
 
     def _run(self, y, x_support, x_query, padding):
         return self.network(x_support, y, x_query, padding)
+
+
+def rank_labels(labels, padding):
+    """Labels to class ids: ranks among the distinct labels of the rows that are not padded.
+
+    Parameters
+    ----------
+    labels : Tensor of shape (b, s), int64
+    padding : Tensor of shape (b, s), bool
+
+    Returns
+    -------
+    ids : Tensor of shape (b, s), int64
+        0 to K-1 in a table of K classes; 0 in padded rows.
+    n_classes : Tensor of shape (b, 1), int64
+        K of each table.
+    """
+    largest = torch.iinfo(torch.int64).max
+    lowest = torch.where(padding, largest, labels).amin(dim=1, keepdim=True)
+    ordered, order = torch.where(padding, lowest, labels).sort(dim=1)
+    is_new = ordered[:, 1:] != ordered[:, :-1]
+    ids = pad(is_new.long(), (1, 0)).cumsum(dim=1)
+    return torch.zeros_like(labels).scatter(1, order, ids), ids[:, -1:] + 1
 
 
 def export(checkpoint, path, profile="upstream", report=None):
@@ -124,6 +155,8 @@ def export(checkpoint, path, profile="upstream", report=None):
         "profile": profile,
         "weights_sha256": checkpoint.sha256,
     }
+    if profile == "wlearn" and config.task == "classification":
+        metadata["labels"] = RANKED
     for key, value in metadata.items():
         model.metadata_props.add(key=key, value=value)
     model.producer_name, model.producer_version = "sklearn-mitra", sklearn_mitra.__version__

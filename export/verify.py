@@ -39,7 +39,7 @@ RUNTIMES = {"node": "onnxruntime-node", "web": "onnxruntime-web"}
 
 _INPUTS = ("x_support", "y_support", "x_query", "padding_obs_support")
 
-# Targets as a client might have them, for the profile that takes them as they are.
+# Targets and labels as a client might have them, for files that take them as they are.
 _RAW_SCALE, _RAW_OFFSET = 64, -16
 
 
@@ -175,7 +175,7 @@ def _serving_graphs(checkpoint, cases):
 
 
 def _run_file(runtime, file, cases, npm):
-    feeds = [_feeds(case, file.profile) for case in cases]
+    feeds = [_feeds(case, file) for case in cases]
     if runtime == "onnx":
         outputs = _onnx(file, feeds)
     else:
@@ -217,16 +217,17 @@ def _javascript(path, feeds, package, npm):
     return [unpack(output) for output in outputs]
 
 
-def _feeds(case, profile):
+def _feeds(case, file):
     feeds = {name: getattr(case, name) for name in _INPUTS}
-    if profile == "wlearn" and case.y_support.dtype == np.float32:
-        feeds["y_support"] = case.y_support * np.float32(_RAW_SCALE) + np.float32(_RAW_OFFSET)
+    takes_raw_targets = file.profile == "wlearn" and case.y_support.dtype == np.float32
+    if takes_raw_targets or file.ranks_labels:
+        feeds["y_support"] = case.y_support * _RAW_SCALE + _RAW_OFFSET
     return feeds
 
 
 def _scaled(output, profile):
     if profile == "wlearn" and output.ndim == 2:
-        return (output - np.float32(_RAW_OFFSET)) / np.float32(_RAW_SCALE)
+        return (output - _RAW_OFFSET) / _RAW_SCALE
     return output
 
 

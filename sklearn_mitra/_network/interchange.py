@@ -25,6 +25,7 @@ from .weights import Identity, WeightsFile, identify
 
 PROFILES = ("upstream", "wlearn")
 SUFFIX = ".onnx"
+RANKED = "ranked"  # the metadata's "labels", where any integers are; else they are class ids
 
 # What is taken of a file without metadata: AutoGluon's first checkpoints. Their sizes serve to
 # plan memory, and ten is the number of classes where the graph doesn't say it.
@@ -42,9 +43,12 @@ class InterchangeFile(WeightsFile):
     ----------
     profile : {"upstream", "wlearn"}
         What it takes and gives; see ``docs/export.md``.
+    ranks_labels : bool
+        Whether it takes any integers for labels, and gives logits of those in the support only.
     """
 
     profile: str
+    ranks_labels: bool
 
 
 class InterchangeNetwork(Network):
@@ -105,7 +109,14 @@ class InterchangeNetwork(Network):
                 f"must give float32 outputs of shape {axes} for {len(x)} query rows. "
                 f"Got {output.dtype} of shape {output.shape}",
             )
-        return _fill_outputs(output[0], self.config)
+        present = np.unique(support.inputs["y_support"]) if self.file.ranks_labels else None
+        if present is not None and output.shape[2] != len(present):
+            raise _wrong(
+                path,
+                f"must give a logit for each of the {len(present)} classes in the support. "
+                f"Got {output.shape[2]}",
+            )
+        return _fill_outputs(output[0], self.config, present)
 
 
 def _open_session(path: str, runtime: Runtime) -> Any:
@@ -120,16 +131,22 @@ def _cannot_run(path: str, error: Exception) -> CheckpointError:
     return CheckpointError(f"onnxruntime can't run {path!r}. Its reason: {reason}")
 
 
-def _fill_outputs(output: NDArray[np.float32], config: Config) -> NDArray[np.float32]:
+def _fill_outputs(
+    output: NDArray[np.float32], config: Config, present: NDArray[np.int64] | None
+) -> NDArray[np.float32]:
     """Logits (n_rows, n_outputs) or scaled targets (n_rows,) in the form of the other graphs.
 
-    Files of the wlearn profile leave out the last classes if the support has no rows of them.
-    Their logits are minus infinity.
+    Files that rank labels leave out classes without support rows: ``present`` are the others.
+    Older files of the wlearn profile, for which it is None, leave out the last classes only.
+    The logits of classes left out are minus infinity.
     """
     if output.ndim == 1:
         return output[:, None]
-    missing = max(0, config.dim_output - output.shape[1])
-    return np.pad(output, ((0, 0), (0, missing)), constant_values=-np.inf)
+    n_rows, n_columns = output.shape
+    columns = np.arange(n_columns) if present is None else present
+    filled = np.full((n_rows, max(n_columns, config.dim_output)), -np.inf, np.float32)
+    filled[:, columns] = output
+    return filled
 
 
 # ---- what a file says of itself ------------------------------------------------------------------
@@ -158,11 +175,11 @@ def resolve_interchange(model: str | os.PathLike[str], task: str) -> Interchange
 
 @functools.cache  # or every fit would read hundreds of megabytes
 def _resolve(path: str, identity: Identity) -> InterchangeFile:
-    config, profile, n_estimators = _read_interchange(path)
-    return InterchangeFile(path, path, config, n_estimators, profile)
+    config, profile, n_estimators, ranks_labels = _read_interchange(path)
+    return InterchangeFile(path, path, config, n_estimators, profile, ranks_labels)
 
 
-def _read_interchange(path: str) -> tuple[Config, str, int]:
+def _read_interchange(path: str) -> tuple[Config, str, int, bool]:
     """Read the metadata of a file, and check its inputs and output.
 
     Returns
@@ -173,6 +190,7 @@ def _read_interchange(path: str) -> tuple[Config, str, int]:
     profile : {"upstream", "wlearn"}
     n_estimators : int
         Recommended number of ensemble views.
+    ranks_labels : bool
 
     Raises
     ------
@@ -194,7 +212,7 @@ def _read_interchange(path: str) -> tuple[Config, str, int]:
     if "config" not in metadata:
         n_outputs = n_outputs or _UPSTREAM["dim_output"]
         values = {**_UPSTREAM, "dim_output": n_outputs, "task": task.upper()}
-        return check_config(values, path), "upstream", 1
+        return check_config(values, path), "upstream", 1, False
     profile = metadata.get("profile")
     if profile not in PROFILES:
         raise _wrong(path, f"must have one of the profiles {list(PROFILES)}. Got {profile!r}")
@@ -210,7 +228,8 @@ def _read_interchange(path: str) -> tuple[Config, str, int]:
     config = check_config(values, path)
     if _BITS * config.n_parameters > 8 * os.path.getsize(path):
         raise _wrong(path, f"is too small for the {config.n_parameters} weights of its {config}")
-    return config, profile, n_estimators
+    ranks_labels = config.task == "classification" and metadata.get("labels") == RANKED
+    return config, profile, n_estimators, ranks_labels
 
 
 def _tensors(model: Any) -> Iterator[Any]:

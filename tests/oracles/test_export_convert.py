@@ -114,7 +114,9 @@ def test_metadata_say_where_it_comes_from(checkpoint, profile, file):
     metadata = {entry.key: entry.value for entry in onnx.load(file).metadata_props}
     config_file = Path(checkpoint.weights_file).with_name("config.json")
     assert json.loads(metadata.pop("config")) == json.loads(config_file.read_text())
+    ranks = checkpoint.config.task == "classification" and profile == "wlearn"
     assert metadata == {
+        **({"labels": "ranked"} if ranks else {}),
         "n_estimators": "1",
         "package_version": sklearn_mitra.__version__,
         "profile": profile,
@@ -176,30 +178,78 @@ def test_padded_rows(checkpoint, profile, file):
     check(file, table, expected)
 
 
+LABELS = [
+    [0, 1],
+    [0, 1, 2],
+    range(10),
+    range(-70, 30, 10),
+    [1, 2, 5],
+    [-1, 0, 1],
+    [10**9, -3],
+    [2**63 - 1, 0, -(2**63)],
+    [7],
+]
+
+
 class TestWlearnProfile:
     """What a client gets that feeds raw targets, and takes the output as it is."""
 
-    @pytest.mark.parametrize("n_classes", [2, 3, 10])
-    def test_logits_are_those_of_the_labels(self, make_checkpoint, export_once, n_classes):
-        checkpoint = resolve_checkpoint(
-            make_checkpoint(24, 10, 1, 3, "classification"), "classification"
-        )
-        file = export_once(checkpoint.name, "classification", "wlearn")
+    @pytest.fixture
+    def classifier(self, make_checkpoint):
+        directory = make_checkpoint(24, 10, 1, 3, "classification")
+        return resolve_checkpoint(directory, "classification")
+
+    @pytest.fixture
+    def file(self, classifier, export_once):
+        return export_once(classifier.name, "classification", "wlearn")
+
+    @pytest.mark.parametrize("labels", LABELS, ids=str)
+    def test_logits_are_those_of_the_labels(self, classifier, file, export_once, labels):
+        n_classes = len(labels)
         table = make_table("classification", n_tables=1, n_classes=n_classes)
-        expected = run_network(checkpoint, table)[:, :, :n_classes]
-        check(file, table, expected)
+        raw = {**table, "y_support": np.sort(np.array(labels, np.int64))[table["y_support"]]}
+        expected = run_network(classifier, table)[:, :, :n_classes]
+        check(file, raw, expected)
+        upstream = run(export_once(classifier.name, "classification"), table)[:, :, :n_classes]
+        np.testing.assert_allclose(run(file, raw), upstream, rtol=0, atol=1e-6)
         # a client that counts the classes and reads row after row
-        flat = run(file, table).ravel()
+        flat = run(file, raw).ravel()
         rows = [flat[i * n_classes : (i + 1) * n_classes] for i in range(6)]
         np.testing.assert_array_equal(np.argmax(rows, axis=1), expected[0].argmax(axis=1))
 
-    def test_a_batch_has_the_classes_of_all_its_tables(self, make_checkpoint, export_once):
-        file = export_once(
-            make_checkpoint(24, 10, 1, 3, "classification"), "classification", "wlearn"
-        )
-        table = make_table("classification", n_classes=2)
-        table["y_support"][1, 0] = 6
-        assert run(file, table).shape == (2, 6, 7)
+    @pytest.mark.parametrize("padded_label", [-(2**63), 2, 3, 2**63 - 1])
+    def test_labels_of_padded_rows_count_for_nothing(self, classifier, file, padded_label):
+        table = make_table("classification", n_tables=1, n_classes=3)
+        table["padding_obs_support"][0, [0, 1, 7, 19]] = True
+        expected = run_network(classifier, table)[:, :, :3]
+        table["y_support"] = np.array([1, 2, 5])[table["y_support"]]
+        table["y_support"][table["padding_obs_support"]] = padded_label
+        check(file, table, expected)
+
+    def test_a_class_of_padded_rows_only_has_no_column(self, classifier, file):
+        table = make_table("classification", n_tables=1, n_classes=3)
+        table["padding_obs_support"] = table["y_support"] == 1
+        ids = {**table, "y_support": (table["y_support"] == 2).astype(np.int64)}
+        check(file, table, run_network(classifier, ids)[:, :, :2])
+
+    def test_tables_of_a_batch_are_predicted_as_alone(self, file):
+        """Columns that a table has no classes for are minus infinity."""
+        table = make_table("classification", n_tables=3, n_classes=4)
+        label_sets = [1, 2, 5, 9], [-3, 0, 8, 8], [6, 6, 6, 6]
+        for y, labels in zip(table["y_support"], np.array(label_sets)):
+            y[:] = labels[y]
+        output = run(file, table)
+        assert output.shape == (3, 6, 4)
+        for i, n_classes in enumerate([4, 3, 1]):
+            alone = run(file, {name: array[i : i + 1] for name, array in table.items()})
+            assert alone.shape == (1, 6, n_classes)
+            np.testing.assert_allclose(output[i, :, :n_classes], alone[0], rtol=0, atol=1e-6)
+            assert np.isneginf(output[i, :, n_classes:]).all()
+
+    def test_more_labels_than_outputs_are_an_error(self, file):
+        table = make_table("classification", n_tables=1, n_classes=11)
+        with pytest.raises(Exception, match="indices element out of data bounds, idx=10"):
+            run(file, table)
 
     @pytest.mark.parametrize("n_outputs", [1, 25])
     @pytest.mark.parametrize(("scale", "offset"), [(1, 0), (1e-6, 0), (250, 1e4), (3e38, -2e38)])

@@ -8,10 +8,12 @@ from pathlib import Path
 
 import numpy as np
 import onnx
+import onnxruntime
 import pytest
 from bundles import INTEROP, KINDS, changed, make_table, opened
 from estimators import ESTIMATORS, both, outputs, same
 from onnx import TensorProto, helper, numpy_helper
+from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
@@ -25,7 +27,7 @@ from sklearn_mitra import (
 )
 from sklearn_mitra._network import sessions
 from sklearn_mitra._network.config import Config
-from sklearn_mitra._network.interchange import resolve_interchange
+from sklearn_mitra._network.interchange import InterchangeNetwork, resolve_interchange
 from sklearn_mitra._network.runtime import Runtime
 
 X, Y = make_table(60)
@@ -110,9 +112,27 @@ def test_regressors_with_bins(profile, make_checkpoint, make_file):
     np.testing.assert_allclose(predicted, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("labels", [[0, 1, 2], [1, 2, 5], [-1, 0, 1], [10**9, -3, 0]], ids=str)
+def test_raw_labels_in_a_wlearn_file_give_the_estimators_probabilities(labels, export_once):
+    y = np.sort(labels)[Y]
+    estimator = MitraClassifier(n_estimators=1, max_support=60).fit(X, y)
+    table = {
+        "x_support": X[None].astype(np.float32),
+        "y_support": y[None],
+        "x_query": X[None].astype(np.float32),
+        "padding_obs_support": np.zeros((1, 60), bool),
+    }
+    session = onnxruntime.InferenceSession(export_once("mini", "classification", "wlearn"))
+    logits = session.run(["output"], table)[0][0]
+    probabilities = softmax(logits, axis=1)
+    np.testing.assert_allclose(probabilities, estimator.predict_proba(X), rtol=0, atol=2e-5)
+    same(estimator.classes_[logits.argmax(axis=1)], estimator.predict(X))
+
+
 @pytest.mark.parametrize("profile", ["upstream", "wlearn"])
-def test_a_class_that_the_support_lacks(profile, make_file):
-    y = np.where(np.arange(60) == 7, 9, Y)  # one row of the last class, left out below
+@pytest.mark.parametrize(("label", "column"), [(-9, 0), (9, 3)])
+def test_a_class_that_the_support_lacks(label, column, profile, make_file):
+    y = np.where(np.arange(60) == 7, label, Y)  # one row of the class, left out below
     estimator = MitraClassifier(
         model=make_file(MitraClassifier, profile),
         max_support=12,
@@ -122,7 +142,52 @@ def test_a_class_that_the_support_lacks(profile, make_file):
     assert 7 not in estimator.support_indices_
     probabilities = estimator.predict_proba(X)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
-    assert (probabilities[:, 3] == 0).all() == (profile == "wlearn")
+    assert (probabilities[:, column] == 0).all() == (profile == "wlearn")
+
+
+def outputs_of(file, y):
+    network, runtime = InterchangeNetwork(resolve_interchange(file, "classification")), Runtime()
+    x = X.astype(np.float32)
+    support = network.remember(x, y, False, runtime)
+    return network.outputs(network.open(False, runtime), support, x)
+
+
+def test_columns_are_those_of_the_classes_in_the_support(make_file):
+    present = np.array([1, 4, 8])
+    expected = outputs_of(make_file(MitraClassifier, "upstream"), Y)[:, :3]
+    outputs = outputs_of(make_file(MitraClassifier, "wlearn"), present[Y])
+    assert outputs.shape == (60, 10)
+    np.testing.assert_allclose(outputs[:, present], expected, rtol=0, atol=1e-6)
+    assert np.isneginf(np.delete(outputs, present, axis=1)).all()
+
+
+def test_a_wlearn_file_that_takes_class_ids(copy_file, make_file):
+    """As they were made before they ranked labels: with as many columns as the largest id + 1."""
+
+    def cut(model):
+        graph = model.graph
+        (last,) = (node for node in graph.node if "output" in node.output)
+        last.output[:] = ["logits"]
+        constants = {"one": [1], "zero": [0], "axis": [2]}
+        graph.initializer.extend(
+            helper.make_tensor(name, TensorProto.INT64, [1], value)
+            for name, value in constants.items()
+        )
+        graph.node.extend(
+            [
+                helper.make_node("ReduceMax", ["y_support"], ["largest"], keepdims=0),
+                helper.make_node("Add", ["largest", "one"], ["n_classes"]),
+                helper.make_node("Slice", ["logits", "zero", "n_classes", "axis"], ["output"]),
+            ]
+        )
+        graph.output[0].type.tensor_type.shape.dim[2].dim_param = "n_classes"
+        set_metadata(profile="wlearn")(model)
+
+    file, y = copy_file(MitraClassifier, cut), 3 * Y
+    outputs = outputs_of(file, y)
+    same(outputs[:, :7], outputs_of(make_file(MitraClassifier), y)[:, :7])
+    assert np.isneginf(outputs[:, 7:]).all()
+    assert not resolve_interchange(file, "classification").ranks_labels
 
 
 @both

@@ -11,14 +11,10 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from scipy.special import softmax
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 
 from sklearn_mitra import MitraClassifier
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra.export import verify
-from sklearn_mitra.export.convert import export
 
 HERE = Path(__file__).parent
 BROWSERS = ("chromium", "chromium-browser", "google-chrome")
@@ -57,12 +53,8 @@ def open_page(tmp_path):
     """A function that opens the page in a browser and returns what the page posts."""
     browser = next(filter(None, map(shutil.which, BROWSERS)), None)
     assert browser, f"No browser: none of {BROWSERS} is installed; try 'apt install chromium'."
-    for name, target in {
-        "page.html": HERE / "page.html",
-        "node_modules": HERE / "node_modules",
-        "run_cases.mjs": Path(verify.__file__).parent / "run_cases.mjs",
-    }.items():
-        (tmp_path / name).symlink_to(target.resolve())
+    for name in ("page.html", "client.mjs", "run_client.mjs", "node_modules"):
+        (tmp_path / name).symlink_to((HERE / name).resolve())
     posted = queue.Queue()
     handler = functools.partial(Handler, posted, directory=tmp_path)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
@@ -84,24 +76,19 @@ def open_page(tmp_path):
     server.server_close()
 
 
-def test_a_page_predicts_what_python_does(open_page, tmp_path):
+def test_a_page_predicts_what_python_does(open_page, classifier_file, tmp_path):
     X, y = load_wine(return_X_y=True)
-    X_train, X_test, y_train, _ = train_test_split(X, y, random_state=0)
+    labels = np.array([1, 2, 5])[y]
+    X_train, X_test, y_train, _ = train_test_split(X, labels, random_state=0)
     classifier = MitraClassifier(n_estimators=1).fit(X_train, y_train)
-    export(resolve_checkpoint("mini", "classification"), tmp_path / "model.onnx", "wlearn")
-    table = {
-        "x_support": classifier.X_support_[None],
-        "y_support": classifier.y_support_[None],
-        "x_query": X_test[None].astype(np.float32),
-        "padding_obs_support": np.zeros((1, len(X_train)), bool),
-    }
-    cases = [{name: verify.pack(array) for name, array in table.items()}]
-    (tmp_path / "cases.json").write_text(json.dumps(cases))
+    classifier.save(tmp_path / "bundle.wlrn")
+    (tmp_path / "model.onnx").symlink_to(classifier_file)
+    job = {"bundle": "bundle.wlrn", "onnx": "model.onnx", "query": X_test.ravel().tolist()}
+    (tmp_path / "job.json").write_text(json.dumps(job))
     result = open_page()
     assert "error" not in result, result["error"]
     assert "Chrome" in result["agent"]
-    (logits,) = verify.unpack(result["outputs"][0])
-    assert logits.shape == (len(X_test), 3)
-    probabilities = softmax(logits, axis=1)
+    assert result["names"] == [1, 2, 5]
+    assert result["labels"] == classifier.predict(X_test).tolist()
     expected = classifier.predict_proba(X_test)
-    np.testing.assert_allclose(probabilities, expected, rtol=0, atol=1e-5)
+    np.testing.assert_allclose(result["probabilities"], expected, rtol=0, atol=1e-5)
