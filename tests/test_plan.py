@@ -18,11 +18,11 @@ from sklearn_mitra._network.config import Config
 from sklearn_mitra._network.plan import Plan, Speed, Workload
 from sklearn_mitra._network.runtime import Runtime
 
-X, Y = load_diabetes(return_X_y=True)
+X, Y = (array[:100] for array in load_diabetes(return_X_y=True))
 
 
 def fitted(cls, **parameters):
-    estimator = cls(max_support=60, n_estimators=2, **parameters)
+    estimator = cls(max_support=30, n_estimators=2, **parameters)
     return estimator.fit(X, Y > 100 if cls is MitraClassifier else Y)
 
 
@@ -100,10 +100,10 @@ print(estimate / (read("VmHWM:") - before))
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"shape": (300, 30)},
-        {"shape": (200, 100)},
-        {"shape": (300, 30), "cache_context": False},
-        {"shape": (300, 30), "precision": "int8"},
+        {"shape": (200, 30)},
+        {"shape": (100, 100)},
+        {"shape": (200, 30), "cache_context": False},
+        {"shape": (200, 30), "precision": "int8"},
     ],
     ids=str,
 )
