@@ -3,7 +3,7 @@
 from ._classifier import MitraClassifier
 from ._errors import BundleError, CheckpointError, DisposedError
 from ._load import load, register_loaders
-from ._network.sessions import clear_sessions
+from ._network.budget import clear_sessions, set_context_budget
 from ._regressor import MitraRegressor
 from ._version import __version__
 
@@ -17,4 +17,5 @@ __all__ = [
     "clear_sessions",
     "load",
     "register_loaders",
+    "set_context_budget",
 ]

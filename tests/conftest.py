@@ -14,7 +14,7 @@ import pytest
 from hypothesis import settings
 from safetensors.numpy import save_file
 
-from sklearn_mitra import clear_sessions
+from sklearn_mitra import clear_sessions, set_context_budget
 from sklearn_mitra._network.config import Config, expected_shapes
 
 # The same examples in every run; ``--hypothesis-profile=thorough`` looks for others.
@@ -68,3 +68,10 @@ def _draw_weights(shapes, embedding_scale):
             scale *= 3
         weights[name] = np.float32(scale) * rng.standard_normal(shape, np.float32)
     return weights
+
+
+@pytest.fixture
+def context_budget():
+    """``set_context_budget``, undone after the test."""
+    yield set_context_budget
+    set_context_budget(None)

@@ -213,19 +213,19 @@ def test_a_ready_prediction_does_not_wait_for_the_building_of_another():
 
 
 @both
-def test_a_context_is_kept_as_asked_and_gives_the_same_bits(cls, monkeypatch):
+def test_a_context_is_kept_as_asked_and_gives_the_same_bits(cls, context_budget):
     y = Y > 100 if cls is MitraClassifier else Y
     expected = cls(max_support=30, n_estimators=2).fit(X, y)
     predicted = outputs(expected, X)
     size = 2 * 8 * 6 * 30 * (X.shape[1] + 1) * 128
-    for cache_context, memory, kept in [
-        (True, 2**23, True),
-        (False, 2**40, False),
-        (np.bool_(False), 2**40, False),
-        ("auto", 2**23, False),
-        ("auto", 2**40, True),
+    for cache_context, budget, kept in [
+        (True, 2**21, True),
+        (False, 2**38, False),
+        (np.bool_(False), 2**38, False),
+        ("auto", 2**21, False),
+        ("auto", 2**38, True),
     ]:
-        monkeypatch.setattr(plan, "total_memory", lambda memory=memory: memory)
+        context_budget(budget)
         estimator = clone(expected).set_params(cache_context=cache_context).fit(X, y)
         assert not hasattr(estimator, "context_nbytes_")
         same(outputs(estimator, X), predicted)

@@ -31,6 +31,7 @@ def test_public_surface():
         "clear_sessions",
         "load",
         "register_loaders",
+        "set_context_budget",
     ]
     public = {name for name in vars(sklearn_mitra) if not name.startswith("_")}
     public -= {"export"}  # a subpackage, which is there once something has imported it

@@ -186,33 +186,33 @@ def test_chunks_without_a_context_predict_the_bits_of_one(monkeypatch):
     regressor = fitted(MitraRegressor, cache_context=False)
     whole = regressor.predict(X)
     monkeypatch.setattr(plan, "_RUN_FLOP", 0)
-    assert regressor._context.plan(Runtime(), False).chunk_rows < len(X) / 3
+    assert regressor._context.plan(Runtime(), False).chunk_rows < len(X)
     same(regressor.predict(X), whole)
 
 
 @pytest.mark.parametrize(
-    ("cache", "can_keep", "memory", "expected"),
+    ("cache", "can_keep", "budget", "expected"),
     [
-        (True, True, 1, True),
-        (False, True, 2**40, False),
-        ("auto", True, 2**40, True),
-        ("auto", True, 2**20, False),
-        (True, False, 2**40, False),
-        ("auto", False, 2**40, False),
+        (True, True, 0, True),
+        (False, True, 2**38, False),
+        ("auto", True, 2**38, True),
+        ("auto", True, 2**18, False),
+        (True, False, 2**38, False),
+        ("auto", False, 2**38, False),
     ],
 )
-def test_what_is_kept(cache, can_keep, memory, expected, monkeypatch):
-    monkeypatch.setattr(plan, "total_memory", lambda: memory)
+def test_what_is_kept(cache, can_keep, budget, expected, context_budget):
+    context_budget(budget)
     made = Plan.make(make_workloads((512, 20), (512, 20)), cache, can_keep)
     assert made.keeps == expected
     assert (made.context_nbytes > 0) == expected
 
 
-def test_auto_keeps_what_takes_a_quarter_of_the_memory(monkeypatch):
+def test_auto_keeps_what_fits_the_budget(context_budget):
     workloads = make_workloads((512, 20), (512, 20))
     nbytes = Plan.make(workloads, True, can_keep=True).context_nbytes
-    for memory, expected in ((4 * nbytes, True), (4 * nbytes - 4, False)):
-        monkeypatch.setattr(plan, "total_memory", lambda memory=memory: memory)
+    for budget, expected in ((nbytes, True), (nbytes - 1, False)):
+        context_budget(budget)
         assert Plan.make(workloads, "auto", can_keep=True).keeps == expected
 
 

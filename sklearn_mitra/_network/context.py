@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import CheckpointError
+from .budget import Kept, context_budget, keep, make_room
 from .network import Network, Support
 from .plan import Plan, Workload, measure_speed
 from .resolve import resolve_stored
@@ -55,13 +56,13 @@ class Member(NamedTuple):
 class _State:
     """What a context has found and computed for one way of running it."""
 
-    def __init__(self, network: Network, plan: Plan, precision: str, cache: Cache) -> None:
+    def __init__(self, network: Network, plan: Plan, settings: tuple[Any, ...]) -> None:
         self.network = network
         self.identity = network.file.identity
         self.plan = plan
-        self.precision = precision
-        self.cache = cache
-        self.supports: list[Support] | None = None
+        self.settings = settings
+        self.kept = Kept(plan.context_nbytes)  # a list of Support
+        self.was_made = False
 
 
 class Context:
@@ -105,8 +106,8 @@ class Context:
         ----------
         runtime : Runtime
         cache : bool or "auto", default="auto"
-            Whether to keep the keys and values; "auto" keeps them if they take no more than a
-            quarter of the machine's memory.
+            Whether to keep the keys and values; "auto" keeps them if they fit the budget of all
+            contexts. They are dropped when others need its room, and made again.
 
         Returns
         -------
@@ -123,21 +124,27 @@ class Context:
             If the network can't be run so.
         """
         state = self._find(runtime, cache)
-        network, keeps = state.network, state.plan.keeps
-        if state.supports is None:
+        network, keeps, kept = state.network, state.plan.keeps, state.kept
+        supports = kept.value
+        if supports is None:
             with _building:
-                if state.supports is None:
-                    state.supports = [
-                        network.remember(x, y, keeps, runtime) for x, y in self._tables
-                    ]
+                supports = kept.value
+                if supports is None:
+                    make_room(kept.nbytes)
+                    supports = [network.remember(x, y, keeps, runtime) for x, y in self._tables]
+                    kept.value, state.was_made = supports, True
+        if keeps:
+            keep(kept)
         session = network.open(keeps, runtime)
-        return state.plan, [Member(network, session, support) for support in state.supports]
+        return state.plan, [Member(network, session, support) for support in supports]
 
     @property
     def nbytes(self) -> int | None:
         """Size of the keys and values that are kept, in bytes; None before :meth:`prepare`."""
         state = self._state
-        return None if state is None or state.supports is None else state.plan.context_nbytes
+        if state is None or not state.was_made:
+            return None
+        return 0 if state.kept.value is None else state.plan.context_nbytes
 
     def estimate(self, n_rows: int, runtime: Runtime, cache: Cache = "auto") -> dict[str, float]:
         """The cost of a prediction, without making it; see :meth:`Plan.estimate`.
@@ -154,11 +161,12 @@ class Context:
 
     def _find(self, runtime: Runtime, cache: Cache) -> _State:
         state = self._state
+        settings = runtime.precision, cache, context_budget()
         if state is None:
             network = self._resolve()  # perhaps a download, so not under the lock
         else:
             self._check_unchanged(state)
-            if (state.precision, state.cache) == (runtime.precision, cache):
+            if state.settings == settings:
                 return state
             network = state.network
         network.check_runtime(runtime)
@@ -168,7 +176,7 @@ class Context:
         plan = Plan.make(workloads, cache, network.can_keep)
         with _building:
             if self._state is state:  # or another thread was faster
-                self._state = _State(network, plan, runtime.precision, cache)
+                self._state = _State(network, plan, settings)
                 return self._state
         return self._find(runtime, cache)
 

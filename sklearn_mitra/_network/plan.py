@@ -12,6 +12,7 @@ from typing import Any, Literal, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from .budget import context_budget
 from .config import Config
 from .int8 import context_dtype
 from .memory import total_memory
@@ -180,13 +181,13 @@ class Plan:
         ----------
         workloads : iterable of Workload
         cache : bool or "auto"
-            "auto" keeps what takes no more than a quarter of the machine's memory.
+            "auto" keeps what fits the budget of all contexts.
         can_keep : bool
             Whether the network can at all.
         """
         plan = cls(tuple(workloads), can_keep)
         if isinstance(cache, str):
-            return cls(plan.workloads, can_keep and plan.context_nbytes <= total_memory() // 4)
+            return cls(plan.workloads, can_keep and plan.context_nbytes <= context_budget())
         return cls(plan.workloads, can_keep and bool(cache))
 
     @property

@@ -65,16 +65,8 @@ def make_session(model: str | bytes, options: Any, runtime: Runtime) -> Any:
     return onnxruntime.InferenceSession(model, options, providers=runtime.as_onnxruntime())
 
 
-def clear_sessions() -> None:
-    """Forget all onnxruntime sessions of this process, to give their memory back.
-
-    Estimators stay fitted; the next prediction makes the sessions that it needs again.
-
-    Examples
-    --------
-    >>> import sklearn_mitra
-    >>> sklearn_mitra.clear_sessions()
-    """
+def forget_sessions() -> None:
+    """Forget all sessions. One lives on as long as somebody runs it."""
     with _lock:
         _sessions.clear()
 
