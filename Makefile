@@ -11,7 +11,7 @@ WEB = tests/web
 # What needs neither AutoGluon nor much time.
 FAST = tests --ignore=tests/oracles -m "not slow"
 
-.PHONY: help demo format lint hooks test test-fast test-all test-min test-web coverage release clean
+.PHONY: help demo format lint hooks test test-fast test-all fuzz test-min test-web coverage release clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -40,6 +40,10 @@ test-fast: .venv-test/installed  ## Run the tests that need neither AutoGluon no
 
 test-all: .venv-test/installed  ## Run the same tests as test, with more random examples
 	$(TEST) -m pytest --hypothesis-profile=thorough
+
+fuzz: .venv-test/installed  ## Damage files at random for some minutes, with other examples every time
+	$(TEST) -m pytest tests/fuzz tests/test_bundles_damage.py tests/test_container.py \
+		--hypothesis-profile=fuzz
 
 test-min: .venv-min/installed  ## Run the fast tests with the oldest dependencies
 	$(MIN) -m pytest $(FAST)

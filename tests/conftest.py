@@ -20,6 +20,7 @@ from sklearn_mitra._network.config import Config, expected_shapes
 # The same examples in every run; ``--hypothesis-profile=thorough`` looks for others.
 settings.register_profile("quick", max_examples=40, derandomize=True, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
+settings.register_profile("fuzz", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile("quick")
 
 
