@@ -9,7 +9,7 @@ from ._internals import Config, expected_shapes
 
 # The size of AutoGluon's checkpoints, 75.7 million parameters, and one to see that a script runs.
 LARGE = Config(dim=512, dim_output=10, n_layers=12, n_heads=4, task="classification")
-TINY = Config(dim=64, dim_output=10, n_layers=2, n_heads=4, task="classification")
+TINY = Config(dim=64, dim_output=10, n_layers=1, n_heads=4, task="classification")
 
 
 def write_checkpoint(directory, config):

@@ -29,6 +29,7 @@ TITLES = {"mini": "mini, 4 views", "full": "75.7 M parameters, 1 view", "tabicl"
 def main():
     parser = make_parser(__doc__)
     parser.add_argument("--rows", type=int, default=512, help="training rows, all of them support")
+    parser.add_argument("--query-rows", type=int, default=1000, help="rows to predict at once")
     parser.add_argument("--features", type=int, default=20)
     parser.add_argument("--repeats", type=int, default=9, help="with mini")
     parser.add_argument("--full", action="store_true", help="75.7 M parameters, too")
@@ -37,7 +38,7 @@ def main():
     parser.add_argument("--tabicl-repeats", type=int, default=3, help="beside TabICL")
     options = parse(parser)
     if options.quick:
-        options.rows, options.features = 64, 5
+        options.rows, options.query_rows, options.features = 64, 100, 5
         options.repeats = options.full_repeats = options.tabicl_repeats = 1
     # These say what is missing before anything is measured.
     if options.full:
@@ -56,7 +57,7 @@ def main():
 
 
 def compare_mini(options):
-    X, y, query = make_table(options.rows, 1000, options.features)
+    X, y, query = make_table(options.rows, options.query_rows, options.features)
     models = {
         "mitra": MitraClassifier(max_support=options.rows),
         **{p: MitraClassifier(max_support=options.rows, precision=p) for p in PRECISIONS},

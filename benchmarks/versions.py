@@ -28,13 +28,15 @@ def main():
     parser = make_parser(__doc__)
     parser.add_argument("pythons", nargs=2, metavar="PYTHON", help="interpreter of an environment")
     parser.add_argument("--rows", type=int, default=512, help="training rows, all of them support")
+    parser.add_argument("--query-rows", type=int, default=1000, help="rows to predict at once")
     parser.add_argument("--features", type=int, default=20)
     parser.add_argument("--rounds", type=int, default=5, help="processes of each interpreter")
     parser.add_argument("--repeats", type=int, default=3, help="in each process")
     options = parse(parser)
     if options.quick:
-        options.rows, options.features, options.rounds, options.repeats = 64, 5, 1, 1
-    size = options.rows, options.features, options.repeats
+        options.rows, options.query_rows, options.features = 64, 100, 5
+        options.rounds = options.repeats = 1
+    size = options.rows, options.query_rows, options.features, options.repeats
     runs = ([], [])
     for _ in range(options.rounds):
         for by_round, python in zip(runs, options.pythons):
@@ -56,9 +58,9 @@ def main():
     write(options, "versions", {"seconds": seconds, "ratios": ratios}, figure)
 
 
-def measure_mini(n_rows, n_features, repeats):
+def measure_mini(n_rows, n_query, n_features, repeats):
     """In a process of its own: the version of onnxruntime, and medians by step."""
-    X, y, query = make_table(n_rows, 1000, n_features)
+    X, y, query = make_table(n_rows, n_query, n_features)
     seconds = measure_steps({"mini": MitraClassifier(max_support=n_rows)}, X, y, query, repeats)
     return {
         "version": onnxruntime.__version__,

@@ -167,7 +167,7 @@ def _serving_graphs(checkpoint, cases):
         outputs = []
         for x, y, query in zip(case.x_support, case.y_support, case.x_query):
             context = Context(checkpoint.name, checkpoint.sha256, config.task, [(x, y)])
-            (member,) = context.prepare(runtime)
+            _, (member,) = context.prepare(runtime)
             output = member.outputs(query)
             is_classifier = config.task == "classification"
             outputs.append(output if is_classifier else outputs_to_targets(output))

@@ -126,6 +126,7 @@ class BaseMitra(Persistent):
         >>> cost.later_seconds > reg.estimate_cost(1000).later_seconds
         True
         """
+        self = self._snapshot()
         self._check_ready()
         if isinstance(n_rows, float) and n_rows.is_integer():  # such as 1e6
             n_rows = int(n_rows)
@@ -142,10 +143,9 @@ class BaseMitra(Persistent):
         the network works in stays with onnxruntime, for other estimators to use, until
         :func:`sklearn_mitra.clear_sessions`.
         """
-        for name in list(vars(self)):
-            if name in _LEARNED or name.endswith("_"):
-                delattr(self, name)
-        self._disposed = True
+        state = vars(self._snapshot())
+        kept = {n: v for n, v in state.items() if n not in _LEARNED and not n.endswith("_")}
+        self.__dict__ = {**kept, "_disposed": True}
 
     @property
     def context_nbytes_(self) -> int:
@@ -153,6 +153,7 @@ class BaseMitra(Persistent):
 
         There after the first prediction. 0 if nothing is kept; see ``cache_context``.
         """
+        self = self._snapshot()
         self._check_fitted()
         nbytes = self._context.nbytes
         if nbytes is None:
@@ -203,16 +204,14 @@ class BaseMitra(Persistent):
     # ------------------------------------------------------------ fit
 
     def _fit(self: E, X: Any, y: Any) -> E:
-        former = vars(self).copy()
-        try:
-            self._check_params()
-            with config_context(skip_parameter_validation=True):
-                self._learn(X, y)
-            return self
-        except BaseException:  # leave the estimator as it was
-            self.__dict__.clear()
-            self.__dict__.update(former)
-            raise
+        learner = (
+            self._snapshot()
+        )  # predictions go on with the former fit, as they do if this fails
+        learner._check_params()
+        with config_context(skip_parameter_validation=True):
+            learner._learn(X, y)
+        self.__dict__ = vars(learner)
+        return self
 
     def _learn(self, X: Any, y: Any) -> None:
         runtime = self._make_runtime()
@@ -249,6 +248,7 @@ class BaseMitra(Persistent):
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """What the network predicts of rows, chunk by chunk."""
+        self = self._snapshot()
         self._check_ready()
         X = check_table(self, X, reset=False)
         x = self._encoder.transform(X) if len(X) <= _ENCODED_ROWS else None
@@ -258,10 +258,8 @@ class BaseMitra(Persistent):
         answers = self._start_answers(len(X))
         if self._is_foregone():
             return answers
-        runtime, context, cache = self._make_runtime(), self._context, self.cache_context
-        members = context.prepare(runtime, cache)
-        chunk_rows = context.plan(runtime, cache).chunk_rows
-        for start, stop in self._chunks(len(X), chunk_rows):
+        plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
+        for start, stop in self._chunks(len(X), plan.chunk_rows):
             part = take_rows(X, start, stop)
             rows = self._encoder.transform(part) if x is None else x[start:stop]
             views = zip(self._views, members)

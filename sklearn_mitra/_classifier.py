@@ -296,6 +296,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         labels : ndarray of shape (n_samples,)
             Of the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
+        self = self._snapshot()  # probabilities and classes are of the same fit
         best = self.predict_proba(X).argmax(axis=1)
         labels: NDArray[Any] = self.classes_[best]
         return labels

@@ -127,6 +127,7 @@ class Persistent(BaseEstimator, ABC):
         BundleError
             If a class label, target or category is of a kind that a bundle can't hold.
         """
+        self = self._snapshot()
         self._check_ready()
         params = self._pack_params()
         max_support = params["max_support"]
@@ -216,6 +217,16 @@ class Persistent(BaseEstimator, ABC):
     def capabilities(self) -> dict[str, bool]:
         """What wlearn asks of a model, dict of str to bool."""
         return dict.fromkeys(_CAPABILITIES, False)
+
+    def _snapshot(self: E) -> E:
+        """The estimator as it is now, in one piece, whatever other threads do to it meanwhile.
+
+        ``fit`` and ``dispose`` replace the whole ``__dict__``, so it is never half of something.
+        The learned attributes themselves are shared; none of them is changed once it is there.
+        """
+        snapshot = object.__new__(type(self))
+        snapshot.__dict__ = self.__dict__.copy()
+        return snapshot
 
     # ------------------------------------------------------------ pickles
 

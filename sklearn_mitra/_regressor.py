@@ -253,7 +253,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         for y in answers:
             total += y
         mean = total / len(answers)
-        return mean * (self.target_max_ - self.target_min_) + self.target_min_
+        return _scale_back(mean, self.target_min_, self.target_max_)
 
     def _pack_target(self) -> dict[str, Any]:
         limits = [self.target_min_, self.target_max_]
@@ -271,3 +271,14 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         is_same = bool((targets.astype(np.float32) == stored.y).all())
         learned.require(is_same, "targets", "those of 'support_y'")
         self.target_min_, self.target_max_, self.y_support_ = low, high, targets
+
+
+def _scale_back(y: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
+    """Scaled targets in their units; the largest of float64 for those beyond it."""
+    # Computing with a sixteenth of very large targets is exact, and nothing in between overflows.
+    unit = 1 / 16 if max(abs(low), abs(high)) > 1e300 else 1.0
+    largest = np.finfo(np.float64).max * unit
+    with np.errstate(over="ignore"):
+        targets = y * ((high - low) * unit) + low * unit
+    limited: NDArray[np.float64] = np.clip(targets, -largest, largest) / unit
+    return limited

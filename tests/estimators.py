@@ -33,7 +33,7 @@ def outputs(estimator, X):
 
 def view_outputs(estimator, x):
     """What the network puts out for encoded rows, by view: a list of (View, outputs)."""
-    members = estimator._context.prepare(Runtime.resolve(1))
+    _, members = estimator._context.prepare(Runtime.resolve(1))
     return [(v, m.outputs(v.query(x))) for v, m in zip(estimator._views, members)]
 
 

@@ -99,7 +99,7 @@ class _Handler(BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {begin}-{size - 1}/{size}")
         self.send_header("Content-Length", str(size - begin))
         self.send_header("Accept-Ranges", "bytes")
-        self.send_header("ETag", f'"{_sha1(commit, path.name)}"')
+        self.send_header("ETag", f'"{_etag(path, commit)}"')
         self.send_header("X-Repo-Commit", commit)
         self.end_headers()
         if not with_body:
@@ -118,6 +118,13 @@ class _Handler(BaseHTTPRequestHandler):
         self.send_header("X-Error-Code", code)
         self.send_header("Content-Length", "0")
         self.end_headers()
+
+
+def _etag(path, commit):
+    """The sha256 of large files, which weights are; for others something like a hash of Git."""
+    if path.suffix == ".safetensors":
+        return hashlib.sha256(path.read_bytes()).hexdigest()
+    return _sha1(commit, path.name)
 
 
 def _sha1(*parts):

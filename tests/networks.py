@@ -78,7 +78,7 @@ def prepare(checkpoint, table, n_threads):
 
 
 def outputs(context, x_query, n_threads):
-    (member,) = context.prepare(Runtime(n_threads))
+    _, (member,) = context.prepare(Runtime(n_threads))
     output = member.outputs(x_query)
     assert output.dtype == np.float32
     return output

@@ -13,9 +13,11 @@ import numpy as np
 import pytest
 from safetensors.numpy import load_file, save_file
 
+from sklearn_mitra import MitraClassifier
 from sklearn_mitra._errors import CheckpointError
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config, expected_shapes
+from sklearn_mitra._network.weights import identify
 
 TASKS = ["classification", "regression"]
 CONFIG = {"dim": 8, "dim_output": 3, "n_layers": 2, "n_heads": 2, "task": "CLASSIFICATION"}
@@ -128,7 +130,43 @@ def test_mixed_types(directory):
         np.testing.assert_array_equal(weight, stored[name].astype(np.float32))
 
 
-def test_float32_is_mapped_and_not_copied(directory):
+@pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=["F32", "F16"])
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
+def test_weights_that_are_no_numbers(directory, dtype, value):
+    stored = random_weights(dtype)
+    stored["layers.1.linear2.weight"][3, 5] = value
+    save_file(stored, directory / "model.safetensors")
+    checkpoint = resolve_checkpoint(directory, "classification")
+    message = r"'layers.1.linear2.weight' in .*model.safetensors' has NaN or infinity"
+    with pytest.raises(CheckpointError, match=message):
+        checkpoint.load_weights()
+    X, y = np.eye(6), np.arange(6) % 3
+    with pytest.raises(CheckpointError, match=message):
+        MitraClassifier(model=directory).fit(X, y).predict(X)
+
+
+_CUT_OFF = """
+import os, sys
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+checkpoint = resolve_checkpoint(sys.argv[1], "classification")
+weights = checkpoint.load_weights()
+before = [weight.sum() for weight in weights.values()]
+os.truncate(checkpoint.weights_file, 0)
+assert [weight.sum() for weight in weights.values()] == before
+"""
+
+
+def test_a_small_file_may_be_cut_off_while_its_weights_are_used(directory):
+    subprocess.run([sys.executable, "-c", _CUT_OFF, directory], check=True)
+
+
+def test_small_files_are_read(directory):
+    weights = resolve_checkpoint(directory, "classification").load_weights()
+    assert not any(weight.flags.writeable for weight in weights.values())
+
+
+def test_float32_of_large_files_is_mapped_and_not_copied(directory, monkeypatch):
+    monkeypatch.setattr("sklearn_mitra._network.weights._MOST_READ", 0)
     weights = resolve_checkpoint(directory, "classification").load_weights()
     for weight in weights.values():
         assert type(weight) is np.ndarray
@@ -155,6 +193,50 @@ def test_sha256_and_identity(directory):
     np.testing.assert_array_equal(
         checkpoint.load_weights()["final_layer.bias"], load_file(file)["final_layer.bias"]
     )
+
+
+@pytest.mark.parametrize("how", ["overwritten", "replaced"])
+def test_other_content_of_the_same_size_and_time_is_seen(directory, how):
+    file = directory / "model.safetensors"
+    checkpoint = resolve_checkpoint(directory, "classification")
+    before, time = checkpoint.sha256, file.stat().st_mtime_ns
+    content = file.read_bytes()[:-4] + b"\0\0\x80?"  # 1.0
+    if how == "replaced":
+        file.unlink()
+    file.write_bytes(content)
+    os.utime(file, ns=(time, time))
+    assert file.stat().st_mtime_ns == time
+    assert checkpoint.sha256 == hashlib.sha256(content).hexdigest() != before
+
+
+def test_predictions_go_on_with_a_copy_of_the_file_and_not_with_another(directory):
+    file = directory / "model.safetensors"
+    X, y = np.eye(6), np.arange(6) % 3
+    classifier = MitraClassifier(model=directory).fit(X, y)
+    expected = classifier.predict_proba(X)
+    content, time = file.read_bytes(), file.stat().st_mtime_ns
+    file.chmod(0o600)
+    np.testing.assert_array_equal(classifier.predict_proba(X), expected)
+    file.unlink()
+    file.write_bytes(content)
+    np.testing.assert_array_equal(classifier.predict_proba(X), expected)
+    file.write_bytes(content[:-4] + b"\0\0\x80?")
+    os.utime(file, ns=(time, time))
+    with pytest.raises(CheckpointError, match="have been replaced or deleted"):
+        classifier.predict_proba(X)
+
+
+def test_a_file_that_changes_while_it_is_read(directory, monkeypatch):
+    file = directory / "model.safetensors"
+    checkpoint = resolve_checkpoint(directory, "classification")
+
+    def change(path, *args):
+        file.touch()
+        return np.frombuffer(file.read_bytes(), np.uint8).copy()
+
+    monkeypatch.setattr(np, "fromfile", change)
+    with pytest.raises(CheckpointError, match="changed while it was read. Try again"):
+        checkpoint.load_weights()
 
 
 def test_identity_is_that_of_the_real_file(directory, tmp_path):
@@ -230,6 +312,24 @@ def test_missing_file(directory, filename):
     (directory / filename).unlink()
     with pytest.raises(CheckpointError, match=f"{directory}' has no {filename}. A checkpoint"):
         resolve_checkpoint(directory, "classification")
+
+
+@pytest.mark.parametrize("filename", ["config.json", "model.safetensors"])
+@pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
+def test_what_is_no_regular_file(directory, filename, kind):
+    """A device or a pipe may never end."""
+    path = directory / filename
+    path.unlink()
+    if kind == "device":
+        path.symlink_to("/dev/zero")
+    elif kind == "pipe":
+        os.mkfifo(path)
+    else:
+        path.mkdir()
+    with pytest.raises(CheckpointError, match=f"has a {filename} that is not a regular file"):
+        resolve_checkpoint(directory, "classification")
+    with pytest.raises(CheckpointError, match=f"{filename}' is not a regular file"):
+        identify(str(path))
 
 
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\xfd", b"[" * 100_000])
@@ -394,6 +494,16 @@ def test_damaged_header_entry(directory, entry):
         resolve_checkpoint(directory, "classification")
 
 
+def test_a_weight_that_is_there_twice(directory):
+    """Other readers might take the first."""
+    file = directory / "model.safetensors"
+    header, data = split(file)
+    twice = json.dumps({"final_layer.bias": header["final_layer.bias"]})[1:-1].encode()
+    write_header(file, json.dumps(header).encode()[:-1] + b", " + twice + b"}", data)
+    with pytest.raises(CheckpointError, match=r"its header has 'final_layer\.bias' twice"):
+        resolve_checkpoint(directory, "classification")
+
+
 @pytest.mark.parametrize("move", [(-4, -4), (4, 4), (0, 4), (-(10**6), 0), (10**30, 10**30)])
 def test_offsets_that_overlap_or_leave_the_file(directory, move):
     file = directory / "model.safetensors"
@@ -415,9 +525,13 @@ def test_a_repaired_checkpoint_resolves(directory):
     assert resolve_checkpoint(directory, "classification").load_weights().keys() == SHAPES.keys()
 
 
-def test_more_layers_than_weights_are_refused_before_names_are_made_for_them(directory):
-    (directory / "config.json").write_text(json.dumps({**CONFIG, "n_layers": 10**9}))
-    with pytest.raises(CheckpointError, match="too few for the 1000000000 layers"):
+@pytest.mark.parametrize("key", ["dim", "dim_output", "n_layers"])
+@pytest.mark.parametrize("value", [10**9, 10**100])
+def test_sizes_beyond_all_networks_are_refused_before_anything_is_made_of_them(
+    directory, key, value
+):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, key: value}))
+    with pytest.raises(CheckpointError, match=rf"'{key}' in .* must be at most \d+. Got 1"):
         resolve_checkpoint(directory, "classification")
 
 

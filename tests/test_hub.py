@@ -8,12 +8,14 @@ import hashlib
 import json
 import math
 import os
+import shutil
 import socket
 import subprocess
 import sys
 
 import numpy as np
 import pytest
+from bundles import changed, fitted
 from hub_server import HubServer
 from safetensors.numpy import save_file
 
@@ -48,26 +50,54 @@ for model, task in json.loads(sys.argv[1]):
 assert dict(os.environ) == environment
 print(json.dumps(results))
 """
+LOAD = """
+import json, sys
+import sklearn_mitra
+
+results = []
+for bundle, trusted in json.loads(sys.argv[1]):
+    try:
+        loaded = sklearn_mitra.load(bundle, trusted=trusted)
+    except ValueError as error:
+        results.append(f"{type(error).__name__}: {error}")
+    else:
+        loaded.predict([[0, 0, 0]])
+        results.append(loaded.checkpoint_["name"])
+print(json.dumps(results))
+"""
 MINI_AND_DIRECTORY = "model='mini' works, and so does the path of a directory with config"
 CLASSIFIER, REGRESSOR = ("mitra", "classification"), ("mitra", "regression")
 TINY = ("some-org/tiny@v1", "classification")
 
 
-def resolve(home, *models, endpoint="http://127.0.0.1:9", arguments=(), **environment):
+def resolve(home, *models, **options):
     """Resolve (model, task) pairs in a new process; its results, one per pair."""
+    return run(RESOLVE, home, models, **options)
+
+
+def load(home, *pairs, **options):
+    """Load (bundle, trusted) pairs in a new process: names of checkpoints, or errors."""
+    return run(LOAD, home, [(str(bundle), trusted) for bundle, trusted in pairs], **options)
+
+
+def run(
+    script, home, cases, endpoint="http://127.0.0.1:9", arguments=(), directory=None, **environment
+):
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("HF_", "HUGGING")) and "PROXY" not in name.upper()
     }
     environment = {**inherited, "HF_HOME": str(home), "HF_ENDPOINT": endpoint, **environment}
-    command = [sys.executable, "-c", RESOLVE, json.dumps(models), *arguments]
-    done = subprocess.run(command, env=environment, stdout=subprocess.PIPE, text=True, check=True)
+    command = [sys.executable, "-c", script, json.dumps(cases), *arguments]
+    done = subprocess.run(
+        command, env=environment, cwd=directory, stdout=subprocess.PIPE, text=True, check=True
+    )
     return json.loads(done.stdout)
 
 
 def write_checkpoint(directory, config, seed=0):
-    """A checkpoint of random weights, all from one pool: 300 MB are quickly written."""
+    """A checkpoint of random weights, all from one pool."""
     directory.mkdir(parents=True)
     shapes = expected_shapes(config)
     largest = max(map(math.prod, shapes.values()))
@@ -114,17 +144,8 @@ def hub(repositories):
 # ---- downloads -------------------------------------------------------------------------------
 
 
-@pytest.mark.parametrize(
-    "config",
-    [
-        Config(8, 10, 12, 2, "classification"),
-        # the size of the original, 75.7 million parameters
-        pytest.param(Config(512, 10, 12, 4, "classification"), marks=pytest.mark.slow),
-    ],
-    ids=["small", "full size"],
-)
-def test_download_and_cache(config, tmp_path):
-    source = write_checkpoint(tmp_path / "source", config)
+def test_download_and_cache(tmp_path):
+    source = write_checkpoint(tmp_path / "source", Config(8, 10, 12, 2, "classification"))
     with HubServer({"autogluon/mitra-classifier": {"main": source}}) as hub:
         check_download_and_cache(hub, source, tmp_path / "home")
 
@@ -211,6 +232,62 @@ def test_a_new_version_on_the_hub(repositories, tmp_path):
         with HubServer({"some-org/tiny": revisions}) as hub:
             (result,) = resolve(tmp_path, ("some-org/tiny", "classification"), endpoint=hub.url)
         assert result["sha256"] == sha256(directory)
+
+
+# ---- bundles that name a repository --------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def bundle(repositories, tmp_path_factory):
+    """Of an estimator that was fitted with some-org/tiny@v1."""
+    clf = fitted(model=repositories["some-org/tiny"]["v1"])
+    path = tmp_path_factory.mktemp("bundle") / "model.wlrn"
+    path.write_bytes(renamed(clf.save(), clf.checkpoint_["sha256"]))
+    return path
+
+
+def renamed(bundle, sha256):
+    checkpoint = {"name": "some-org/tiny@v1", "sha256": sha256}
+    return changed(bundle, "sklearn_mitra", checkpoint=checkpoint)
+
+
+def test_a_bundle_fetches_nothing_unless_it_is_trusted(hub, repositories, bundle, tmp_path):
+    home, folder = tmp_path / "home", tmp_path / "folder"
+    shutil.copytree(repositories["some-org/tiny"]["v1"], folder / "some-org" / "tiny@v1")
+    options = {"endpoint": hub.url, "directory": folder}  # which it may not look into either
+    (refused,) = load(home, (bundle, False), **options)
+    assert refused.startswith("CheckpointError: The bundle names the checkpoint 'some-org/tiny@v1'")
+    assert hub.take_requests() == []
+    loaded = load(home, (bundle, True), (bundle, False), endpoint=hub.url)
+    assert loaded == 2 * ["some-org/tiny@v1"]
+    gets = [request for request in hub.take_requests() if request.startswith("GET")]
+    assert len(gets) == 2
+    # what is in the cache is taken from there, and the hub isn't asked
+    assert load(home, (bundle, False), endpoint=hub.url) == ["some-org/tiny@v1"]
+    assert hub.take_requests() == []
+
+
+def test_other_weights_than_the_bundles_are_not_downloaded(hub, repositories, bundle, tmp_path):
+    other = tmp_path / "other.wlrn"
+    other.write_bytes(renamed(bundle.read_bytes(), "0" * 64))
+    (error,) = load(tmp_path / "home", (other, True), endpoint=hub.url)
+    there = sha256(repositories["some-org/tiny"]["v1"])
+    assert f"has the sha256 {there}, and {'0' * 64} is wanted. It is not downloaded" in error
+    assert not any("GET" in r and "model.safetensors" in r for r in hub.requests)
+
+
+@pytest.mark.parametrize("filename", ["config.json", "model.safetensors"])
+def test_files_larger_than_they_can_be_are_not_downloaded(filename, repositories, tmp_path):
+    source = shutil.copytree(repositories["some-org/tiny"]["v1"], tmp_path / "source")
+    with open(source / filename, "ab") as file:
+        file.truncate(10**9)  # of no blocks on the disk
+    with HubServer({"some-org/tiny": {"v1": source}}) as hub:
+        (result,) = resolve(tmp_path / "home", TINY, endpoint=hub.url)
+    assert (
+        f"{filename} in the hub repository 'some-org/tiny' at revision 'v1' has 1000000000"
+        in (result["error"])
+    )
+    assert not any("GET" in r and filename in r for r in hub.requests)
 
 
 # ---- failures --------------------------------------------------------------------------------

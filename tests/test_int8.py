@@ -2,6 +2,8 @@
 
 import os
 import pickle
+import shutil
+import stat
 import subprocess
 import sys
 
@@ -27,7 +29,7 @@ def cache(tmp_path, monkeypatch):
     """An empty cache folder."""
     directory = tmp_path / "cache"
     directory.mkdir()
-    monkeypatch.setattr(int8, "_cache_file", lambda sha256: directory / f"{sha256}.npz")
+    monkeypatch.setattr(int8, "_cache_file", lambda sha256: directory / f"{sha256}.bin")
     clear_sessions()
     yield directory
     clear_sessions()
@@ -79,7 +81,7 @@ def test_a_channel_of_zeros_stays_zero():
 def test_weights_are_made_once(checkpoint, cache, monkeypatch):
     first = quantized_weights(checkpoint)
     (file,) = cache.iterdir()
-    assert file.name == f"{checkpoint.sha256}.npz"
+    assert file.name == f"{checkpoint.sha256}.bin"
     assert file.stat().st_size < 2.6e6  # a byte for each of 2.4 million
     monkeypatch.setattr(int8, "_quantize", None)
     same_weights(quantized_weights(checkpoint), first)
@@ -104,26 +106,33 @@ def write_text(file):
     file.write_text("not an archive")
 
 
-def leave_one_out(file):
-    with np.load(file) as archive:
-        weights = {name: archive[name] for name in archive.files[1:]}
-    np.savez(file, **weights)
+def add_a_byte(file):
+    file.write_bytes(file.read_bytes() + b"\0")
 
 
-def of_another_type(file):
-    with np.load(file) as archive:
-        weights = {name: archive[name].astype(np.float64) for name in archive.files}
-    np.savez(file, **weights)
+def make_all_weights_zero(file):
+    content = file.read_bytes()
+    file.write_bytes(content[:32] + bytes(len(content) - 32))
 
 
-def of_another_shape(file):
-    with np.load(file) as archive:
-        weights = {name: archive[name][:1] for name in archive.files}
-    np.savez(file, **weights)
+def change_the_digest(file):
+    content = file.read_bytes()
+    file.write_bytes(bytes(32) + content[32:])
 
 
-def with_a_pickle(file):
-    np.savez(file, **{"final_layer.bias": np.array([print], dtype=object)})
+def put_weights_of_another_checkpoint(file):
+    digest = int8._digest("00" * 32, np.frombuffer(file.read_bytes()[32:], np.uint8))
+    file.write_bytes(digest + file.read_bytes()[32:])
+
+
+def put_a_pipe(file):
+    file.unlink()
+    os.mkfifo(file)
+
+
+def put_a_link(file):
+    file.unlink()
+    file.symlink_to("/dev/zero")
 
 
 @pytest.mark.parametrize(
@@ -133,24 +142,91 @@ def with_a_pickle(file):
         change_a_byte,
         empty,
         write_text,
-        leave_one_out,
-        of_another_type,
-        of_another_shape,
-        with_a_pickle,
+        add_a_byte,
+        make_all_weights_zero,
+        change_the_digest,
+        put_weights_of_another_checkpoint,
+        put_a_pipe,
+        put_a_link,
     ],
 )
-def test_a_damaged_or_foreign_file_is_made_anew(checkpoint, cache, damage):
+def test_a_damaged_or_foreign_file_is_replaced(checkpoint, cache, damage):
     expected = quantized_weights(checkpoint)
     (file,) = cache.iterdir()
     damage(file)
     same_weights(quantized_weights(checkpoint), expected)
     assert list(cache.iterdir()) == [file]
-    same_weights(int8._read(file, checkpoint.config), expected)
+    same_weights(int8._read(file, checkpoint.sha256, checkpoint.config), expected)
+
+
+@pytest.mark.filterwarnings("error")
+def test_any_bit_may_flip(make_checkpoint, cache):
+    checkpoint = resolve_checkpoint(make_checkpoint(8, 3, 1, 2, "classification"), "classification")
+    expected = quantized_weights(checkpoint)
+    (file,) = cache.iterdir()
+    content = file.read_bytes()
+    for position in range(0, 8 * len(content), 101):
+        damaged = bytearray(content)
+        damaged[position // 8] ^= 1 << position % 8
+        file.write_bytes(damaged)
+        assert int8._read(file, checkpoint.sha256, checkpoint.config) is None
+    same_weights(quantized_weights(checkpoint), expected)
+    assert file.read_bytes() == content
+
+
+def test_a_file_too_long_is_not_read(checkpoint, cache):
+    """Nor is memory taken for it."""
+    quantized_weights(checkpoint)
+    (file,) = cache.iterdir()
+    os.truncate(file, 2**40)  # takes no place on disk
+    assert int8._read(file, checkpoint.sha256, checkpoint.config) is None
+
+
+@pytest.mark.parametrize("mode", [0o600, 0o640, 0o644, 0o444])
+def test_who_may_read_the_checkpoint_may_read_its_weights(mode, make_checkpoint, cache, tmp_path):
+    directory = shutil.copytree(make_checkpoint(8, 3, 1, 2, "classification"), tmp_path / "copy")
+    (directory / "model.safetensors").chmod(mode)
+    checkpoint = resolve_checkpoint(directory, "classification")
+    for former in (None, 0o666):
+        quantized_weights(checkpoint)
+        (file,) = cache.iterdir()
+        assert stat.S_IMODE(file.stat().st_mode) == mode | 0o600
+        if former:
+            file.write_bytes(b"damaged")
+            file.chmod(former)
+
+
+def test_weights_that_change_while_they_are_read_are_not_kept(
+    make_checkpoint, cache, tmp_path, monkeypatch
+):
+    """They would be kept under the sha256 of the former ones."""
+    directory = shutil.copytree(make_checkpoint(8, 3, 1, 2, "classification"), tmp_path / "copy")
+    checkpoint = resolve_checkpoint(directory, "classification")
+    assert checkpoint.sha256
+    quantize = int8._quantize
+
+    def replace_and_quantize(weights):
+        (directory / "model.safetensors").touch()
+        return quantize(weights)
+
+    monkeypatch.setattr(int8, "_quantize", replace_and_quantize)
+    quantized_weights(checkpoint)
+    assert not list(cache.iterdir())
+
+
+@pytest.mark.parametrize("place", ["assets", "assets/sklearn_mitra", "assets/sklearn_mitra/int8"])
+def test_a_file_in_the_place_of_a_folder(place, tmp_path, monkeypatch, checkpoint):
+    monkeypatch.undo()  # the real place
+    monkeypatch.setattr("huggingface_hub.utils._cache_assets.HF_ASSETS_CACHE", tmp_path / "assets")
+    (tmp_path / place).parent.mkdir(parents=True, exist_ok=True)
+    (tmp_path / place).write_text("a file")
+    assert quantized_weights(checkpoint).keys() == int8._layout(checkpoint.config).keys()
+    assert (tmp_path / place).read_text() == "a file"
 
 
 def test_without_a_place_to_write_to_nothing_is_kept(checkpoint, cache, monkeypatch):
     expected = quantized_weights(checkpoint)
-    nowhere = cache / "none" / "file.npz"
+    nowhere = cache / "none" / "file.bin"
     monkeypatch.setattr(int8, "_cache_file", lambda sha256: nowhere)
     same_weights(quantized_weights(checkpoint), expected)
 
@@ -165,7 +241,7 @@ def test_a_full_disk_leaves_no_part_of_a_file(checkpoint, cache, monkeypatch):
     def fail(*args, **kwargs):
         raise OSError("no space left")
 
-    monkeypatch.setattr(np, "savez", fail)
+    monkeypatch.setattr(int8, "_digest", fail)  # the first thing that is written
     assert quantized_weights(checkpoint)
     assert not list(cache.iterdir())
 

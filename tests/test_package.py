@@ -173,9 +173,10 @@ def test_wheel_holds_the_checkpoints_and_the_licence_and_no_tests(wheel):
 def clean_python(wheel, tmp_path_factory):
     """The Python of an environment that has the wheel and what it depends on, no more."""
     directory = tmp_path_factory.mktemp("clean")
-    _run(sys.executable, "-m", "venv", directory / "venv")
+    _run(sys.executable, "-m", "venv", "--without-pip", directory / "venv")
     python = directory / "venv" / "bin" / "python"
-    _run(python, "-m", "pip", "install", "--quiet", wheel, cwd=directory)
+    pip = (sys.executable, "-m", "pip", "--python", python)
+    _run(*pip, "install", "--quiet", "--no-compile", wheel, cwd=directory)
     return python
 
 

@@ -16,12 +16,13 @@ from sklearn_mitra._network import context, plan
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
 from sklearn_mitra._network.plan import Plan, Speed, Workload
+from sklearn_mitra._network.runtime import Runtime
 
-X, Y = load_diabetes(return_X_y=True)
+X, Y = (array[:100] for array in load_diabetes(return_X_y=True))
 
 
 def fitted(cls, **parameters):
-    estimator = cls(max_support=60, n_estimators=2, **parameters)
+    estimator = cls(max_support=30, n_estimators=2, **parameters)
     return estimator.fit(X, Y > 100 if cls is MitraClassifier else Y)
 
 
@@ -99,10 +100,10 @@ print(estimate / (read("VmHWM:") - before))
 @pytest.mark.parametrize(
     "arguments",
     [
-        {"shape": (300, 30)},
-        {"shape": (200, 100)},
-        {"shape": (300, 30), "cache_context": False},
-        {"shape": (300, 30), "precision": "int8"},
+        {"shape": (200, 30)},
+        {"shape": (100, 100)},
+        {"shape": (200, 30), "cache_context": False},
+        {"shape": (200, 30), "precision": "int8"},
     ],
     ids=str,
 )
@@ -161,6 +162,32 @@ def test_a_plan_adds_up_members_of_different_sizes():
     for key in ("first_seconds", "later_seconds"):
         assert cost[key] == pytest.approx(sum(c[key] for c in costs))
     assert cost["peak_nbytes"] >= max(c["peak_nbytes"] for c in costs)
+
+
+@pytest.mark.parametrize("size", [(512, 20), (8, 1), (30, 400), (4000, 20)])
+def test_a_run_without_a_context_ends_soon_but_is_worth_passing_the_support(size, monkeypatch):
+    """However much memory there is: Ctrl-C is noticed between runs."""
+    monkeypatch.setattr(plan, "total_memory", lambda: 2**50)
+    (workload,) = make_workloads(size)
+    n_rows = Plan.make([workload], False, can_keep=True).chunk_rows
+    flops = workload.encode_flop(), workload.predict_flop(n_rows)
+    support, rows = (dense + 2 * attention for dense, attention in flops)
+    assert support < rows
+    assert support + rows <= max(7.5e10, 3 * support)
+
+
+def test_without_a_context_runs_stay_within_memory(monkeypatch):
+    (workload,) = make_workloads((512, 20))
+    monkeypatch.setattr(plan, "total_memory", lambda: 40 * workload.query_row_nbytes)
+    assert Plan.make([workload], False, can_keep=True).chunk_rows == 10
+
+
+def test_chunks_without_a_context_predict_the_bits_of_one(monkeypatch):
+    regressor = fitted(MitraRegressor, cache_context=False)
+    whole = regressor.predict(X)
+    monkeypatch.setattr(plan, "_RUN_FLOP", 0)
+    assert regressor._context.plan(Runtime(), False).chunk_rows < len(X) / 3
+    same(regressor.predict(X), whole)
 
 
 @pytest.mark.parametrize(

@@ -238,7 +238,7 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
         head = file.read(_HEADER.size)
         _check_magic(head, max(size, len(head)))
         data = bytearray(head)
-        while piece := file.read(2**20):
+        while piece := file.read(2**16):
             data += piece
             _check_sizes(0, len(data))
     return bytes(data)

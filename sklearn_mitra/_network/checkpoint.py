@@ -178,8 +178,10 @@ def _from_package(place: str, task: str, filename: str, most: int) -> str:
 def _from_directory(directory: str, filename: str, most: int) -> str:
     path = os.path.join(directory, filename)
     if not os.path.isfile(path):
+        is_other = os.path.exists(path)
+        has = f"a {filename} that is not a regular file" if is_other else f"no {filename}"
         raise CheckpointError(
-            f"The directory {directory!r} has no {filename}. A checkpoint consists of {_FILES}, "
+            f"The directory {directory!r} has {has}. A checkpoint consists of {_FILES}, "
             "as AutoGluon's Tab2D.save_pretrained writes them."
         )
     return path

@@ -9,6 +9,10 @@ from .._fields import Fields
 
 TASKS = {"classification": "classifier", "regression": "regressor"}
 
+# The largest sizes, far beyond those of any checkpoint: what a config says is counted with before
+# its weights are seen.
+_MOST = {"dim": 2**16, "dim_output": 2**16, "n_layers": 2**10, "n_heads": 2**16}
+
 
 @dataclass(frozen=True)
 class Config:
@@ -72,8 +76,9 @@ def check_config(values: object, path: str) -> Config:
     """
     fields = _ConfigFields(values, repr(path))
     sizes = {}
-    for key in ("dim", "dim_output", "n_layers", "n_heads"):
+    for key, most in _MOST.items():
         sizes[key] = fields.count(key)
+        fields.require(sizes[key] <= most, key, f"at most {most}")
     n_heads = sizes["n_heads"]
     fields.require(sizes["dim"] % n_heads == 0, "dim", f"a multiple of n_heads={n_heads}")
     tasks = [task.upper() for task in TASKS]

@@ -34,8 +34,22 @@ class Member(NamedTuple):
     support: Support
 
     def outputs(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Run query rows (n_rows, n_features), float32; see :meth:`Network.outputs`."""
-        return self.network.outputs(self.session, self.support, x)
+        """Run query rows (n_rows, n_features), float32; see :meth:`Network.outputs`.
+
+        Raises
+        ------
+        CheckpointError
+            If a row gets NaN or infinity. A class may get minus infinity, but not every class.
+        """
+        outputs = self.network.outputs(self.session, self.support, x)
+        is_wrong = ~np.isfinite(outputs.max(axis=1))
+        if is_wrong.any():
+            raise CheckpointError(
+                f"The network of {self.network.file.name!r} gives NaN or infinity for "
+                f"{is_wrong.sum()} of {len(x)} rows. Its weights are damaged, or too large for "
+                "the precision: try another checkpoint."
+            )
+        return outputs
 
 
 class _State:
@@ -84,7 +98,7 @@ class Context:
         """How the members are run; see :meth:`prepare` for the parameters and errors."""
         return self._find(runtime, cache).plan
 
-    def prepare(self, runtime: Runtime, cache: Cache = "auto") -> list[Member]:
+    def prepare(self, runtime: Runtime, cache: Cache = "auto") -> tuple[Plan, list[Member]]:
         """Find the network and pass the support tables through it, if not done yet.
 
         Parameters
@@ -96,6 +110,8 @@ class Context:
 
         Returns
         -------
+        plan : Plan
+            How the members are run.
         members : list of Member
             For one prediction.
 
@@ -115,7 +131,7 @@ class Context:
                         network.remember(x, y, keeps, runtime) for x, y in self._tables
                     ]
         session = network.open(keeps, runtime)
-        return [Member(network, session, support) for support in state.supports]
+        return state.plan, [Member(network, session, support) for support in state.supports]
 
     @property
     def nbytes(self) -> int | None:
@@ -131,9 +147,9 @@ class Context:
         plan = self.plan(runtime, cache)
         x, y = self._tables[0]
         trial = Context(self._name, self._sha256, self._task, [(x[:1], y[:1])])
-        (member,) = trial.prepare(runtime, plan.keeps)
-        most_rows = trial.plan(runtime, plan.keeps).chunk_rows
-        speed = measure_speed(member.outputs, member.support.workload, most_rows)
+        trial_plan, (member,) = trial.prepare(runtime, plan.keeps)
+        workload = member.support.workload
+        speed = measure_speed(member.outputs, workload, trial_plan.chunk_rows)
         return plan.estimate(n_rows, speed)
 
     def _find(self, runtime: Runtime, cache: Cache) -> _State:
@@ -168,11 +184,15 @@ class Context:
 
     def _check_unchanged(self, state: _State) -> None:
         """Old keys and values with new weights would give wrong answers, and no error."""
+        file = state.network.file
         try:
-            unchanged = state.network.file.identity == state.identity
+            identity = file.identity
+            unchanged = identity == state.identity or file.sha256 == self._sha256
         except OSError:
             unchanged = False
-        if not unchanged:
+        if unchanged:
+            state.identity = identity  # another one is that of a copy, or has another owner or mode
+        else:
             raise CheckpointError(
                 f"The weights of {self._name!r} have been replaced or deleted since they were "
                 "first used. Fit again, or bring the former checkpoint back."

@@ -7,6 +7,7 @@ Such a file holds the whole network with its weights, from raw values to logits 
 import functools
 import json
 import os
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,6 +30,9 @@ RANKED = "ranked"  # the metadata's "labels", where any integers are; else they 
 # What is taken of a file without metadata: AutoGluon's first checkpoints. Their sizes serve to
 # plan memory, and ten is the number of classes where the graph doesn't say it.
 _UPSTREAM: dict[str, Any] = {"dim": 512, "dim_output": 10, "n_layers": 12, "n_heads": 4}
+
+_MOST_ESTIMATORS = 1000
+_BITS = 4  # that a weight takes at least, in the formats of ONNX
 
 
 @dataclass(frozen=True)
@@ -91,17 +95,40 @@ class InterchangeNetwork(Network):
     ) -> NDArray[np.float32]:
         inputs = {"x_query": support.see(x), **support.inputs}
         release = support.workload.is_large(len(x))
-        output = run(session, inputs, release=release)["output"].numpy()[0]
+        path = self.file.weights_file
+        try:
+            output = run(session, inputs, release=release)["output"].numpy()
+        except Exception as error:  # onnxruntime's errors have no common base
+            raise _cannot_run(path, error) from error
+        n_axes = 3 if self.config.task == "classification" else 2
+        is_right = output.ndim == n_axes and output.shape[:2] == (1, len(x)) and output.size > 0
+        if not is_right or output.dtype != np.float32:
+            axes = f"(1, {len(x)}, n_classes)" if n_axes == 3 else f"(1, {len(x)})"
+            raise _wrong(
+                path,
+                f"must give float32 outputs of shape {axes} for {len(x)} query rows. "
+                f"Got {output.dtype} of shape {output.shape}",
+            )
         present = np.unique(support.inputs["y_support"]) if self.file.ranks_labels else None
-        return _fill_outputs(output, self.config, present)
+        if present is not None and output.shape[2] != len(present):
+            raise _wrong(
+                path,
+                f"must give a logit for each of the {len(present)} classes in the support. "
+                f"Got {output.shape[2]}",
+            )
+        return _fill_outputs(output[0], self.config, present)
 
 
 def _open_session(path: str, runtime: Runtime) -> Any:
     try:
         return make_session(path, make_options(runtime), runtime)
     except Exception as error:  # onnxruntime's errors have no common base
-        reason = " ".join(str(error).split())
-        raise CheckpointError(f"onnxruntime can't run {path!r}. Its reason: {reason}") from error
+        raise _cannot_run(path, error) from error
+
+
+def _cannot_run(path: str, error: Exception) -> CheckpointError:
+    reason = " ".join(str(error).split())
+    return CheckpointError(f"onnxruntime can't run {path!r}. Its reason: {reason}")
 
 
 def _fill_outputs(
@@ -136,7 +163,7 @@ def resolve_interchange(model: str | os.PathLike[str], task: str) -> Interchange
         If there is no such file, it is not an interchange file, or is for another task.
     """
     path = expand_user(os.fsdecode(model))
-    if not os.path.isfile(path):
+    if not os.path.exists(path) or os.path.isdir(path):
         raise CheckpointError(
             f"There is no such file: {path!r}. sklearn_mitra.export.convert makes .onnx files."
         )
@@ -149,18 +176,17 @@ def resolve_interchange(model: str | os.PathLike[str], task: str) -> Interchange
 @functools.cache  # or every fit would read hundreds of megabytes
 def _resolve(path: str, identity: Identity) -> InterchangeFile:
     config, profile, n_estimators, ranks_labels = _read_interchange(path)
-    config = check_config(config, path)
     return InterchangeFile(path, path, config, n_estimators, profile, ranks_labels)
 
 
-def _read_interchange(path: str) -> tuple[Any, str, int, bool]:
+def _read_interchange(path: str) -> tuple[Config, str, int, bool]:
     """Read the metadata of a file, and check its inputs and output.
 
     Returns
     -------
-    config : dict
-        As ``config.json`` of the checkpoint that the file was made of, unchecked; without
-        metadata what the inputs and output tell, and else that of AutoGluon's checkpoints.
+    config : Config
+        That of the checkpoint that the file was made of; without metadata what the inputs and
+        output tell, and else that of AutoGluon's checkpoints.
     profile : {"upstream", "wlearn"}
     n_estimators : int
         Recommended number of ensemble views.
@@ -178,26 +204,48 @@ def _read_interchange(path: str) -> tuple[Any, str, int, bool]:
         model = onnx.load(path, load_external_data=False)
     except (OSError, DecodeError) as error:
         raise CheckpointError(f"{path!r} can't be read as an .onnx file: {error}") from error
-    for tensor in model.graph.initializer:
-        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+    for tensor in _tensors(model):
+        if tensor.data_location == onnx.TensorProto.EXTERNAL or tensor.external_data:
             raise _wrong(path, f"must hold its weights. Got {tensor.name!r} in a file beside it")
     task, n_outputs = _signature(path, model.graph)
     metadata = {entry.key: entry.value for entry in model.metadata_props}
     if "config" not in metadata:
         n_outputs = n_outputs or _UPSTREAM["dim_output"]
-        return {**_UPSTREAM, "dim_output": n_outputs, "task": task.upper()}, "upstream", 1, False
+        values = {**_UPSTREAM, "dim_output": n_outputs, "task": task.upper()}
+        return check_config(values, path), "upstream", 1, False
     profile = metadata.get("profile")
     if profile not in PROFILES:
         raise _wrong(path, f"must have one of the profiles {list(PROFILES)}. Got {profile!r}")
     try:
-        config = json.loads(metadata["config"])
+        values = json.loads(metadata["config"])
         n_estimators = int(metadata.get("n_estimators", "1"))
-        fits = config["task"] == task.upper() and n_estimators > 0
+        fits = values["task"] == task.upper() and 0 < n_estimators <= _MOST_ESTIMATORS
+        fits = fits and n_outputs in (None, 1 if task == "regression" else values["dim_output"])
     except (ValueError, TypeError, KeyError, RecursionError):
         fits = False
     if not fits:
         raise _wrong(path, f"must have metadata that fit its inputs. Got {metadata!r}")
-    return config, profile, n_estimators, metadata.get("labels") == RANKED
+    config = check_config(values, path)
+    if _BITS * config.n_parameters > 8 * os.path.getsize(path):
+        raise _wrong(path, f"is too small for the {config.n_parameters} weights of its {config}")
+    ranks_labels = config.task == "classification" and metadata.get("labels") == RANKED
+    return config, profile, n_estimators, ranks_labels
+
+
+def _tensors(model: Any) -> Iterator[Any]:
+    """Every tensor in a model: of all its graphs, functions and attributes, however deep."""
+    from google.protobuf.message import Message
+    from onnx import TensorProto
+
+    messages = [model]
+    while messages:
+        message = messages.pop()
+        if isinstance(message, TensorProto):
+            yield message
+            continue
+        for field, value in message.ListFields():
+            if field.message_type is not None:
+                messages.extend([value] if isinstance(value, Message) else value)
 
 
 def _signature(path: str, graph: Any) -> tuple[str, int | None]:
@@ -220,8 +268,8 @@ def _signature(path: str, graph: Any) -> tuple[str, int | None]:
         "padding_obs_support": TensorProto.BOOL,
     }
     if inputs != needed or label not in labels or outputs != {"output": TensorProto.FLOAT}:
-        name_of: Any = TensorProto.DataType.Name
-        names = {n: name_of(k).lower() for n, k in {**inputs, **outputs}.items()}
+        name_of = {number: name.lower() for name, number in TensorProto.DataType.items()}
+        names = {n: name_of.get(k, k) for n, k in {**inputs, **outputs}.items()}
         raise _wrong(
             path,
             "must have the inputs x_support, y_support (int64 or float), x_query and "

@@ -20,6 +20,10 @@ from .memory import total_memory
 # from 32 to 128 MiB (mini with 4, 20 and 100 features); small tables like it to fit a cache.
 WORKSPACE = 64 * 2**20
 
+# Most operations of a run without a context, unless the support takes more: a second at 50 GFLOP/s,
+# which two cores of 2015 reach. Ctrl-C is noticed between runs.
+_RUN_FLOP = 5 * 10**10
+
 # Size of the trials that tell the machine's speed: a tenth of a second or so.
 _TRIAL_FLOP = 10**10
 _TRIAL_NBYTES = 2**26
@@ -192,10 +196,17 @@ class Plan:
 
     @property
     def chunk_rows(self) -> int:
-        """How many query rows to run at a time, by the bytes they need."""
-        # Without a context, every run passes the support anew: as few runs as memory allows.
-        workspace = WORKSPACE if self.keeps else total_memory() // 4
-        return max(2, workspace // max(w.query_row_nbytes for w in self.workloads))
+        """How many query rows to run at a time, by the bytes and operations they need."""
+        row_nbytes = max(w.query_row_nbytes for w in self.workloads)
+        if self.keeps:
+            return max(2, WORKSPACE // row_nbytes)
+        # Every run passes the support anew. With rows that take twice as many operations, that is
+        # at most a third of the time.
+        n_rows = min(
+            max(_RUN_FLOP, 2 * _weigh(w.encode_flop())) // _weigh(w.predict_flop(1))
+            for w in self.workloads
+        )
+        return max(2, min(n_rows, total_memory() // 4 // row_nbytes))
 
     def estimate(self, n_rows: int, speed: Speed) -> dict[str, float]:
         """Bytes and seconds of a prediction.

@@ -3,14 +3,13 @@
 What is in this folder compares with torch and AutoGluon, or needs what the export does.
 """
 
+import os
 import shutil
-import subprocess
-import sys
-from typing import NamedTuple
 
 import pytest
 import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
+from filelock import FileLock
 
 from sklearn_mitra import clear_sessions
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
@@ -47,56 +46,22 @@ def make_checkpoint(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def large_checkpoint(make_checkpoint):
-    """A classifier of the size of AutoGluon's, 75.7 million parameters."""
-    return make_checkpoint(512, 10, 12, 4, "classification")
-
-
-@pytest.fixture(scope="session")
 def export_once(tmp_path_factory):
-    """A function that exports a checkpoint, and returns its interchange file; for ever the same."""
-    root, files = tmp_path_factory.mktemp("interchange"), {}
+    """A function that exports a checkpoint, and returns its interchange file.
+
+    Tracing takes many seconds: the workers of pytest-xdist share the files.
+    """
+    root = tmp_path_factory.getbasetemp()
+    if "PYTEST_XDIST_WORKER" in os.environ:
+        root = root.parent
 
     def export_or_return(model, task, profile="upstream"):
-        key = str(model), task, profile
-        if key not in files:
-            files[key] = str(root / f"{len(files)}.onnx")
-            export(resolve_checkpoint(model, task), files[key], profile)
-        return files[key]
+        checkpoint = resolve_checkpoint(model, task)
+        sizes = "-".join(map(str, vars(checkpoint.config).values()))
+        path = root / f"{sizes}-{checkpoint.sha256[:8]}-{profile}.onnx"
+        with FileLock(f"{path}.lock"):
+            if not path.exists():
+                export(checkpoint, str(path), profile)
+        return str(path)
 
-    yield export_or_return
-    shutil.rmtree(root, ignore_errors=True)
-
-
-class LargeExport(NamedTuple):
-    path: str
-    log: str
-    peak: int  # memory, in bytes
-
-
-_EXPORT_AND_PEAK = """
-import sys
-from sklearn_mitra.export.convert import main
-status = main(sys.argv[1:])
-with open("/proc/self/status") as file:
-    print(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024)
-sys.exit(status)
-"""
-
-
-@pytest.fixture(scope="session")
-def large_export(large_checkpoint, tmp_path_factory):
-    """The large checkpoint, exported by the command in a process of its own."""
-    path = tmp_path_factory.mktemp("large") / "large.onnx"
-    command = [
-        sys.executable,
-        "-c",
-        _EXPORT_AND_PEAK,
-        "--model",
-        large_checkpoint,
-        "--output",
-        path,
-    ]
-    result = subprocess.run(command, check=True, capture_output=True, text=True)
-    yield LargeExport(str(path), result.stderr, int(result.stdout))
-    path.unlink()
+    return export_or_return

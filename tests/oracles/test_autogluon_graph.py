@@ -23,13 +23,11 @@ class Network(NamedTuple):
 
 @pytest.fixture(
     scope="module",
-    params=["mini-classifier", "mini-regressor", "large", "small-regressor", "small-bins"],
+    params=["mini-classifier", "mini-regressor", "small-regressor", "small-bins"],
 )
 def network(request, make_checkpoint):
     """A checkpoint and AutoGluon's network of its weights."""
-    if request.param == "large":
-        model, task = request.getfixturevalue("large_checkpoint"), "classification"
-    elif request.param.startswith("mini"):
+    if request.param.startswith("mini"):
         model, task = "mini", "regression" if "regressor" in request.param else "classification"
     else:
         task = "regression"

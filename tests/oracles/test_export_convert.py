@@ -301,26 +301,23 @@ print(status("VmHWM") - before)
 
 def test_memory_does_not_hold_a_boolean_for_every_value_and_quantile(make_checkpoint, export_once):
     """For 10000 rows of 40 features these would be 400 MB, and their counts 3200 MB."""
-    directory = make_checkpoint(4, 2, 1, 1, "classification")
+    directory = make_checkpoint(8, 2, 1, 2, "classification")
     file = export_once(directory, "classification")
     command = [sys.executable, "-c", _PEAK, file, "10000"]
     megabytes = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert megabytes < 350
 
 
-# ---- the large checkpoint ------------------------------------------------------------------------
-
-
-def test_75_million_parameters(large_export):
-    assert large_export.peak < 2.5e9
-    assert 302e6 < os.path.getsize(large_export.path) < 304e6
-    steps = [line.split(": ")[1].split()[0] for line in large_export.log.splitlines()]
-    assert steps == ["reading", "tracing", "writing", "302.7"]
-
-
 # ---- the command ---------------------------------------------------------------------------------
 
 
+@pytest.fixture
+def untraced(monkeypatch):
+    """Exports of an empty graph, since tracing takes many seconds."""
+    monkeypatch.setattr("sklearn_mitra.export.convert._trace", lambda module: onnx.ModelProto())
+
+
+@pytest.mark.usefixtures("untraced")
 def test_files_have_names_of_their_own(make_checkpoint, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
     classifier = make_checkpoint(8, 10, 1, 2, "classification")
@@ -332,6 +329,7 @@ def test_files_have_names_of_their_own(make_checkpoint, tmp_path, monkeypatch, c
     assert capsys.readouterr().err.count(" MB in ") == 2
 
 
+@pytest.mark.usefixtures("untraced")
 def test_a_failed_export_leaves_the_former_file_alone(make_checkpoint, tmp_path, monkeypatch):
     checkpoint = resolve_checkpoint(
         make_checkpoint(8, 10, 1, 2, "classification"), "classification"

@@ -1,5 +1,6 @@
 """Interchange ``.onnx`` files as models of the estimators."""
 
+import json
 import os
 import pickle
 import shutil
@@ -11,7 +12,7 @@ import onnxruntime
 import pytest
 from bundles import INTEROP, KINDS, changed, make_table, opened
 from estimators import ESTIMATORS, both, outputs, same
-from onnx import TensorProto, helper
+from onnx import TensorProto, helper, numpy_helper
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
@@ -330,6 +331,12 @@ def test_a_folder_with_the_name_of_a_file(tmp_path):
         MitraClassifier(model=tmp_path / "folder.onnx").fit(X, Y)
 
 
+def test_a_device_with_the_name_of_a_file(tmp_path):
+    (tmp_path / "zero.onnx").symlink_to("/dev/zero")
+    with pytest.raises(CheckpointError, match="zero.onnx' is not a regular file"):
+        MitraClassifier(model=tmp_path / "zero.onnx").fit(X, Y)
+
+
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"\xff" * 100])
 def test_what_is_no_onnx_file(content, tmp_path):
     (tmp_path / "no.onnx").write_bytes(content)
@@ -353,10 +360,15 @@ def give_three_axes(model):
     model.graph.output[0].type.tensor_type.shape.dim.add(dim_value=9)
 
 
+def ask_for_an_unknown_type(model):
+    model.graph.input[0].type.tensor_type.elem_type = 77
+
+
 @both
 @pytest.mark.parametrize(
     ("change", "message"),
     [
+        (ask_for_an_unknown_type, "must have the inputs .* Got {'x_support': 77"),
         (rename_an_input, "must have the inputs x_support, .* Got {'x': 'float'"),
         (ask_for_doubles, "must have the inputs .* Got {'x_support': 'double'"),
         (give_two_outputs, "one output, output. Got .*'more'"),
@@ -368,6 +380,7 @@ def give_three_axes(model):
         (set_metadata(config='{"task": "RANKING"}'), "must have metadata that fit its inputs"),
         (set_metadata(n_estimators="many"), "must have metadata that fit its inputs"),
         (set_metadata(n_estimators="0"), "must have metadata that fit its inputs"),
+        (set_metadata(n_estimators="1000000000"), "must have metadata that fit its inputs"),
     ],
 )
 def test_files_that_are_not_of_this_kind(cls, change, message, copy_file):
@@ -385,6 +398,89 @@ def test_weights_in_a_file_beside_it(make_file, tmp_path):
         fitted(MitraClassifier, file)
 
 
+def add_a_constant(nodes, tensor):
+    nodes.add(op_type="Constant", output=["unused"]).attribute.append(
+        helper.make_attribute("value", tensor)
+    )
+
+
+def in_a_node(model, tensor):
+    add_a_constant(model.graph.node, tensor)
+
+
+def in_a_list_of_tensors(model, tensor):
+    model.graph.node[0].attribute.append(helper.make_attribute("more", [tensor]))
+
+
+def in_a_subgraph(model, tensor):
+    graph = helper.make_graph([], "inner", [], [])
+    add_a_constant(graph.node, tensor)
+    model.graph.node[0].attribute.append(helper.make_attribute("body", graph))
+
+
+def in_an_initializer_of_a_subgraph(model, tensor):
+    graph = helper.make_graph([], "inner", [], [], [tensor])
+    model.graph.node[0].attribute.append(helper.make_attribute("branches", [graph]))
+
+
+def in_a_sparse_initializer(model, tensor):
+    model.graph.sparse_initializer.add().values.CopyFrom(tensor)
+
+
+def in_a_function(model, tensor):
+    add_a_constant(model.functions.add(name="f", domain="d").node, tensor)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        in_a_node,
+        in_a_list_of_tensors,
+        in_a_subgraph,
+        in_an_initializer_of_a_subgraph,
+        in_a_sparse_initializer,
+        in_a_function,
+    ],
+)
+def test_weights_beside_the_file_are_found_wherever_it_names_them(place, copy_file):
+    """The sha256 of the file would say nothing about them."""
+    tensor = helper.make_tensor("weight", TensorProto.FLOAT, [1], [0.0])
+    tensor.ClearField("float_data")
+    tensor.data_location = TensorProto.EXTERNAL
+    tensor.external_data.add(key="location", value="weights")
+    file = copy_file(MitraClassifier, lambda model: place(model, tensor))
+    with pytest.raises(CheckpointError, match="must hold its weights. Got 'weight' in a file"):
+        fitted(MitraClassifier, file)
+
+
+@pytest.mark.parametrize(
+    ("key", "value", "message"),
+    [
+        ("dim_output", 2_000_000_000, "'dim_output' in .* must be at most 65536. Got 2000000000"),
+        ("dim_output", 60_000, r"is too small for the \d+ weights of its Config\(.*60000"),
+        ("n_layers", 1000, r"is too small for the \d+ weights of its Config\(.*1000"),
+    ],
+)
+def test_metadata_that_ask_for_more_than_the_file_holds(key, value, message, copy_file):
+    config = {"dim": 24, "dim_output": 10, "n_layers": 1, "n_heads": 3, "task": "CLASSIFICATION"}
+    metadata = set_metadata(config=json.dumps({**config, key: value}))
+
+    def change(model):
+        metadata(model)
+        model.graph.output[0].type.tensor_type.shape.dim[2].Clear()  # else they don't fit it
+
+    with pytest.raises(CheckpointError, match=message):
+        fitted(MitraClassifier, copy_file(MitraClassifier, change))
+
+
+def test_metadata_and_output_with_other_numbers_of_classes(copy_file):
+    def change(model):
+        model.graph.output[0].type.tensor_type.shape.dim[2].dim_value = 11
+
+    with pytest.raises(CheckpointError, match="must have metadata that fit its inputs"):
+        fitted(MitraClassifier, copy_file(MitraClassifier, change))
+
+
 def test_a_wrong_config(copy_file):
     config = '{"dim": 0, "dim_output": 10, "n_layers": 2, "n_heads": 3, "task": "CLASSIFICATION"}'
     file = copy_file(MitraClassifier, set_metadata(config=config))
@@ -399,6 +495,58 @@ def test_a_graph_that_onnxruntime_cannot_run(copy_file):
     estimator = fitted(MitraClassifier, copy_file(MitraClassifier, use_an_unknown_operator))
     with pytest.raises(CheckpointError, match="onnxruntime can't run .*NoSuchOperator"):
         estimator.predict(X)
+
+
+def put_before_the_output(op_type, *arguments, **attributes):
+    """A change: the output goes through one more node, with further inputs."""
+
+    def change(model):
+        graph = model.graph
+        output = graph.output[0]
+        for node in graph.node:
+            node.output[:] = ["before" if name == "output" else name for name in node.output]
+            node.input[:] = ["before" if name == "output" else name for name in node.input]
+        names = [f"argument_{i}" for i in range(len(arguments))]
+        graph.initializer.extend(
+            numpy_helper.from_array(np.array(a), n) for a, n in zip(arguments, names)
+        )
+        graph.node.append(helper.make_node(op_type, ["before", *names], ["output"], **attributes))
+        for axis in output.type.tensor_type.shape.dim:
+            axis.Clear()
+
+    return change
+
+
+def keep_one_row():
+    return put_before_the_output("Slice", [0], [1], [1])  # starts, ends, axes
+
+
+@both
+def test_outputs_for_another_number_of_rows(cls, copy_file):
+    """One row would be taken for all of them."""
+    estimator = fitted(cls, copy_file(cls, keep_one_row()))
+    message = r"must give float32 outputs of shape \(1, 60.* for 60 query rows. Got .* \(1, 1"
+    with pytest.raises(CheckpointError, match=message):
+        outputs(estimator, X)
+
+
+@both
+@pytest.mark.parametrize("factor", [np.nan, np.inf])
+def test_outputs_that_are_no_numbers(cls, factor, copy_file):
+    change = put_before_the_output("Mul", np.float32(factor))
+    estimator = fitted(cls, copy_file(cls, change))
+    with pytest.raises(CheckpointError, match="gives NaN or infinity for 60 of 60 rows"):
+        outputs(estimator, X)
+
+
+@both
+def test_a_graph_that_fails_on_the_table(cls, copy_file):
+    change = put_before_the_output(
+        "Add", np.zeros((1, 7, 1)[: 3 if cls is MitraClassifier else 2], np.float32)
+    )
+    estimator = fitted(cls, copy_file(cls, change))
+    with pytest.raises(CheckpointError, match="onnxruntime can't run .*changed.onnx.* 7"):
+        outputs(estimator, X)
 
 
 def test_a_file_replaced_since_the_fit(make_file, tmp_path):

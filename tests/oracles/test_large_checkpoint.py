@@ -1,16 +1,83 @@
-"""A checkpoint of the size of AutoGluon's: memory, and integers for its weights."""
+"""A checkpoint of the size of AutoGluon's: its export, its numbers, memory, and integers.
 
+All in one file, so that one worker makes the checkpoint and its export once.
+"""
+
+import os
+import subprocess
+import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
+import pytest
 from estimators import make_table
 from processes import added_memory
 
 from sklearn_mitra import MitraClassifier, clear_sessions
 from sklearn_mitra._network import int8
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra.export import verify
+from sklearn_mitra.export.cases import make_cases
 
 X, Y = make_table(80)
+TOLERANCE = 2e-5
+
+
+@pytest.fixture(scope="module")
+def large_checkpoint(make_checkpoint):
+    """A classifier of the size of AutoGluon's, 75.7 million parameters."""
+    return make_checkpoint(512, 10, 12, 4, "classification")
+
+
+class LargeExport(NamedTuple):
+    path: str
+    log: str
+    peak: int  # memory, in bytes
+
+
+_EXPORT_AND_PEAK = """
+import sys
+from sklearn_mitra.export.convert import main
+status = main(sys.argv[1:])
+with open("/proc/self/status") as file:
+    print(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024)
+sys.exit(status)
+"""
+
+
+@pytest.fixture(scope="module")
+def large_export(large_checkpoint, tmp_path_factory):
+    """The large checkpoint, exported by the command in a process of its own."""
+    path = tmp_path_factory.mktemp("large") / "large.onnx"
+    program = [sys.executable, "-c", _EXPORT_AND_PEAK]
+    arguments = ["--model", large_checkpoint, "--output", path]
+    result = subprocess.run([*program, *arguments], check=True, capture_output=True, text=True)
+    yield LargeExport(str(path), result.stderr, int(result.stdout))
+    path.unlink()
+
+
+def test_an_export_takes_little_more_than_the_weights(large_export):
+    assert large_export.peak < 2.5e9
+    assert 302e6 < os.path.getsize(large_export.path) < 304e6
+    steps = [line.split(": ")[1].split()[0] for line in large_export.log.splitlines()]
+    assert steps == ["reading", "tracing", "writing", "302.7"]
+
+
+@pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
+def test_all_implementations_agree_with_autogluon(large_checkpoint, large_export, monkeypatch):
+    """On some of the cases, which take a minute in all; smaller networks have every one."""
+    names = ["Gaussian", "heavily tied", "ten classes"]
+    checkpoint = resolve_checkpoint(large_checkpoint, "classification")
+    cases = [case for case in make_cases(checkpoint.config) if case.name in names]
+    monkeypatch.setattr(verify, "make_cases", lambda config: cases)
+    reference, differences, problems = verify.verify(checkpoint, [large_export.path])
+    assert reference == "AutoGluon"
+    assert not problems
+    assert list(differences) == names
+    for results in differences.values():
+        assert list(results) == ["torch rewrite", "serving graphs", "onnx upstream"]
+        assert all(0 <= mean <= largest < TOLERANCE for largest, mean in results.values())
 
 
 def test_large_weights_are_held_in_one_copy(large_checkpoint):
