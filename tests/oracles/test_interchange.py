@@ -223,6 +223,14 @@ def test_the_number_of_classes_is_that_of_the_file(make_checkpoint, export_once,
             MitraClassifier(model=name).fit(X, Y)
 
 
+def test_a_regressors_file_has_no_labels_to_rank(copy_file, make_file):
+    def rank(model):
+        model.metadata_props.add(key="labels", value="ranked")
+
+    predicted = fitted(MitraRegressor, copy_file(MitraRegressor, rank)).predict(X)
+    same(predicted, fitted(MitraRegressor, make_file(MitraRegressor)).predict(X))
+
+
 # ---- with the rest of scikit-learn ---------------------------------------------------------------
 
 
