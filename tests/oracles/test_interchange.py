@@ -223,6 +223,14 @@ def test_the_number_of_classes_is_that_of_the_file(make_checkpoint, export_once,
             MitraClassifier(model=name).fit(X, Y)
 
 
+def test_a_regressors_file_has_no_labels_to_rank(copy_file, make_file):
+    def rank(model):
+        model.metadata_props.add(key="labels", value="ranked")
+
+    predicted = fitted(MitraRegressor, copy_file(MitraRegressor, rank)).predict(X)
+    same(predicted, fitted(MitraRegressor, make_file(MitraRegressor)).predict(X))
+
+
 # ---- with the rest of scikit-learn ---------------------------------------------------------------
 
 
@@ -282,7 +290,7 @@ def test_bundles_record_and_check_the_file(cls, profile, make_file, tmp_path):
     sha256 = opened(bundle)[1]["meta"]["onnxSha256"]
     assert sha256 == estimator.checkpoint_["sha256"]
     assert sha256 == resolve_interchange(file, TASKS[cls]).sha256
-    same(outputs(sklearn_mitra.load(bundle), X), outputs(estimator, X))
+    same(outputs(sklearn_mitra.load(bundle, trusted=True), X), outputs(estimator, X))
     moved = shutil.copy(file, tmp_path / "moved.onnx")
     same(outputs(sklearn_mitra.load(bundle, model=moved), X), outputs(estimator, X))
     for other in ("mini", make_file(cls, "wlearn" if profile == "upstream" else "upstream")):
