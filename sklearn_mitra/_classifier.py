@@ -96,9 +96,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     cache_context : bool or "auto", default="auto"
         Whether to cache the context, the network's keys and values of the support set. A cached
         context makes later predictions many times faster than the first; ``context_nbytes_`` is
-        its size. "auto" caches it if it takes no more than a quarter of the machine's memory.
-        Without it, and always with an ``.onnx`` file, every prediction passes the support set
-        through the network again.
+        its size. "auto" caches it if it fits the budget, a quarter of the machine's memory for the
+        contexts of all estimators; see :func:`~sklearn_mitra.set_context_budget`. Without it, and
+        always with an ``.onnx`` file, every prediction passes the support set through the network
+        again.
 
     verbose : int, default=0
         1 shows a progress bar in predictions that take several chunks of rows.
