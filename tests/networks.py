@@ -70,7 +70,7 @@ def make_table(name, config):
 
 
 def prepare(checkpoint, table, n_threads):
-    model = "mini" if checkpoint.name == "mini" else Path(checkpoint.weights_file).parent
+    model = "mini" if checkpoint.name == "mini" else str(Path(checkpoint.weights_file).parent)
     tables = [(table.x_support, table.y_support)]
     context = Context(model, checkpoint.sha256, checkpoint.config.task, tables)
     context.prepare(Runtime(n_threads))

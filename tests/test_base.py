@@ -51,7 +51,7 @@ WRONG = [
     ("verbose", None),
 ]
 WRONG_FOR_CLASSIFIER = [
-    ("support_sampling", "equal"),
+    ("support_sampling", "uniform"),
     ("support_sampling", None),
     ("softmax_temperature", 0),
     ("softmax_temperature", -1.0),

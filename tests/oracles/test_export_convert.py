@@ -301,7 +301,7 @@ print(status("VmHWM") - before)
 
 def test_memory_does_not_hold_a_boolean_for_every_value_and_quantile(make_checkpoint, export_once):
     """For 10000 rows of 40 features these would be 400 MB, and their counts 3200 MB."""
-    directory = make_checkpoint(8, 2, 1, 2, "classification")
+    directory = make_checkpoint(4, 2, 1, 1, "classification")
     file = export_once(directory, "classification")
     command = [sys.executable, "-c", _PEAK, file, "10000"]
     megabytes = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)

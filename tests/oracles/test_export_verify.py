@@ -142,7 +142,7 @@ def test_a_file_of_other_weights_fails(directory, file, capsys, tmp_path):
 
 def test_a_file_that_cannot_run_fails(make_checkpoint, directory, export_once, capsys):
     """Its embedding has no places for all labels of the cases."""
-    file = export_once(make_checkpoint(8, 2, 1, 2, "classification"), "classification")
+    file = export_once(make_checkpoint(4, 2, 1, 1, "classification"), "classification")
     assert main(["--model", str(directory), "--onnx", file]) == 1
     assert "classifier: onnxruntime can't run" in capsys.readouterr().err
 

@@ -214,7 +214,7 @@ def test_a_file_of_another_maker(cls, copy_file, make_file):
 
 
 def test_the_number_of_classes_is_that_of_the_file(make_checkpoint, export_once, tmp_path):
-    file = export_once(make_checkpoint(8, 2, 1, 2, "classification"), "classification")
+    file = export_once(make_checkpoint(4, 2, 1, 1, "classification"), "classification")
     model = onnx.load(file)
     without_metadata(model)
     onnx.save(model, tmp_path / "two.onnx")
