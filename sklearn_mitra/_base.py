@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._encoding import TableEncoder
 from ._errors import DisposedError
+from ._linear import LinearModels
+from ._members import PLAIN, check_members, choose_kinds, make_views
 from ._network.config import Config
 from ._network.context import Context
 from ._network.resolve import resolve_network
@@ -22,7 +24,7 @@ from ._network.runtime import Provider, Runtime
 from ._persistence import Persistent
 from ._support import draw_seed
 from ._table import check_table, take_rows
-from ._views import make_views
+from ._views import View
 
 # The names that wlearn gives to two of the parameters.
 _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
@@ -43,6 +45,7 @@ class BaseMitra(Persistent):
     model: str | os.PathLike[str]
     max_support: int | None
     n_estimators: int | None
+    members: str | Sequence[str]
     random_state: int | np.random.RandomState | None
     n_jobs: int | None
     providers: Sequence[Provider] | None
@@ -55,6 +58,7 @@ class BaseMitra(Persistent):
         "model": [str, os.PathLike],
         "max_support": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "members": [str, list, tuple],  # and as check_members says
         "random_state": ["random_state"],
         "n_jobs": [
             Interval(Integral, 1, None, closed="left"),
@@ -176,8 +180,8 @@ class BaseMitra(Persistent):
         """Rows for the support, ascending."""
 
     @abstractmethod
-    def _network_target(self) -> NDArray[Any]:
-        """y of the support as the network takes it: class ids, or targets scaled to 0..1."""
+    def _network_target(self, y: NDArray[Any]) -> NDArray[Any]:
+        """What was learned of y as the network takes it: class ids, or targets scaled to 0..1."""
 
     @abstractmethod
     def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
@@ -232,19 +236,29 @@ class BaseMitra(Persistent):
         self.y_support_ = y[self.support_indices_]
         self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}
         self._onnx_sha256 = network.onnx_sha256
-        varying = self._encoder.varying
-        self._views = make_views(
-            self.n_estimators or network.file.n_estimators,
-            len(self.X_support_),
-            np.flatnonzero(varying) if varying.any() else [0],  # there has to be one
-            self._n_classes,
-            self._seed,
-        )
+        self._views = self._make_views(x, self._network_target(y), network.file.n_estimators)
         self._make_context()
         self.__dict__.pop("_disposed", None)
 
+    def _make_views(
+        self, x: NDArray[np.float32], y: NDArray[Any], n_recommended: int
+    ) -> list[View]:
+        """Views of the encoded training rows and their targets as the network takes them."""
+        varying = self._encoder.varying
+        columns = np.flatnonzero(varying) if varying.any() else np.zeros(1, np.int64)  # at least 1
+        kinds = choose_kinds(
+            self.members, self.n_estimators, n_recommended, len(columns), self._task
+        )
+        models = None
+        if {*kinds} != {PLAIN} and not self._is_foregone():
+            levels = [len(column.levels or ()) for column in self._encoder.columns]
+            models = LinearModels(
+                x, y, self.support_indices_, columns, levels, self._n_classes, self._seed
+            )
+        return make_views(kinds, models, len(self.X_support_), columns, self._n_classes, self._seed)
+
     def _make_context(self) -> None:
-        y = self._network_target()
+        y = self._network_target(self.y_support_)
         tables = [view.support(self.X_support_, y) for view in self._views]
         name, sha256 = self.checkpoint_["name"], self.checkpoint_["sha256"]
         self._context = Context(name, sha256, self._task, tables)
@@ -305,3 +319,7 @@ class BaseMitra(Persistent):
     def _check_params(self) -> None:
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_members(self.members, self._task, type(self).__name__)

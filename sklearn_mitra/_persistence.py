@@ -17,6 +17,7 @@ from ._bundles.fields import BundleFields, pack
 from ._encoding import LARGEST, TableEncoder
 from ._errors import BundleError, CheckpointError
 from ._files import replaced
+from ._members import PLAIN
 from ._network.network import Network
 from ._network.resolve import resolve_network
 from ._version import __version__
@@ -159,6 +160,8 @@ class Persistent(BaseEstimator, ABC):
         if stored.learned is None:
             return cls._fit_stored(stored, model)
         params = stored.learned.get("params", "an object", dict)
+        if stored.version < 3:
+            params = {"members": PLAIN, **params}  # before there were others
         estimator = cls._make(params, model)
         estimator._take_back(stored, stored.learned, model)
         return estimator
@@ -296,7 +299,8 @@ class Persistent(BaseEstimator, ABC):
         """The estimator of a bundle that another package wrote: fitted to its support."""
         # of its seed, a selection takes no more than these bits
         seed = stored.seed & 0x7FFFFFFF
-        estimator = cls._make({"max_support": stored.max_support, "random_state": seed}, model)
+        params = {"max_support": stored.max_support, "random_state": seed, "members": PLAIN}
+        estimator = cls._make(params, model)
         try:
             estimator.fit(stored.x, stored.y)
         except CheckpointError:

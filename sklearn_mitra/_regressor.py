@@ -51,9 +51,27 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         memory of the first prediction grow with it, as do those of every later one, more slowly.
 
     n_estimators : int, default=None
-        Ensemble views to average: the table as it is, then with random columns turned over
-        and, in every other view, the target too. None is the checkpoint's recommendation, 4
-        for "mini" and 1 for others.
+        Ensemble members to average. All but the first see random columns turned over, and every
+        other one the target, too. None is one for each of ``members`` if that is a list, else the
+        checkpoint's recommendation, 4 for "mini" and 1 for others.
+
+    members : {"auto", "plain"} or list of str, default="auto"
+        What each ensemble member sees:
+
+        - ``"plain"``: the table as it is,
+        - ``"components"``: the table, and its principal components,
+        - ``"scores"``: the table, and the prediction of an additive ridge regression. It is
+          fitted to all training rows; a support row's prediction is of one that hasn't seen the
+          row,
+        - ``"compressed"``: components and scores instead of the table. In tables of many columns
+          this takes much less time,
+        - ``"detrended"``: the table, and as its target what the ridge regression leaves. Half of
+          the member's answer is added to the ridge prediction,
+        - several of these joined by "+", such as ``"components+detrended"``.
+
+        A list has the kinds of the first members; they are repeated if ``n_estimators`` is more.
+        "auto" chooses: a plain member if there is one only, a mix if there are more, compressed
+        ones in tables of more than 40 columns.
 
     random_state : int, RandomState instance or None, default=42
         Chooses the support rows and the views. An int chooses the rows that the JavaScript
@@ -133,6 +151,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         model: str | os.PathLike[str] = "mini",
         max_support: int | None = 512,
         n_estimators: int | None = None,
+        members: str | Sequence[str] = "auto",
         random_state: int | np.random.RandomState | None = 42,
         n_jobs: int | None = None,
         providers: Sequence[Provider] | None = None,
@@ -143,6 +162,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.model = model
         self.max_support = max_support
         self.n_estimators = n_estimators
+        self.members = members
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.providers = providers
@@ -231,12 +251,11 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     def _select_support(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
         return select_rows(len(y), self.max_support or len(y), self._seed)
 
-    def _network_target(self) -> NDArray[np.float32]:
-        """Targets of the support scaled to 0..1."""
+    def _network_target(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
         scale = self.target_max_ - self.target_min_
         if scale == 0:
-            return np.zeros(len(self.y_support_), np.float32)
-        return ((self.y_support_ - self.target_min_) / scale).astype(np.float32)
+            return np.zeros(len(y), np.float32)
+        return ((y - self.target_min_) / scale).astype(np.float32)
 
     def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
         return np.full(n_rows, self.target_min_)

@@ -422,7 +422,7 @@ def javascript(name):
     """A bundle's estimator, and the class, X and y that it was made from."""
     cls = MitraClassifier if name.startswith("classifier") else MitraRegressor
     y_name, max_support, seed = JAVASCRIPT[name]
-    params = {"max_support": max_support, "random_state": seed}
+    params = {"max_support": max_support, "random_state": seed, "members": "plain"}
     X, y = DATA["X"].astype(np.float32), DATA[y_name]
     y = y.astype(np.int32 if cls is MitraClassifier else np.float32)
     return cls.load(INTEROP / f"{name}.wlrn"), cls(**params), X, y
@@ -490,8 +490,8 @@ def test_bundle_without_our_artifact_is_taken_for_one_of_javascript():
     manifest, parsed = opened(clf.save())
     del parsed["sklearn_mitra"]
     loaded = sklearn_mitra.load(closed(manifest, parsed))
-    by_default = MitraClassifier(max_support=60).fit(X.astype(np.float32), y)
-    np.testing.assert_array_equal(loaded.predict_proba(X), by_default.predict_proba(X))
+    plain = MitraClassifier(max_support=60, members="plain").fit(X.astype(np.float32), y)
+    np.testing.assert_array_equal(loaded.predict_proba(X), plain.predict_proba(X))
 
 
 def test_unknown_artifacts_and_fields_are_skipped():

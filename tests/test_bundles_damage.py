@@ -184,7 +184,7 @@ def labels(*values):
 
 i8, f8 = np.int64, np.float64
 OUT_OF_RANGE = {
-    "format of the future": (MitraClassifier, "format", 3),
+    "format of the future": (MitraClassifier, "format", 4),
     "format 0": (MitraClassifier, "format", 0),
     "huge format": (MitraClassifier, "format", 2**53 - 1),
     "checkpoint without name": (MitraClassifier, "checkpoint", {"sha256": "0" * 64}),

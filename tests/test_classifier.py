@@ -165,6 +165,7 @@ def test_a_class_that_missed_the_support_keeps_what_the_network_gives_it():
     y = np.repeat([0, 1, 2], [150, 49, 1])
     clf = MitraClassifier(max_support=20, support_sampling="random").fit(X, y)
     assert np.bincount(clf.y_support_, minlength=3)[2] == 0
+    clf.set_params(softmax_temperature=0.7)
     probabilities = clf.predict_proba(X)
     np.testing.assert_allclose(probabilities, naive_probabilities(clf, X), rtol=1e-10)
     assert (probabilities > 0).all()

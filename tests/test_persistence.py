@@ -67,15 +67,16 @@ def test_bundles_of_format_1_predict_what_they_did(kind):
     # written on another machine, whose matrix products round differently
     np.testing.assert_allclose(outputs(loaded, rows), FORMER[kind]["expected"], atol=2e-5)
     manifest, parsed = opened(loaded.save())
-    assert parsed["sklearn_mitra"]["format"] == 2
+    assert parsed["sklearn_mitra"]["format"] == 3
+    assert loaded.members == "plain"
     again = sklearn_mitra.load(loaded.save())
     same(outputs(again, rows), outputs(loaded, rows))
 
 
 def test_a_bundle_of_a_later_format_asks_for_a_newer_version():
     manifest, parsed = opened(fitted().save())
-    parsed["sklearn_mitra"]["format"] = 3
-    with pytest.raises(BundleError, match="'format' .* at most 2: get a newer version"):
+    parsed["sklearn_mitra"]["format"] = 4
+    with pytest.raises(BundleError, match="'format' .* at most 3: get a newer version"):
         sklearn_mitra.load(closed(manifest, parsed))
 
 

@@ -32,7 +32,7 @@ def test_targets_are_learned():
 
 def test_predictions_are_the_mean_over_views_in_the_units_of_training():
     X, y = make_table()
-    reg = MitraRegressor(max_support=40, n_estimators=3).fit(X, y)
+    reg = MitraRegressor(max_support=40, n_estimators=3, members="plain").fit(X, y)
     predictions = reg.predict(X)
     views = view_outputs(reg, X.astype(np.float32))
     expected = np.zeros(80)

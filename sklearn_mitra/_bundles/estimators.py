@@ -19,6 +19,7 @@ former version would misread a new bundle; a reader refuses versions that it doe
 
 1. All views have the same rows and columns: ``nViews``, ``signs``, ``permutations``, ``mirrors``.
 2. ``views`` is a list of objects, each with rows and columns of its own.
+3. A view may have ``derived`` columns, a ``trend`` or a ``vote``.
 """
 
 import math
@@ -35,7 +36,7 @@ from .fields import BundleFields
 
 CLASSIFIER = "wlearn.mitra_onnx.classifier@1"
 REGRESSOR = "wlearn.mitra_onnx.regressor@1"
-FORMAT = 2
+FORMAT = 3
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _LABEL_DTYPES = {CLASSIFIER: "<i4", REGRESSOR: "<f4"}  # of support_y
