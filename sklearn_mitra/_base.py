@@ -34,7 +34,7 @@ _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
 _ENCODED_ROWS = 10_000
 
 # What fit learns beside attributes that end in an underscore.
-_LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_views")
+_LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_transform", "_views")
 
 E = TypeVar("E", bound="BaseMitra")
 

@@ -379,7 +379,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def _pack_target(self) -> dict[str, Any]:
         return {"labels": pack_labels(self.classes_), "prior": pack(self.class_prior_)}
 
-    def _unpack_target(self, learned: BundleFields, y: NDArray[np.int32]) -> None:
+    def _unpack_target(self, learned: BundleFields, version: int, y: NDArray[np.int32]) -> None:
         classes = learned.labels("labels")
         if y.min() < 0:
             raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")

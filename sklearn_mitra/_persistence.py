@@ -45,6 +45,8 @@ class Persistent(BaseEstimator, ABC):
 
     _task: ClassVar[str]  # "classification" or "regression"
     _bundle_type: ClassVar[str]
+    # Parameters before there were any others to choose: of old bundles, and other packages'.
+    _former_params: ClassVar[dict[str, Any]] = {"members": PLAIN}
 
     X_support_: NDArray[np.float32]
     y_support_: NDArray[Any]
@@ -71,8 +73,8 @@ class Persistent(BaseEstimator, ABC):
         """What was learned of y, as JSON."""
 
     @abstractmethod
-    def _unpack_target(self, learned: BundleFields, y: NDArray[Any]) -> None:
-        """Take back what :meth:`_pack_target` returned; ``y`` is ``support_y`` of the bundle."""
+    def _unpack_target(self, learned: BundleFields, version: int, y: NDArray[Any]) -> None:
+        """Take back what :meth:`_pack_target` returned in a format; ``y`` is ``support_y``."""
 
     @abstractmethod
     def _check_ready(self) -> None:
@@ -161,7 +163,7 @@ class Persistent(BaseEstimator, ABC):
             return cls._fit_stored(stored, model)
         params = stored.learned.get("params", "an object", dict)
         if stored.version < 3:
-            params = {"members": PLAIN, **params}  # before there were others
+            params = {**cls._former_params, **params}
         estimator = cls._make(params, model)
         estimator._take_back(stored, stored.learned, model)
         return estimator
@@ -273,7 +275,7 @@ class Persistent(BaseEstimator, ABC):
         if learned.get("featureNames", "a list or null", list, type(None)) is not None:
             names = learned.strings("featureNames", n_features)
             self.feature_names_in_ = np.array(names, dtype=object)
-        self._unpack_target(learned, stored.y)
+        self._unpack_target(learned, stored.version, stored.y)
         n_classes = self._n_classes
         self._views = unpack_views(learned, stored.version, n_support, n_features, n_classes)
         network = self._find_network(learned.fields("checkpoint"), model)
@@ -299,7 +301,7 @@ class Persistent(BaseEstimator, ABC):
         """The estimator of a bundle that another package wrote: fitted to its support."""
         # of its seed, a selection takes no more than these bits
         seed = stored.seed & 0x7FFFFFFF
-        params = {"max_support": stored.max_support, "random_state": seed, "members": PLAIN}
+        params = {"max_support": stored.max_support, "random_state": seed, **cls._former_params}
         estimator = cls._make(params, model)
         try:
             estimator.fit(stored.x, stored.y)

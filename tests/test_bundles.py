@@ -422,7 +422,7 @@ def javascript(name):
     """A bundle's estimator, and the class, X and y that it was made from."""
     cls = MitraClassifier if name.startswith("classifier") else MitraRegressor
     y_name, max_support, seed = JAVASCRIPT[name]
-    params = {"max_support": max_support, "random_state": seed, "members": "plain"}
+    params = {"max_support": max_support, "random_state": seed, **cls._former_params}
     X, y = DATA["X"].astype(np.float32), DATA[y_name]
     y = y.astype(np.int32 if cls is MitraClassifier else np.float32)
     return cls.load(INTEROP / f"{name}.wlrn"), cls(**params), X, y

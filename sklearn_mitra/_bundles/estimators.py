@@ -19,7 +19,7 @@ former version would misread a new bundle; a reader refuses versions that it doe
 
 1. All views have the same rows and columns: ``nViews``, ``signs``, ``permutations``, ``mirrors``.
 2. ``views`` is a list of objects, each with rows and columns of its own.
-3. A view may have ``derived`` columns, a ``trend`` or a ``vote``.
+3. A view may have ``derived`` columns, a ``trend`` or a ``vote``; a regressor a ``transform``.
 """
 
 import math
