@@ -6,7 +6,7 @@ table to prediction, which costs more than that.
 
 import pytest
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_iris, load_wine
-from sklearn.metrics import accuracy_score, r2_score, roc_auc_score
+from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
@@ -23,25 +23,27 @@ def split(load, stratified):
     [
         (load_iris, 0.96),
         (load_wine, 0.97),
-        pytest.param(load_digits, 0.80, marks=pytest.mark.slow),
+        pytest.param(load_digits, 0.94, marks=pytest.mark.slow),
     ],
 )
 def test_accuracy(load, bound):
     X_train, X_test, y_train, y_test = split(load, stratified=True)
     X_test, y_test = X_test[:200], y_test[:200]  # of digits; the others have fewer
-    predicted = MitraClassifier().fit(X_train, y_train).predict(X_test)
-    assert accuracy_score(y_test, predicted) >= bound
+    clf = MitraClassifier().fit(X_train, y_train)
+    probabilities = clf.predict_proba(X_test)
+    assert accuracy_score(y_test, clf.classes_[probabilities.argmax(axis=1)]) >= bound
+    assert log_loss(y_test, probabilities) <= 0.32
 
 
 @pytest.mark.slow
 def test_auc():
     X_train, X_test, y_train, y_test = split(load_breast_cancer, stratified=True)
     probabilities = MitraClassifier().fit(X_train, y_train).predict_proba(X_test)
-    assert roc_auc_score(y_test, probabilities[:, 1]) >= 0.985
+    assert roc_auc_score(y_test, probabilities[:, 1]) >= 0.991
 
 
 @pytest.mark.slow
 def test_r2():
     X_train, X_test, y_train, y_test = split(load_diabetes, stratified=False)
     predicted = MitraRegressor().fit(X_train, y_train).predict(X_test)
-    assert r2_score(y_test, predicted) >= 0.38
+    assert r2_score(y_test, predicted) >= 0.40
