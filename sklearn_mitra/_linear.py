@@ -10,8 +10,6 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn.decomposition import PCA
-from sklearn.linear_model import LogisticRegression, Ridge, RidgeCV
 
 from ._derived import Derived, Linear, Terms, Trend, Vote
 
@@ -102,6 +100,8 @@ class LinearModels:
     @cached_property
     def components(self) -> Derived:
         """The first principal components."""
+        from sklearn.decomposition import PCA  # here: importing the package is quick without
+
         table = self._straight
         n_rows, n_terms = table.z.shape
         half = max(2, len(self._columns) // 2)
@@ -174,11 +174,15 @@ class LinearModels:
 
     @cached_property
     def _penalty(self) -> float:
+        from sklearn.linear_model import RidgeCV
+
         return float(RidgeCV(_PENALTIES).fit(self._bent.z, self._y).alpha_)
 
     def _fit_ridge(
         self, rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        from sklearn.linear_model import Ridge
+
         y = self._y[rows].astype(np.float64)
         ridge = Ridge(self._penalty).fit(self._bent.z[rows], y)
         return ridge.coef_[:, None], np.array([ridge.intercept_])
@@ -199,6 +203,8 @@ class LinearModels:
         self, rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
         """A class without rows gets the logit of half a row."""
+        from sklearn.linear_model import LogisticRegression
+
         y = self._y[rows]
         counts = np.bincount(y, minlength=self._n_classes)
         present = np.flatnonzero(counts)

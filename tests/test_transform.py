@@ -108,7 +108,7 @@ def test_one_typo_costs_little():
     y[10] = 100_000
     with pytest.warns(UserWarning, match="1 of 265 targets are outliers"):
         spoilt = MitraRegressor(**members).fit(X, y).predict(X_test)
-    assert spearmanr(spoilt, y_test).statistic >= 0.6
+    assert spearmanr(spoilt, y_test)[0] >= 0.6
     assert mean_absolute_error(y_test, spoilt) <= 1.2 * mean_absolute_error(y_test, clean)
 
 
@@ -118,7 +118,7 @@ def test_heavy_tails_are_predicted():
     with pytest.warns(UserWarning, match="asinh"):
         by_default = MitraRegressor(max_support=100).fit(X[:120], y[:120])
     raw = MitraRegressor(max_support=100, target_transform="none").fit(X[:120], y[:120])
-    ours, without = (spearmanr(r.predict(X[120:]), y[120:]).statistic for r in (by_default, raw))
+    ours, without = (spearmanr(r.predict(X[120:]), y[120:])[0] for r in (by_default, raw))
     assert ours > 0.9 and ours > without + 0.02
     predictions = by_default.predict(X[120:])
     assert predictions.min() >= y[:120].min() - 1e-9 and predictions.max() <= y[:120].max() + 1e-9
