@@ -367,7 +367,7 @@ def test_class_ids_beyond_the_classes_are_refused(value, message):
 
 
 def test_more_classes_than_the_checkpoint_tells_apart_are_refused():
-    manifest, parsed = opened(GOOD[MitraClassifier])
+    manifest, parsed = opened(fitted(members="plain").save())
     ours = parsed["sklearn_mitra"]
     ours["labels"] = pack(np.arange(11))
     ours["prior"] = pack(np.full(11, 1 / 11))
