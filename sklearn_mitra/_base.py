@@ -15,6 +15,8 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._encoding import TableEncoder
 from ._errors import DisposedError
+from ._linear import LinearModels
+from ._members import PLAIN, check_members, choose_kinds, make_views
 from ._network.config import Config
 from ._network.context import Context
 from ._network.resolve import resolve_network
@@ -22,7 +24,7 @@ from ._network.runtime import Provider, Runtime
 from ._persistence import Persistent
 from ._support import draw_seed
 from ._table import check_table, take_rows
-from ._views import make_views
+from ._views import View
 
 # The names that wlearn gives to two of the parameters.
 _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
@@ -32,7 +34,7 @@ _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
 _ENCODED_ROWS = 10_000
 
 # What fit learns beside attributes that end in an underscore.
-_LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_views")
+_LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_transform", "_views")
 
 E = TypeVar("E", bound="BaseMitra")
 
@@ -41,6 +43,7 @@ class BaseMitra(Persistent):
     """Base of both estimators; not to be used itself."""
 
     max_support: int | None
+    members: str | Sequence[str]
     random_state: int | np.random.RandomState | None
     n_jobs: int | None
     providers: Sequence[Provider] | None
@@ -53,6 +56,7 @@ class BaseMitra(Persistent):
         "model": [str, os.PathLike],
         "max_support": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "members": [str, list, tuple],  # and as check_members says
         "random_state": ["random_state"],
         "n_jobs": [
             Interval(Integral, 1, None, closed="left"),
@@ -175,8 +179,8 @@ class BaseMitra(Persistent):
         """Rows for the support, ascending."""
 
     @abstractmethod
-    def _network_target(self) -> NDArray[Any]:
-        """y of the support as the network takes it: class ids, or targets scaled to 0..1."""
+    def _network_target(self, y: NDArray[Any]) -> NDArray[Any]:
+        """What was learned of y as the network takes it: class ids, or targets scaled to 0..1."""
 
     @abstractmethod
     def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
@@ -204,9 +208,7 @@ class BaseMitra(Persistent):
     # ------------------------------------------------------------ fit
 
     def _fit(self: E, X: Any, y: Any) -> E:
-        learner = (
-            self._snapshot()
-        )  # predictions go on with the former fit, as they do if this fails
+        learner = self._snapshot()  # predictions go on with the former fit, also if this fails
         learner._check_params()
         with config_context(skip_parameter_validation=True):
             learner._learn(X, y)
@@ -228,18 +230,28 @@ class BaseMitra(Persistent):
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
         self._take_network(network)
-        self._views = make_views(
-            self.n_estimators or network.file.n_estimators,
-            len(self.X_support_),
-            self._encoder.shown,
-            self._n_classes,
-            self._seed,
-        )
+        self._views = self._make_views(x, self._network_target(y), network.file.n_estimators)
         self._make_context()
         self.__dict__.pop("_disposed", None)
 
+    def _make_views(
+        self, x: NDArray[np.float32], y: NDArray[Any], n_recommended: int
+    ) -> list[View]:
+        """Views of the encoded training rows and their targets as the network takes them."""
+        columns = self._encoder.shown
+        kinds = choose_kinds(
+            self.members, self.n_estimators, n_recommended, len(columns), self._task
+        )
+        models = None
+        if {*kinds} != {PLAIN} and not self._is_foregone():
+            levels = [len(column.levels or ()) for column in self._encoder.columns]
+            models = LinearModels(
+                x, y, self.support_indices_, columns, levels, self._n_classes, self._seed
+            )
+        return make_views(kinds, models, len(self.X_support_), columns, self._n_classes, self._seed)
+
     def _make_context(self) -> None:
-        y = self._network_target()
+        y = self._network_target(self.y_support_)
         tables = [view.support(self.X_support_, y) for view in self._views]
         name, sha256 = self.checkpoint_["name"], self.checkpoint_["sha256"]
         self._context = Context(name, sha256, self._task, tables)
@@ -299,3 +311,7 @@ class BaseMitra(Persistent):
     def _check_params(self) -> None:
         if not get_config()["skip_parameter_validation"]:
             self._validate_params()
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_members(self.members, self._task, type(self).__name__)

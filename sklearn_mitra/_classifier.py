@@ -16,6 +16,7 @@ from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
 from ._encoding import count_missing
 from ._errors import BundleError
+from ._linear import recommend_temperature
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
@@ -59,9 +60,25 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         prediction grow with it, as do those of every later one, more slowly.
 
     n_estimators : int, default=None
-        Ensemble views to average: the table as it is, then with permuted classes and with
-        random columns turned over. None is the checkpoint's recommendation, 4 for "mini" and
-        1 for others.
+        Ensemble members to average. All but the first see the classes permuted and random
+        columns turned over. None is one for each of ``members`` if that is a list, else the
+        checkpoint's recommendation, 4 for "mini" and 1 for others.
+
+    members : {"auto", "plain"} or list of str, default="auto"
+        What each ensemble member sees:
+
+        - ``"plain"``: the table as it is,
+        - ``"components"``: the table, and its principal components,
+        - ``"scores"``: the table, and the logits of an additive logistic regression. It is fitted
+          to all training rows; a support row's logits are of one that hasn't seen the row. In
+          the member's answer they have a weight of 0.3,
+        - ``"compressed"``: components and scores instead of the table. In tables of many columns
+          this takes much less time,
+        - several of these joined by "+", such as ``"components+scores"``.
+
+        A list has the kinds of the first members; they are repeated if ``n_estimators`` is more.
+        "auto" chooses: a plain member if there is one only, a mix if there are more, compressed
+        ones in tables of more than 40 columns.
 
     support_sampling : {"balanced", "equal", "stratified", "random"}, default="balanced"
         How to choose the support set from more than ``max_support`` rows: the same number for
@@ -73,8 +90,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         Whether to correct probabilities for the difference between the frequencies of the classes
         in the support set and in training. Without it, they are the network's own.
 
-    softmax_temperature : float, default=1.0
-        Logits are divided by it: more than 1 makes probabilities less extreme.
+    softmax_temperature : float, default=None
+        Logits are divided by it: more than 1 makes probabilities less extreme. None is 1 if all
+        members are plain, else less: 0.9 for two classes, 0.5 for ten.
 
     random_state : int, RandomState instance or None, default=42
         Chooses the support rows and the views. An int chooses the rows that the JavaScript
@@ -173,7 +191,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     _task = "classification"
     _bundle_type = CLASSIFIER
     _javascript_params: ClassVar[dict[str, Any]] = {
-        "n_estimators": 1,
+        **BaseMitra._javascript_params,
         "support_sampling": "equal",
         "prior_correction": False,
     }
@@ -183,7 +201,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         **BaseMitra._parameter_constraints,
         "support_sampling": [StrOptions({"balanced", "equal", "stratified", "random"})],
         "prior_correction": ["boolean"],
-        "softmax_temperature": [Interval(Real, 0, None, closed="neither")],
+        "softmax_temperature": [Interval(Real, 0, None, closed="neither"), None],
     }
 
     def __init__(
@@ -192,9 +210,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         model: str | os.PathLike[str] = "mini",
         max_support: int | None = 512,
         n_estimators: int | None = None,
+        members: str | Sequence[str] = "auto",
         support_sampling: Literal["balanced", "equal", "stratified", "random"] = "balanced",
         prior_correction: bool = True,
-        softmax_temperature: float = 1.0,
+        softmax_temperature: float | None = None,
         random_state: int | np.random.RandomState | None = 42,
         n_jobs: int | None = None,
         providers: Sequence[Provider] | None = None,
@@ -205,6 +224,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.model = model
         self.max_support = max_support
         self.n_estimators = n_estimators
+        self.members = members
         self.support_sampling = support_sampling
         self.prior_correction = prior_correction
         self.softmax_temperature = softmax_temperature
@@ -349,8 +369,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             return select_rows(len(ids), max_support, self._seed)
         return select_rows_per_class(ids, max_support, self._seed, self.support_sampling)
 
-    def _network_target(self) -> NDArray[np.int64]:
-        return self.y_support_
+    def _network_target(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
+        return y
 
     def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
         return np.zeros((n_rows, len(self.classes_)))
@@ -365,8 +385,13 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         for logits in answers:
             total += logits
         mean = total / len(answers)
+        temperature = self.softmax_temperature
+        if temperature is None:
+            temperature = 1.0
+            if any(view.derived for view in self._views):
+                temperature = recommend_temperature(len(self.classes_))
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
-            scaled = (mean - mean.max(axis=1, keepdims=True)) / self.softmax_temperature
+            scaled = (mean - mean.max(axis=1, keepdims=True)) / temperature
         corrected: NDArray[np.float64] = scaled + self._log_correction()
         return corrected
 

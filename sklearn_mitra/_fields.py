@@ -54,10 +54,10 @@ class Fields:
         """An object, as Fields of this class."""
         return type(self)(self.get(key, "an object", dict), f"{key!r} in {self._where}")
 
-    def objects(self, key: str) -> list[Any]:
-        """A list of one or more objects, each as Fields of this class."""
+    def objects(self, key: str, empty: bool = False) -> list[Any]:
+        """A list of one or more objects, each as Fields of this class; perhaps of none."""
         values = self.get(key, "a list of objects", list)
-        self.require(len(values) > 0, key, "a list of one or more objects")
+        self.require(empty or len(values) > 0, key, "a list of one or more objects")
         return [type(self)(v, f"{key!r}[{i}] in {self._where}") for i, v in enumerate(values)]
 
     def strings(self, key: str, length: int) -> list[str]:

@@ -17,11 +17,12 @@ from ._bundles.fields import BundleFields, pack
 from ._encoding import LARGEST, TableEncoder
 from ._errors import BundleError
 from ._files import replaced
+from ._members import PLAIN, make_views
 from ._network.config import Config
 from ._network.network import Network
 from ._network.resolve import resolve_network, resolve_stored
 from ._version import __version__
-from ._views import View, make_views, unpack_views
+from ._views import View, unpack_views
 
 if TYPE_CHECKING:
     from ._sklearn import BaseEstimator
@@ -60,8 +61,10 @@ class Persistent(BaseEstimator, ABC):
 
     _task: ClassVar[str]  # "classification" or "regression"
     _bundle_type: ClassVar[str]
-    # Parameters with which a fit learns what one in JavaScript does.
-    _javascript_params: ClassVar[dict[str, Any]]
+    # Parameters before there were any others to choose: of old bundles, and other packages'.
+    _former_params: ClassVar[dict[str, Any]] = {"members": PLAIN}
+    # Further ones with which a fit learns what one in JavaScript does.
+    _javascript_params: ClassVar[dict[str, Any]] = {"n_estimators": 1}
 
     model: str | os.PathLike[str]
     n_estimators: int | None
@@ -205,10 +208,14 @@ class Persistent(BaseEstimator, ABC):
             # of its seed, a selection takes no more than these bits
             seed = stored.seed & 0x7FFFFFFF
             params = {"max_support": stored.max_support, "random_state": seed}
-            estimator = cls._make({**params, **cls._javascript_params}, options)
+            params = {**params, **cls._former_params, **cls._javascript_params}
+            estimator = cls._make(params, options)
             estimator._take_foreign(stored, seed, options)
         else:
-            estimator = cls._make(stored.learned.get("params", "an object", dict), options)
+            params = stored.learned.get("params", "an object", dict)
+            if stored.version < 3:
+                params = {**cls._former_params, **params}
+            estimator = cls._make(params, options)
             estimator._take_back(stored, stored.learned, options)
         estimator._make_context()
         return estimator
@@ -335,9 +342,7 @@ class Persistent(BaseEstimator, ABC):
         n_classes = self._n_classes
         self._views = unpack_views(learned, stored.version, n_support, n_features, n_classes)
         if options.n_estimators is not None:
-            self._views = make_views(
-                options.n_estimators, n_support, self._encoder.shown, n_classes, self._seed
-            )
+            self._views = self._change_number(options.n_estimators)
         network = self._find_network(learned.fields("checkpoint"), options)
         most = network.config.dim_output
         learned.require(n_classes <= most, "labels", f"at most {most}, the checkpoint's outputs")
@@ -382,8 +387,21 @@ class Persistent(BaseEstimator, ABC):
         self._encoder, self.X_support_ = TableEncoder.fit(stored.x)
         self._take_target(stored, network.config)
         # constant columns, too: the package doesn't leave them out
-        columns, n_views = np.arange(self.n_features_in_), self.n_estimators or 1
-        self._views = make_views(n_views, n_support, columns, self._n_classes, seed)
+        columns, kinds = np.arange(self.n_features_in_), [PLAIN] * (self.n_estimators or 1)
+        self._views = make_views(kinds, None, n_support, columns, self._n_classes, seed)
+
+    def _change_number(self, n_members: int) -> list[View]:
+        """The views of a bundle, but so many: its first ones, or further ones if all are plain."""
+        if n_members <= len(self._views):
+            return self._views[:n_members]
+        if any(view.derived or view.trend for view in self._views):
+            raise ValueError(
+                f"The bundle has {len(self._views)} ensemble members, made of training rows that "
+                f"it doesn't hold. Got n_estimators={n_members}; ask for no more, or fit again."
+            )
+        kinds, n_support = [PLAIN] * n_members, len(self.X_support_)
+        columns = self._views[0].columns
+        return make_views(kinds, None, n_support, columns, self._n_classes, self._seed)
 
     def _take_network(self, network: Network) -> None:
         self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}

@@ -6,6 +6,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
+from sklearn.utils._param_validation import StrOptions
 
 from ._base import BaseMitra
 from ._bundles.estimators import REGRESSOR, Stored
@@ -13,6 +14,7 @@ from ._bundles.fields import BundleFields, pack
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows
+from ._transform import KINDS, TargetTransform
 
 if TYPE_CHECKING:
     from ._sklearn import RegressorMixin
@@ -51,9 +53,35 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         memory of the first prediction grow with it, as do those of every later one, more slowly.
 
     n_estimators : int, default=None
-        Ensemble views to average: the table as it is, then with random columns turned over
-        and, in every other view, the target too. None is the checkpoint's recommendation, 4
-        for "mini" and 1 for others.
+        Ensemble members to average. All but the first see random columns turned over, and every
+        other one the target, too. None is one for each of ``members`` if that is a list, else the
+        checkpoint's recommendation, 4 for "mini" and 1 for others.
+
+    members : {"auto", "plain"} or list of str, default="auto"
+        What each ensemble member sees:
+
+        - ``"plain"``: the table as it is,
+        - ``"components"``: the table, and its principal components,
+        - ``"scores"``: the table, and the prediction of an additive ridge regression. It is
+          fitted to all training rows; a support row's prediction is of one that hasn't seen the
+          row,
+        - ``"compressed"``: components and scores instead of the table. In tables of many columns
+          this takes much less time,
+        - ``"detrended"``: the table, and as its target what the ridge regression leaves. Half of
+          the member's answer is added to the ridge prediction,
+        - several of these joined by "+", such as ``"components+detrended"``.
+
+        A list has the kinds of the first members; they are repeated if ``n_estimators`` is more.
+        "auto" chooses: a plain member if there is one only, a mix if there are more, compressed
+        ones in tables of more than 40 columns.
+
+    target_transform : {"auto", "none", "clip", "asinh"}, default="auto"
+        What is done to targets before they are scaled to the range that the network knows. "clip"
+        takes outliers, more than 5 interquartile ranges from the quartiles, for the nearest
+        other target; "asinh" is nearly linear in the middle and logarithmic outside, for heavy
+        tails, and is inverted in prediction. "auto" does nothing unless the range is
+        more than 20 interquartile ranges. Then it warns, and clips outliers if they are 1 % of
+        the rows at most, else transforms by "asinh".
 
     random_state : int, RandomState instance or None, default=42
         Chooses the support rows and the views. An int chooses the rows that the JavaScript
@@ -87,6 +115,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     ----------
     target_min_, target_max_ : float
         Range of the targets in training.
+    target_transform_ : str
+        "none", "clip" or "asinh": how the targets were transformed.
     support_indices_ : ndarray of shape (n_support,), int64
         Rows of the training data that are the support, ascending. Not there in a regressor
         loaded from a bundle that another package wrote.
@@ -124,11 +154,19 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
     _task = "regression"
     _bundle_type = REGRESSOR
-    _javascript_params: ClassVar[dict[str, Any]] = {"n_estimators": 1}
     _n_classes = 0
     _class_labels = None
+    _former_params: ClassVar[dict[str, Any]] = {
+        **BaseMitra._former_params,
+        "target_transform": "none",
+    }
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        **BaseMitra._parameter_constraints,
+        "target_transform": [StrOptions({"auto", *KINDS})],
+    }
     target_min_: float
     target_max_: float
+    _transform: TargetTransform
 
     def __init__(
         self,
@@ -136,6 +174,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         model: str | os.PathLike[str] = "mini",
         max_support: int | None = 512,
         n_estimators: int | None = None,
+        members: str | Sequence[str] = "auto",
+        target_transform: Literal["auto", "none", "clip", "asinh"] = "auto",
         random_state: int | np.random.RandomState | None = 42,
         n_jobs: int | None = None,
         providers: Sequence[Provider] | None = None,
@@ -146,6 +186,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.model = model
         self.max_support = max_support
         self.n_estimators = n_estimators
+        self.members = members
+        self.target_transform = target_transform
         self.random_state = random_state
         self.n_jobs = n_jobs
         self.providers = providers
@@ -229,17 +271,27 @@ class MitraRegressor(RegressorMixin, BaseMitra):
                 "with sklearn.compose.TransformedTargetRegressor."
             )
         self.target_min_, self.target_max_ = low, high
+        self._transform = TargetTransform.fit(y, self.target_transform)
         return y
 
     def _select_support(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
         return select_rows(len(y), self.max_support or len(y), self._seed)
 
-    def _network_target(self) -> NDArray[np.float32]:
-        """Targets of the support scaled to 0..1."""
-        scale = self.target_max_ - self.target_min_
-        if scale == 0:
-            return np.zeros(len(self.y_support_), np.float32)
-        return ((self.y_support_ - self.target_min_) / scale).astype(np.float32)
+    @property
+    def target_transform_(self) -> str:
+        """How targets were transformed: "none", "clip" or "asinh"."""
+        self._check_fitted()
+        return self._transform.kind
+
+    def _limits(self) -> tuple[float, float]:
+        """What is scaled to 0 and 1: the transformed range of the targets."""
+        return self._transform.apply(self.target_min_), self._transform.apply(self.target_max_)
+
+    def _network_target(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
+        low, high = self._limits()
+        if low == high:
+            return np.zeros(len(y), np.float32)
+        return ((self._transform.apply(y) - low) / (high - low)).astype(np.float32)
 
     def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
         return np.full(n_rows, self.target_min_)
@@ -254,11 +306,19 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         for y in answers:
             total += y
         mean = total / len(answers)
-        return _scale_back(mean, self.target_min_, self.target_max_)
+        low, high = self._limits()
+        scaled = _scale_back(mean, low, high)
+        if self._transform.kind == "asinh":  # beyond the range, its inverse soon is far beyond
+            scaled = np.clip(scaled, low, high)
+        return self._transform.invert(scaled)
 
     def _pack_target(self) -> dict[str, Any]:
         limits = [self.target_min_, self.target_max_]
-        return {"range": pack(limits), "targets": pack(self.y_support_)}
+        return {
+            "range": pack(limits),
+            "targets": pack(self.y_support_),
+            "transform": self._transform.pack(),
+        }
 
     def _take_target(self, stored: Stored, config: Config) -> None:
         self.y_support_ = self._learn_target(stored.y, config)
@@ -272,6 +332,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         is_same = bool((targets.astype(np.float32) == stored.y).all())
         learned.require(is_same, "targets", "those of 'support_y'")
         self.target_min_, self.target_max_, self.y_support_ = low, high, targets
+        self._transform = TargetTransform()
+        if stored.version > 2:
+            self._transform = TargetTransform.unpack(learned.fields("transform"))
 
 
 def _scale_back(y: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:

@@ -4,13 +4,15 @@ The network has no notion of an order of the classes or of a direction of a colu
 answers a little differently for each. Averaging over a few views cancels part of that.
 """
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import ArrayLike, NDArray
+from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
+from ._derived import Derived, Trend, Vote
 from ._network.bins import outputs_to_targets
 
 
@@ -86,17 +88,26 @@ class View:
     ----------
     rows : ndarray of shape (n_view_rows,), int64
         Which of the stored support rows are its support.
-    columns : ndarray of shape (n_view_columns,), int64
+    columns : ndarray of shape (n_chosen,), int64
         Which of the encoded columns it shows.
     signs : ndarray of shape (n_view_columns,), float32
-        1 or -1: whether a column is turned over.
+        1 or -1: whether a column is turned over, the chosen ones first.
     target : ClassOrder or Direction
+    derived : tuple of Derived
+        Further columns, after the chosen ones.
+    trend : Trend or None
+        Taken off a scaled target before ``target`` shows it.
+    vote : Vote or None
+        Averaged with the logits.
     """
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
     signs: NDArray[np.float32]
     target: ClassOrder | Direction
+    derived: tuple[Derived, ...] = ()
+    trend: Trend | None = None
+    vote: Vote | None = None
 
     def support(
         self, x: NDArray[np.float32], y: NDArray[Any]
@@ -115,7 +126,10 @@ class View:
         x : ndarray of shape (n_view_rows, n_view_columns), float32
         y : ndarray of shape (n_view_rows,), int64 or float32
         """
-        return self.query(x[self.rows]), self.target.show(y[self.rows])
+        if self.trend is not None:
+            y = self.trend.remove(y, x)
+        shown = self._show(x, [columns.support(x) for columns in self.derived])
+        return shown[self.rows], self.target.show(y[self.rows])
 
     def query(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Query rows as the network is to see them.
@@ -129,7 +143,12 @@ class View:
         -------
         x : ndarray of shape (n_rows, n_view_columns), float32
         """
-        return x[:, self.columns] * self.signs
+        return self._show(x, [columns.query(x) for columns in self.derived])
+
+    def _show(
+        self, x: NDArray[np.float32], derived: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float32]:
+        return np.hstack([x[:, self.columns], *derived]) * self.signs
 
     def restore(self, outputs: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[Any]:
         """The way back from the network's outputs.
@@ -138,15 +157,17 @@ class View:
         ----------
         outputs : ndarray of shape (n_rows, n_outputs), float32
         x : ndarray of shape (n_rows, n_features), float32
-            The query rows as :meth:`query` got them. What this view shows of the target doesn't
-            depend on them.
+            The query rows as :meth:`query` got them, for the trend or the vote.
 
         Returns
         -------
         answers : ndarray of shape (n_rows, n_classes) or (n_rows,)
             Logits, or scaled targets.
         """
-        return self.target.restore(outputs)
+        answers = self.target.restore(outputs)
+        if self.vote is not None:
+            return self.vote.add(answers, x)
+        return answers if self.trend is None else self.trend.add(answers, x)
 
     def pack(self, n_support: int) -> dict[str, Any]:
         """The view as an object in a bundle of so many support rows."""
@@ -154,77 +175,55 @@ class View:
             "rows": None if len(self.rows) == n_support else pack(self.rows),  # mostly all
             "columns": pack(self.columns),
             "signs": pack(self.signs),
+            "derived": [columns.pack() for columns in self.derived],
+            "trend": None if self.trend is None else self.trend.pack(),
+            "vote": None if self.vote is None else self.vote.pack(),
             **self.target.pack(),
         }
 
     @classmethod
     def unpack(
-        cls, fields: BundleFields, n_support: int, n_features: int, n_classes: int
+        cls, fields: BundleFields, version: int, n_support: int, n_features: int, n_classes: int
     ) -> "View":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
         Parameters
         ----------
         fields : BundleFields
+        version : {2, 3}
+            Format of the bundle. In 2 there are no derived columns, trends and votes.
         n_support, n_features, n_classes : int
             Of the table in the bundle; 0 classes for regression.
         """
         rows = np.arange(n_support, dtype=np.int64)
         if fields.optional("rows"):
             rows = _unpack_places(fields, "rows", n_support)
+            fields.require(len(rows) > 0, "rows", "one or more rows")
         columns = _unpack_places(fields, "columns", n_features)
-        signs = fields.array("signs", "<f4", len(columns))
+        derived: tuple[Derived, ...] = ()
+        trend, vote = None, None
+        if version > 2:
+            packed = fields.objects("derived", empty=True)
+            derived = tuple(Derived.unpack(d, n_support, n_features) for d in packed)
+            if fields.optional("trend") and not n_classes:
+                trend = Trend.unpack(fields.fields("trend"), n_features)
+            if fields.optional("vote") and n_classes:
+                vote = Vote.unpack(fields.fields("vote"), n_features, n_classes)
+        n_columns = len(columns) + sum(d.n_columns for d in derived)
+        fields.require(n_columns > 0, "columns", "one or more, if none are derived")
+        signs = fields.array("signs", "<f4", n_columns)
         fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
         target = ClassOrder.unpack(fields, n_classes) if n_classes else Direction.unpack(fields)
-        return cls(rows, columns, signs, target)
+        return cls(rows, columns, signs, target, derived, trend, vote)
 
 
 def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.int64]:
-    """One or more places in 0..length-1, ascending."""
+    """Places in 0..length-1, ascending."""
     places = fields.array(key, "<i8", None)
-    fits = (
-        len(places) > 0 and places[0] >= 0 and places[-1] < length and np.all(np.diff(places) > 0)
-    )
-    fields.require(bool(fits), key, f"ascending places, 0 to {length - 1}")
+    in_range = bool(((places >= 0) & (places < length)).all())
+    fits = in_range and bool((np.diff(places) > 0).all())
+    fields.require(fits, key, f"ascending places, 0 to {length - 1}")
     return places
-
-
-def make_views(
-    n_views: int, n_support: int, columns: ArrayLike, n_classes: int, seed: int
-) -> list[View]:
-    """Draw the views of an ensemble.
-
-    Parameters
-    ----------
-    n_views : int
-        The first view changes nothing.
-    n_support : int
-        Number of support rows, which all views have.
-    columns : sequence of int
-        The columns that all views show.
-    n_classes : int
-        0 for regression.
-    seed : int
-        0 to 2**32 - 1.
-
-    Returns
-    -------
-    views : list of View
-        Asking for more views with the same seed gives the same ones first.
-    """
-    # The stream of RandomState is frozen: a seed means the same views in every NumPy version.
-    generator = np.random.RandomState(seed)
-    rows, columns = np.arange(n_support, dtype=np.int64), np.asarray(columns, np.int64)
-    signs = np.ones(len(columns), np.float32)
-    order = np.arange(n_classes, dtype=np.int64)
-    views: list[View] = []
-    for i in range(n_views):
-        if i:
-            signs = generator.choice([-1, 1], len(columns)).astype(np.float32)
-            order = generator.permutation(n_classes).astype(np.int64)
-        target = ClassOrder(order) if n_classes else Direction(i % 2 == 1)
-        views.append(View(rows, columns, signs, target))
-    return views
 
 
 def unpack_views(
@@ -236,14 +235,14 @@ def unpack_views(
     ----------
     fields : BundleFields
         The artifact ``sklearn_mitra``.
-    version : {1, 2}
+    version : {1, 2, 3}
         Its format. In 1 all views have the same rows and columns.
     n_support, n_features, n_classes : int
         Of the table in the bundle; 0 classes for regression.
     """
     if version > 1:
         views = fields.objects("views")
-        return [View.unpack(view, n_support, n_features, n_classes) for view in views]
+        return [View.unpack(view, version, n_support, n_features, n_classes) for view in views]
     varying = fields.array("varying", "|b1", n_features)
     columns = np.flatnonzero(varying) if varying.any() else np.zeros(1, np.int64)
     n_views = fields.count("nViews")

@@ -45,7 +45,7 @@ def fitted(cls=MitraClassifier, X=None, y=None, **params):
 def learned(estimator):
     """All that fit learned and a bundle keeps, made of what compares."""
     state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    views = [(view.rows, view.columns, view.signs, vars(view.target)) for view in estimator._views]
+    views = [view.pack(len(estimator.X_support_)) for view in estimator._views]
     return {**state, "seed": estimator._seed, **vars(estimator._encoder), "views": views}
 
 

@@ -512,7 +512,7 @@ def javascript(name):
     """A bundle's estimator, and the class, X and y that it was made from."""
     cls = MitraClassifier if name.startswith("classifier") else MitraRegressor
     y_name, max_support, seed = JAVASCRIPT[name]
-    params = {"max_support": max_support, "random_state": seed}
+    params = {"max_support": max_support, "random_state": seed, **cls._former_params}
     X, y = DATA["X"].astype(np.float32), DATA[y_name]
     y = y.astype(np.int32 if cls is MitraClassifier else np.float32)
     as_javascript = {"n_estimators": 1}
@@ -581,16 +581,29 @@ def test_javascript_bundles_have_constant_columns_in_view(cls):
 def test_a_number_of_members_can_be_asked_for_when_loading(cls):
     X, y = make_table()
     X = X[:9]
-    estimator = fitted(cls, n_estimators=2)
+    estimator = fitted(cls, n_estimators=2, members="plain")
     for bundle in (estimator.save(), without_ours(estimator.save())):
         for n_estimators in (1, 3):
             loaded = cls.load(bundle, n_estimators=n_estimators)
             assert len(loaded._views) == loaded.n_estimators == n_estimators
-            again = fitted(cls, n_estimators=n_estimators)
+            again = fitted(cls, n_estimators=n_estimators, members="plain")
             if isinstance(again, MitraClassifier):
                 again.prior_correction = loaded.prior_correction
             same(outputs(loaded, X), outputs(again, X))
             assert_survives(loaded, X)
+
+
+@both
+def test_members_that_were_learned_from_training_rows_can_only_be_fewer(cls):
+    X, _ = make_table()
+    bundle = fitted(cls, n_estimators=3).save()
+    loaded = cls.load(bundle, n_estimators=2)
+    whole = cls.load(bundle)
+    assert len(loaded._views) == 2
+    assert not np.array_equal(outputs(loaded, X), outputs(whole, X))
+    assert_survives(loaded, X)
+    with pytest.raises(ValueError, match="has 3 ensemble members, .* Got n_estimators=4; ask for"):
+        cls.load(bundle, n_estimators=4)
 
 
 @pytest.mark.parametrize("n_estimators", [0, 1.5, "2"])

@@ -434,7 +434,7 @@ def test_json_of_many_bytes_is_refused_before_it_is_read():
 
 
 def test_more_classes_than_the_checkpoint_tells_apart_are_refused():
-    manifest, parsed = opened(GOOD[MitraClassifier])
+    manifest, parsed = opened(fitted(members="plain").save())
     ours = parsed["sklearn_mitra"]
     ours["labels"] = pack(np.arange(11))
     ours["prior"] = pack(np.full(11, 1 / 11))

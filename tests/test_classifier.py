@@ -154,7 +154,10 @@ def naive_probabilities(clf, X):
 def test_probabilities_are_those_of_bayes_rule(sampling, temperature):
     X, y = imbalanced()
     clf = MitraClassifier(
-        max_support=30, support_sampling=sampling, softmax_temperature=temperature
+        max_support=30,
+        members="plain",
+        support_sampling=sampling,
+        softmax_temperature=temperature,
     ).fit(X, y)
     X = X[::5]
     np.testing.assert_allclose(clf.predict_proba(X), naive_probabilities(clf, X), rtol=1e-10)
@@ -163,8 +166,9 @@ def test_probabilities_are_those_of_bayes_rule(sampling, temperature):
 def test_a_class_that_missed_the_support_keeps_what_the_network_gives_it():
     X, _ = make_table(200)
     y = np.repeat([0, 1, 2], [150, 49, 1])
-    clf = MitraClassifier(max_support=20, support_sampling="random").fit(X, y)
+    clf = MitraClassifier(max_support=20, members="plain", support_sampling="random").fit(X, y)
     assert np.bincount(clf.y_support_, minlength=3)[2] == 0
+    clf.set_params(softmax_temperature=0.7)
     probabilities = clf.predict_proba(X)
     np.testing.assert_allclose(probabilities, naive_probabilities(clf, X), rtol=1e-10)
     assert (probabilities > 0).all()

@@ -216,7 +216,7 @@ def test_a_ready_prediction_does_not_wait_for_the_building_of_another():
 @both
 def test_a_context_is_kept_as_asked_and_gives_the_same_bits(cls, context_budget):
     y = Y > 100 if cls is MitraClassifier else Y
-    expected = cls(max_support=30, n_estimators=2).fit(X, y)
+    expected = cls(max_support=30, n_estimators=2, members="plain").fit(X, y)
     predicted = outputs(expected, X)
     size = 2 * 8 * 6 * 30 * (X.shape[1] + 1) * 128
     for cache_context, budget, kept in [

@@ -66,7 +66,7 @@ def test_what_costs_more_is_estimated_to_cost_more(cls, monkeypatch):
     # seconds of a run, of an operation and of reading a byte, instead of this machine's
     speed = plan.Speed(run=1e-4, flop=1e-11, byte=1e-10)
     monkeypatch.setattr(context, "measure_speed", lambda *args: speed)
-    estimator = fitted(cls)
+    estimator = fitted(cls, members="plain")
     one, many = estimator.estimate_cost(1), estimator.estimate_cost(1_000_000)
     assert many.later_seconds > 10_000 * one.later_seconds
     assert many.first_seconds - many.later_seconds == pytest.approx(

@@ -7,7 +7,9 @@ import pytest
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._views import ClassOrder, Direction, View, make_views
+from sklearn_mitra._derived import Derived, Linear, Terms, Trend, Vote
+from sklearn_mitra._members import make_views
+from sklearn_mitra._views import ClassOrder, Direction, View
 
 N_SUPPORT, COLUMNS = 20, [0, 1, 3, 4, 5, 6, 8]
 
@@ -17,7 +19,8 @@ def draw_table(seed=0):
 
 
 def draw_views(n_views, n_classes, seed, columns=COLUMNS):
-    return make_views(n_views, N_SUPPORT, columns, n_classes, seed)
+    kinds = ["plain"] * n_views
+    return make_views(kinds, None, N_SUPPORT, np.array(columns), n_classes, seed)
 
 
 def assert_same(views, others):
@@ -124,8 +127,8 @@ def through_json(view):
     return json.loads(json.dumps(view.pack(N_SUPPORT)))
 
 
-def unpack(packed, n_classes):
-    return View.unpack(BundleFields(packed, "a view"), N_SUPPORT, 9, n_classes)
+def unpack(packed, n_classes, version=3):
+    return View.unpack(BundleFields(packed, "a view"), version, N_SUPPORT, 9, n_classes)
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 3])
@@ -136,6 +139,88 @@ def test_views_come_back_from_json(n_classes):
     target = ClassOrder(np.arange(n_classes)) if n_classes else Direction(True)
     view = View(some, np.array([4]), np.array([-1], np.float32), target)
     assert_same([unpack(through_json(view), n_classes)], [view])
+
+
+def make_linear(n_functions):
+    rng = np.random.default_rng(n_functions)
+    terms = Terms(
+        np.array([2, 4]), np.array([-1.0, -1]), np.full(2, -9.0), np.full(2, 9.0), np.ones(2)
+    )
+    return Linear(terms, rng.normal(size=(2, n_functions)), rng.normal(size=n_functions))
+
+
+def make_derived_view(n_classes):
+    """Two of the table's columns, two that are computed and one that was held out."""
+    rows, held_out = np.array([0, 7, 19]), np.arange(N_SUPPORT, dtype=np.float32)[:, None]
+    derived = Derived(make_linear(2)), Derived(make_linear(1), held_out)
+    signs = np.array([1, -1, 1, -1, -1], np.float32)
+    if n_classes:
+        order, vote = ClassOrder(np.array([1, 0])), Vote(make_linear(2), 0.25)
+        return View(rows, np.array([1, 8]), signs, order, derived, vote=vote)
+    trend = Trend(make_linear(1), -1.5, 3.0)
+    return View(rows, np.array([1, 8]), signs, Direction(True), derived, trend)
+
+
+@pytest.mark.parametrize("n_classes", [0, 2])
+def test_derived_columns_follow_the_tables(n_classes):
+    view, x = make_derived_view(n_classes), draw_table()
+    y = np.arange(N_SUPPORT) % 2 if n_classes else np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
+    shown, _ = view.support(x, y)
+    two, one = (columns.function.transform(x) for columns in view.derived)
+    expected = np.column_stack([x[:, 1], -x[:, 8], two[:, 0], -two[:, 1], -one])
+    np.testing.assert_array_equal(view.query(x), expected.astype(np.float32), strict=True)
+    expected[:, 4] = -np.arange(N_SUPPORT)
+    np.testing.assert_array_equal(shown, expected[view.rows].astype(np.float32), strict=True)
+    only = View(view.rows, np.array([], np.int64), view.signs[2:], view.target, view.derived)
+    np.testing.assert_array_equal(only.query(x), view.query(x)[:, 2:], strict=True)
+
+
+def test_a_network_that_repeats_targets_without_their_trend_repeats_the_targets():
+    view, x = make_derived_view(0), draw_table()
+    y = np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
+    _, target = view.support(x, y)
+    trend = view.trend.function.transform(x)[view.rows, 0]
+    np.testing.assert_allclose(1 - target, (y[view.rows] - trend + 1.5) / 4.5, rtol=1e-5)
+    restored = view.restore(target[:, None], x[view.rows])
+    np.testing.assert_allclose(restored, y[view.rows], rtol=0, atol=1e-6)
+
+
+def test_a_vote_is_averaged_with_the_logits():
+    view, x = make_derived_view(2), draw_table()
+    outputs = np.random.default_rng(0).normal(size=(N_SUPPORT, 10))
+    expected = 0.75 * outputs[:, [1, 0]] + 0.25 * view.vote.function.transform(x)
+    np.testing.assert_allclose(view.restore(outputs, x), expected, rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_classes", [0, 2])
+def test_views_with_derived_columns_come_back_from_json(n_classes):
+    view, x = make_derived_view(n_classes), draw_table()
+    again = unpack(through_json(view), n_classes)
+    y = np.arange(N_SUPPORT) % 2 if n_classes else np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
+    for found, expected in zip(again.support(x, y), view.support(x, y)):
+        np.testing.assert_array_equal(found, expected, strict=True)
+    np.testing.assert_array_equal(again.query(x), view.query(x), strict=True)
+    outputs = np.random.default_rng(0).normal(size=(20, 10 if n_classes else 1))
+    np.testing.assert_array_equal(again.restore(outputs, x), view.restore(outputs, x), strict=True)
+
+
+def test_views_of_format_2_have_no_derived_columns():
+    view = draw_views(2, 3, seed=0)[1]
+    packed = through_json(view)
+    del packed["derived"], packed["trend"], packed["vote"]
+    assert_same([unpack(packed, 3, version=2)], [view])
+    with pytest.raises(BundleError, match="'derived' in a view"):
+        unpack(packed, 3)
+
+
+def test_a_view_has_columns_of_one_kind_or_the_other():
+    packed = through_json(draw_views(1, 0, seed=0)[0])
+    none = through_json(View(np.arange(20), np.array([], int), np.ones(0, "f4"), Direction(False)))
+    with pytest.raises(BundleError, match="'columns' in a view must be one or more, if none are d"):
+        unpack({**packed, **none}, 0)
+    packed["derived"] = [7]
+    with pytest.raises(BundleError, match=r"'derived'\[0\] in a view must be an object"):
+        unpack(packed, 0)
 
 
 def test_rows_are_written_only_if_they_are_not_all():

@@ -64,13 +64,13 @@ def make_models(model, task):
     """
     if task == "classification":
         return {
-            "mitra": MitraClassifier(model=model),
+            "mitra": MitraClassifier(model=model, members="plain"),
             "forest": RandomForestClassifier(random_state=0),
             "boosting": HistGradientBoostingClassifier(random_state=0),
             "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         }
     return {
-        "mitra": MitraRegressor(model=model),
+        "mitra": MitraRegressor(model=model, members="plain"),
         "forest": RandomForestRegressor(random_state=0),
         "boosting": HistGradientBoostingRegressor(random_state=0),
         "linear": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13))),

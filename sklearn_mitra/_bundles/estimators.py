@@ -24,7 +24,8 @@ former version would misread a new bundle; a reader refuses versions that it doe
 
 1. All views have the same rows and columns: ``nViews``, ``signs``, ``permutations``, ``mirrors``.
 2. ``views`` is a list of objects, each with rows and columns of its own.
-3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids.
+3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids. A view may have
+   ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
 """
 
 import math

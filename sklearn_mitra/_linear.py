@@ -1,0 +1,271 @@
+"""Linear models of a training table, for the columns and targets of ensemble members.
+
+Those of the target are linear in pieces: they may bend at the quartiles of a column of numbers.
+"""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._derived import Derived, Linear, Terms, Trend, Vote
+
+# Most principal components; fewer in tables of few rows or columns.
+_MOST_COMPONENTS = 16
+# Most levels of a category that get a term of their own: the most frequent.
+_MOST_LEVELS = 30
+# Quantiles at which a piecewise linear function of a column may bend.
+_KNOTS = (0.25, 0.5, 0.75)
+# Most terms to have with bends; in tables of more, functions are straight.
+_MOST_TERMS = 500
+# Most rows, and most rows times terms, to fit to; the support is among them at any size.
+_MOST_ROWS, _MOST_CELLS = 10_000, 4_000_000
+# A model of fewer rows tells nothing.
+_FEWEST_ROWS = 10
+
+_N_FOLDS = 5
+_PENALTIES = np.logspace(-1, 4, 11)  # of ridge regression; generalised cross-validation chooses
+_INVERSE_PENALTY = 0.3  # of logistic regression
+# Of a detrended member's answer. On the tables of benchmarks/accuracy.py with 256 support rows,
+# mean R2 was .579 with 1, .590 with 0.7 and .595 with 0.5.
+_SHARE = 0.5
+# Of a logistic regression in the logits of a member that is shown them.
+_VOTE = 0.3
+
+
+def recommend_temperature(n_classes: int) -> float:
+    """Of logits of members that are not plain: they hedge too much, and more among many classes.
+
+    On the tables of benchmarks/accuracy.py, 0.9 was best for two classes, 0.7 for four, 0.5 for
+    nine.
+    """
+    return float(0.9 * (2 / n_classes) ** (1 / 3))
+
+
+class LinearModels:
+    """Linear models of a training table, each fitted when it is first asked for.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, n_features), float32
+        Encoded columns of all training rows.
+    y : ndarray of shape (n_rows,), int64 or float32
+        Their class ids, or targets scaled to 0..1.
+    support : ndarray of shape (n_support,), int64
+        Which rows are the support.
+    columns : ndarray of int64
+        The columns to read: those that vary.
+    n_levels : sequence of int, of length n_features
+        Number of levels of a category; 0 for a column of numbers.
+    n_classes : int
+        0 for regression.
+    seed : int
+    """
+
+    def __init__(
+        self,
+        x: NDArray[np.float32],
+        y: NDArray[Any],
+        support: NDArray[np.int64],
+        columns: NDArray[np.int64],
+        n_levels: Sequence[int],
+        n_classes: int,
+        seed: int,
+    ) -> None:
+        self._generator = np.random.RandomState(seed)
+        self._columns = columns
+        self._n_classes = n_classes
+        self._seed = seed
+        codes = {int(j): _frequent_levels(x[:, j], n_levels[j]) for j in columns}
+        n_terms = sum(map(len, codes.values())) + len(_KNOTS) * sum(n_levels[j] == 0 for j in codes)
+        rows = self._choose_rows(len(x), support, n_terms)
+        self._support = np.searchsorted(rows, support)
+        self._x, self._y = x[rows], y[rows]
+        straight = _make_terms(self._x, codes, ())
+        self._straight = _Standardised.fit(straight, self._x)
+        self._bent = self._straight
+        if n_terms <= _MOST_TERMS:
+            self._bent = _Standardised.fit(_make_terms(self._x, codes, _KNOTS), self._x)
+
+    @property
+    def are_possible(self) -> bool:
+        """Whether there is something to fit a model to."""
+        return (
+            len(self._x) >= _FEWEST_ROWS and self._straight.z.shape[1] > 0 and self._n_classes != 1
+        )
+
+    @cached_property
+    def components(self) -> Derived:
+        """The first principal components."""
+        from sklearn.decomposition import PCA  # here: importing the package is quick without
+
+        table = self._straight
+        n_rows, n_terms = table.z.shape
+        half = max(2, len(self._columns) // 2)
+        n_components = max(1, min(_MOST_COMPONENTS, n_rows // 10, n_terms // 2, half))
+        pca = PCA(n_components, random_state=self._seed).fit(table.z)
+        matters = pca.explained_variance_ > 1e-9 * pca.explained_variance_[0]
+        weights = pca.components_[matters].T
+        return Derived(table.function(weights, np.zeros(weights.shape[1])))
+
+    @cached_property
+    def scores(self) -> Derived:
+        """What a linear model says of the target, of support rows one that hasn't seen them.
+
+        Of classes their logits by logistic regression, of two classes the difference; of
+        numbers a prediction by ridge regression.
+        """
+        fit = self._fit_scores if self._n_classes else self._fit_ridge
+        weights, intercepts = fit(np.arange(len(self._y)))
+        held_out = np.empty((len(self._y), len(intercepts)))
+        for fold in self._folds:
+            rest_weights, rest_intercepts = fit(np.setdiff1d(np.arange(len(self._y)), fold))
+            held_out[fold] = self._bent.z[fold] @ rest_weights + rest_intercepts
+        return Derived(
+            self._bent.function(weights, intercepts), held_out[self._support].astype(np.float32)
+        )
+
+    @cached_property
+    def trend(self) -> Trend:
+        """A ridge prediction."""
+        weights, intercepts = self._fit_ridge(np.arange(len(self._y)))
+        function = self._bent.function(weights, intercepts)
+        rest = self._y - function.transform(self._x)[:, 0]
+        return Trend(function, float(rest.min()), float(rest.max()), _SHARE)
+
+    @cached_property
+    def vote(self) -> Vote:
+        """The logistic regression as logits of the network would say it.
+
+        They are of the class frequencies in the support, and less extreme by the temperature.
+        """
+        weights, intercepts = self._logits
+        frequencies = [
+            np.maximum(np.bincount(y, minlength=self._n_classes), 0.5) / len(y)
+            for y in (self._y[self._support], self._y)
+        ]
+        intercepts = intercepts + np.log(frequencies[0] / frequencies[1])
+        temperature = recommend_temperature(self._n_classes)
+        return Vote(self._bent.function(temperature * weights, temperature * intercepts), _VOTE)
+
+    # ------------------------------------------------------------ rows and folds
+
+    def _choose_rows(
+        self, n_rows: int, support: NDArray[np.int64], n_terms: int
+    ) -> NDArray[np.int64]:
+        """The support, and others as many as may be; ascending."""
+        most = min(_MOST_ROWS, _MOST_CELLS // max(1, n_terms))
+        others = np.setdiff1d(np.arange(n_rows), support)
+        n_others = min(len(others), max(0, most - len(support)))
+        chosen = self._generator.permutation(others)[:n_others]
+        return np.sort(np.concatenate([support, chosen]))
+
+    @cached_property
+    def _folds(self) -> list[NDArray[np.int64]]:
+        """Disjoint sets of rows, each with about the same targets."""
+        shuffled = self._generator.permutation(len(self._y))
+        by_target = shuffled[np.argsort(self._y[shuffled], kind="stable")]
+        return [np.sort(by_target[i::_N_FOLDS]) for i in range(_N_FOLDS)]
+
+    # ------------------------------------------------------------ fits
+
+    @cached_property
+    def _penalty(self) -> float:
+        from sklearn.linear_model import RidgeCV
+
+        return float(RidgeCV(_PENALTIES).fit(self._bent.z, self._y).alpha_)
+
+    def _fit_ridge(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        from sklearn.linear_model import Ridge
+
+        y = self._y[rows].astype(np.float64)
+        ridge = Ridge(self._penalty).fit(self._bent.z[rows], y)
+        return ridge.coef_[:, None], np.array([ridge.intercept_])
+
+    def _fit_scores(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        weights, intercepts = self._logits if len(rows) == len(self._y) else self._fit_logits(rows)
+        if self._n_classes == 2:
+            return weights[:, 1:] - weights[:, :1], intercepts[1:] - intercepts[:1]
+        return weights, intercepts
+
+    @cached_property
+    def _logits(self) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        return self._fit_logits(np.arange(len(self._y)))
+
+    def _fit_logits(
+        self, rows: NDArray[np.int64]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """A class without rows gets the logit of half a row."""
+        from sklearn.linear_model import LogisticRegression
+
+        y = self._y[rows]
+        counts = np.bincount(y, minlength=self._n_classes)
+        present = np.flatnonzero(counts)
+        weights = np.zeros((self._bent.z.shape[1], self._n_classes))
+        intercepts = np.log(np.maximum(counts, 0.5) / len(y))
+        if len(present) > 1:
+            model = LogisticRegression(C=_INVERSE_PENALTY, max_iter=1000).fit(self._bent.z[rows], y)
+            if len(present) == 2:
+                weights[:, present] = model.coef_.T * [-0.5, 0.5]
+                intercepts[present] = model.intercept_ * [-0.5, 0.5]
+            else:
+                weights[:, present], intercepts[present] = model.coef_.T, model.intercept_
+        return weights, intercepts
+
+
+class _Standardised(NamedTuple):
+    """Terms, and what they make of the rows to fit to, divided by the standard deviations."""
+
+    terms: Terms
+    scales: NDArray[np.float64]
+    z: NDArray[np.float64]
+
+    @classmethod
+    def fit(cls, terms: Terms, x: NDArray[np.float32]) -> "_Standardised":
+        """Learn means and deviations, and leave out what doesn't vary."""
+        values = terms.transform(x)
+        means, scales = values.mean(axis=0), values.std(axis=0)
+        varies = scales > 1e-12 * np.abs(values).max(axis=0)
+        arrays = [array[varies] for array in vars(replace(terms, means=means)).values()]
+        return cls(Terms(*arrays), scales[varies], (values - means)[:, varies] / scales[varies])
+
+    def function(self, weights: NDArray[np.float64], intercepts: NDArray[np.float64]) -> Linear:
+        """Linear functions of z as those of a table."""
+        return Linear(self.terms, weights / self.scales[:, None], intercepts)
+
+
+def _frequent_levels(column: NDArray[np.float32], n_levels: int) -> list[float]:
+    """The codes that get a term of their own; -1 for a column of numbers."""
+    if not n_levels:
+        return [-1.0]
+    codes, counts = np.unique(column, return_counts=True)
+    by_count = codes[np.argsort(-counts, kind="stable")]
+    return [float(c) for c in by_count if c == int(c)][:_MOST_LEVELS]  # a mean is no level
+
+
+def _make_terms(
+    x: NDArray[np.float32], codes: dict[int, list[float]], knots: Sequence[float]
+) -> Terms:
+    """Terms of every column, their means still 0.
+
+    A number has one over its range and, for a function that may bend at the knots, one from
+    each knot to the end of the range.
+    """
+    terms = []
+    for j, levels in codes.items():
+        if levels != [-1.0]:
+            terms += [(j, code, 0.0, 1.0) for code in levels]
+            continue
+        low, high = float(x[:, j].min()), float(x[:, j].max())
+        bends = {float(q) for q in np.quantile(x[:, j], knots)} - {low, high}
+        terms += [(j, -1.0, start, high) for start in (low, *sorted(bends))]
+    table = np.array(terms, np.float64).reshape(-1, 4)
+    sources = table[:, 0].astype(np.int64)
+    return Terms(sources, table[:, 1], table[:, 2], table[:, 3], np.zeros(len(terms)))

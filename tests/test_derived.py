@@ -1,0 +1,180 @@
+"""Derived columns and trends: what they compute, to the bit for every row, and in bundles."""
+
+import json
+
+import numpy as np
+import pytest
+
+from sklearn_mitra import BundleError
+from sklearn_mitra._bundles.fields import BundleFields
+from sklearn_mitra._derived import Derived, Linear, Terms, Trend, Vote
+
+RNG = np.random.default_rng(0)
+X = np.column_stack([RNG.normal(size=(40, 2)), RNG.integers(0, 3, 40)]).astype(np.float32)
+
+
+def make_terms():
+    """Of a column of numbers, from -1 to 2, and two levels of a category."""
+    return Terms(
+        np.array([1, 2, 2]),
+        np.array([-1.0, 0, 2]),
+        np.array([-1.0, 0, 0]),
+        np.array([2.0, 1, 1]),
+        np.array([0.25, 0.5, 0.125]),
+    )
+
+
+def make_linear(n_functions=2):
+    weights = RNG.normal(size=(3, n_functions))
+    return Linear(make_terms(), weights, RNG.normal(size=n_functions))
+
+
+def naive_linear(linear, x):
+    t = linear.terms
+    result = np.tile(linear.intercepts, (len(x), 1))
+    for i, row in enumerate(x.astype(np.float64)):
+        for source, level, low, high, mean, weights in zip(
+            t.sources, t.levels, t.lows, t.highs, t.means, linear.weights
+        ):
+            value = row[source] if level == -1 else float(row[source] == level)
+            result[i] += (min(max(value, low), high) - mean) * weights
+    return result
+
+
+def test_terms_are_numbers_in_their_range_and_single_levels():
+    x = np.array([[0, 0.5, 0], [0, -3, 1], [0, 9, 2], [0, 9, 1.5]], np.float32)
+    expected = [
+        [0.25, 0.5, -0.125],
+        [-1.25, -0.5, -0.125],
+        [1.75, -0.5, 0.875],
+        [1.75, -0.5, -0.125],
+    ]
+    np.testing.assert_array_equal(make_terms().transform(x), expected)
+
+
+def test_functions_add_up_their_terms():
+    linear = make_linear()
+    np.testing.assert_allclose(linear.transform(X), naive_linear(linear, X), rtol=1e-12)
+
+
+@pytest.mark.parametrize("n_terms", [1, 7, 300])
+def test_a_row_has_the_same_bits_alone_and_in_any_batch(n_terms):
+    sources = RNG.integers(0, 3, n_terms)
+    limits = np.full(n_terms, 5.0)
+    terms = Terms(sources, np.full(n_terms, -1.0), -limits, limits, RNG.normal(size=n_terms))
+    linear = Linear(terms, RNG.normal(size=(n_terms, 16)), RNG.normal(size=16))
+    together = linear.transform(X)
+    for size in (1, 2, 3, 17):
+        parts = [linear.transform(X[i : i + size]) for i in range(0, len(X), size)]
+        np.testing.assert_array_equal(np.concatenate(parts), together)
+
+
+def test_support_rows_have_the_values_that_were_held_out():
+    linear, held_out = make_linear(), RNG.normal(size=(40, 2)).astype(np.float32)
+    for derived, expected in [
+        (Derived(linear), linear.transform(X)),
+        (Derived(linear, held_out), held_out),
+    ]:
+        assert derived.n_columns == 2
+        assert derived.support(X).dtype == derived.query(X).dtype == np.float32
+        np.testing.assert_array_equal(derived.support(X), expected.astype(np.float32))
+        np.testing.assert_array_equal(derived.query(X), linear.transform(X).astype(np.float32))
+
+
+def test_a_trend_that_was_removed_is_added_again():
+    function = make_linear(1)
+    y = RNG.random(40).astype(np.float32)
+    rest = y - function.transform(X)[:, 0]
+    trend = Trend(function, rest.min(), rest.max())
+    shown = trend.remove(y, X)
+    assert shown.dtype == np.float32 and shown.min() == 0 and shown.max() == 1
+    np.testing.assert_allclose(trend.add(shown.astype(np.float64), X), y, rtol=0, atol=1e-6)
+    half = Trend(function, trend.low, trend.high, 0.5).add(shown.astype(np.float64), X)
+    np.testing.assert_allclose(half, y - rest / 2, rtol=0, atol=1e-6)
+
+
+def test_a_trend_that_leaves_nothing_is_the_prediction():
+    function = make_linear(1)
+    y = function.transform(X)[:, 0].astype(np.float32)
+    trend = Trend(function, 0.0, 0.0)
+    assert np.abs(trend.remove(y, X)).max() < 1e-6
+    np.testing.assert_array_equal(trend.add(RNG.random(40), X), function.transform(X)[:, 0])
+
+
+# ---- in bundles ----------------------------------------------------------------------------------
+
+
+def fields(packed):
+    return BundleFields(json.loads(json.dumps(packed)), "a view")
+
+
+def assert_same_linear(linear, other):
+    np.testing.assert_equal(vars(linear.terms), vars(other.terms))
+    np.testing.assert_array_equal(linear.weights, other.weights, strict=True)
+    np.testing.assert_array_equal(linear.intercepts, other.intercepts, strict=True)
+
+
+def test_they_come_back_from_json():
+    for held_out in (None, X[:, :2]):
+        derived = Derived(make_linear(), held_out)
+        again = Derived.unpack(fields(derived.pack()), 40, 3)
+        assert_same_linear(again.function, derived.function)
+        np.testing.assert_equal(again.held_out, held_out)
+    vote = Vote(make_linear(3), 0.25)
+    again = Vote.unpack(fields(vote.pack()), 3, 3)
+    assert_same_linear(again.function, vote.function)
+    assert again.share == 0.25
+    trend = Trend(make_linear(1), -0.5, 0.25, 0.75)
+    again = Trend.unpack(fields(trend.pack()), 3)
+    assert_same_linear(again.function, trend.function)
+    assert (again.low, again.high, again.share) == (-0.5, 0.25, 0.75)
+
+
+WRONG = {
+    "a column beyond the table": ("sources", np.array([0, 1, 3])),
+    "a negative column": ("sources", np.array([0, 1, -1])),
+    "too few levels": ("levels", np.zeros(2)),
+    "huge limits": ("lows", np.array([0, 0, -1e300])),
+    "huge means": ("means", np.array([0, 0, 1e300])),
+}
+
+
+@pytest.mark.parametrize(("name", "value"), WRONG.values(), ids=WRONG)
+def test_wrong_terms_are_named(name, value):
+    terms = Terms(**{**vars(make_terms()), name: value})
+    linear = Linear(terms, np.ones((3, 1)), np.zeros(1))
+    with pytest.raises(BundleError, match=f"'{name}'"):
+        Derived.unpack(fields(Derived(linear).pack()), 40, 3)
+
+
+@pytest.mark.parametrize(
+    ("weights", "intercepts", "name"),
+    [
+        (np.ones((2, 1)), np.zeros(1), "weights"),
+        (np.ones((3, 2)), np.zeros(1), "weights"),
+        (np.full((3, 1), 1e200), np.zeros(1), "weights"),
+        (np.ones((3, 0)), np.zeros(0), "intercepts"),
+    ],
+)
+def test_wrong_functions_are_named(weights, intercepts, name):
+    derived = Derived(Linear(make_terms(), weights, intercepts))
+    with pytest.raises(BundleError, match=f"'{name}'"):
+        Derived.unpack(fields(derived.pack()), 40, 3)
+
+
+def test_wrong_support_values_and_ranges_are_named():
+    derived = Derived(make_linear(), X[:39, :2])
+    with pytest.raises(BundleError, match="'heldOut'"):
+        Derived.unpack(fields(derived.pack()), 40, 3)
+    for low, high in [(1.0, 0.0), (-1e300, 0.0)]:
+        with pytest.raises(BundleError, match="'range' in a view must be two numbers, ascending"):
+            Trend.unpack(fields(Trend(make_linear(1), low, high).pack()), 3)
+    for share in (-0.1, 1.5):
+        with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
+            Vote.unpack(fields(Vote(make_linear(3), share).pack()), 3, 3)
+        with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
+            Trend.unpack(fields(Trend(make_linear(1), 0.0, 1.0, share).pack()), 3)
+    with pytest.raises(BundleError, match="'intercepts'"):
+        Vote.unpack(fields(Vote(make_linear(2), 0.5).pack()), 3, 3)
+    with pytest.raises(BundleError, match="'intercepts'"):
+        Trend.unpack(fields(Trend(make_linear(2), 0.0, 1.0).pack()), 3)
