@@ -16,12 +16,12 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._encoding import TableEncoder
 from ._errors import DisposedError
 from ._linear import LinearModels
+from ._loading import Loaded
 from ._members import PLAIN, check_members, choose_kinds, make_views
 from ._network.config import Config
 from ._network.context import Context
 from ._network.resolve import resolve_network
 from ._network.runtime import Provider, Runtime
-from ._persistence import Persistent
 from ._support import draw_seed
 from ._table import check_table, take_rows
 from ._views import View
@@ -33,13 +33,18 @@ _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
 # by piece to see that all of it can be, and again when its turn has come.
 _ENCODED_ROWS = 10_000
 
+_CAPABILITIES = (  # that wlearn asks for
+    *("classifier", "regressor", "predictProba", "decisionFunction"),
+    *("sampleWeight", "csr", "earlyStopping"),
+)
+
 # What fit learns beside attributes that end in an underscore.
 _LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_transform", "_views")
 
 E = TypeVar("E", bound="BaseMitra")
 
 
-class BaseMitra(Persistent):
+class BaseMitra(Loaded):
     """Base of both estimators; not to be used itself."""
 
     max_support: int | None
@@ -126,7 +131,7 @@ class BaseMitra(Persistent):
         >>> reg = MitraRegressor(max_support=100).fit(*load_diabetes(return_X_y=True))
         >>> cost = reg.estimate_cost(1_000_000)
         >>> cost.context_nbytes
-        27033600
+        25190400
         >>> cost.later_seconds > reg.estimate_cost(1000).later_seconds
         True
         """
@@ -163,6 +168,11 @@ class BaseMitra(Persistent):
         if nbytes is None:
             raise AttributeError("context_nbytes_ is there after the first prediction.")
         return nbytes
+
+    @property
+    def capabilities(self) -> dict[str, bool]:
+        """What wlearn asks of a model, dict of str to bool."""
+        return dict.fromkeys(_CAPABILITIES, False)
 
     # ------------------------------------------------------------ what the subclasses differ in
 

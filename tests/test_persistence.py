@@ -137,7 +137,7 @@ def test_damaged_columns_far_from_zero_are_named(field, value):
 @both
 def test_a_pickle_of_another_version_warns(cls, monkeypatch):
     estimator = fitted(cls)
-    monkeypatch.setattr("sklearn_mitra._persistence.__version__", "99.1")
+    monkeypatch.setattr("sklearn_mitra._pickles.__version__", "99.1")
     pickled = pickle.dumps(estimator)
     monkeypatch.undo()
     with pytest.warns(UserWarning, match=f"pickle of a {cls.__name__} was made by .* 99.1, and"):

@@ -70,7 +70,7 @@ def test_bfloat16(tmp_path):
         name: torch.randn(shape, generator=generator).bfloat16()
         for name, shape in expected_shapes(config).items()
     }
-    stored["final_layer.bias"] = torch.tensor([float("inf"), -0.0, 1e-40]).bfloat16()
+    stored["final_layer.bias"] = torch.tensor([3e38, -0.0, 1e-40]).bfloat16()
     save_file(stored, tmp_path / "model.safetensors")
     (tmp_path / "config.json").write_text(json.dumps(config.as_json()))
     weights = resolve_checkpoint(tmp_path, "classification").load_weights()

@@ -41,6 +41,7 @@ def test_snippets_run_in_order(tmp_path, export_once):
         result = subprocess.run(
             [sys.executable, program], cwd=tmp_path, env=environment, capture_output=True, text=True
         )
-        assert any("model.safetensors" in request for request in hub.take_requests())
+        requests = hub.take_requests()
     assert result.returncode == 0, result.stderr
+    assert any("model.safetensors" in request for request in requests)
     assert "max_support" in result.stdout

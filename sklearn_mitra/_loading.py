@@ -1,48 +1,30 @@
-"""How a fitted estimator is kept: bundles and pickles."""
+"""How a fitted estimator comes back from a bundle."""
 
 import os
 import warnings
-from abc import ABC, abstractmethod
+from abc import abstractmethod
 from collections.abc import Mapping
-from numbers import Integral
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
+from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
-from numpy.typing import NDArray
 from sklearn.utils._param_validation import InvalidParameterError
 
-from ._bundles.container import MAX_INTEGER
-from ._bundles.estimators import Stored, read_bundle, write_bundle
-from ._bundles.fields import BundleFields, pack
+from ._bundles.estimators import Stored, read_bundle
+from ._bundles.fields import BundleFields
 from ._encoding import LARGEST, TableEncoder
 from ._errors import BundleError
-from ._files import replaced
 from ._members import PLAIN, make_views
 from ._network.config import Config
 from ._network.network import Network
 from ._network.resolve import resolve_network, resolve_stored
-from ._version import __version__
+from ._saving import NOT_STORED, Saved
 from ._views import View, unpack_views
 
-if TYPE_CHECKING:
-    from ._sklearn import BaseEstimator
-else:
-    from sklearn.base import BaseEstimator
-
-# Parameters that belong to a machine and a user, not to a model.
-_NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
-
-_CAPABILITIES = (
-    *("classifier", "regressor", "predictProba", "decisionFunction"),
-    *("sampleWeight", "csr", "earlyStopping"),
-)
-_VERSION_KEY = "_sklearn_mitra_version"
-
-E = TypeVar("E", bound="Persistent")
+E = TypeVar("E", bound="Loaded")
 
 
 class LoadOptions(NamedTuple):
-    """What somebody who loads a bundle wants; see :meth:`Persistent.load`.
+    """What somebody who loads a bundle wants; see :meth:`Loaded.load`.
 
     Attributes
     ----------
@@ -56,42 +38,13 @@ class LoadOptions(NamedTuple):
     trusted: bool = False
 
 
-class Persistent(BaseEstimator, ABC):
-    """An estimator whose learned state goes to bundles and pickles, and comes back from them."""
+class Loaded(Saved):
+    """An estimator that can be loaded from a bundle."""
 
-    _task: ClassVar[str]  # "classification" or "regression"
-    _bundle_type: ClassVar[str]
     # Parameters before there were any others to choose: of old bundles, and other packages'.
     _former_params: ClassVar[dict[str, Any]] = {"members": PLAIN}
     # Further ones with which a fit learns what one in JavaScript does.
     _javascript_params: ClassVar[dict[str, Any]] = {"n_estimators": 1}
-
-    model: str | os.PathLike[str]
-    n_estimators: int | None
-    X_support_: NDArray[np.float32]
-    y_support_: NDArray[Any]
-    support_indices_: NDArray[np.int64]
-    checkpoint_: dict[str, str]
-    n_features_in_: int
-    feature_names_in_: NDArray[Any]
-    _encoder: TableEncoder
-    _onnx_sha256: str | None
-    _seed: int
-    _views: list[View]
-
-    @property
-    @abstractmethod
-    def _n_classes(self) -> int:
-        """0 for regression."""
-
-    @property
-    @abstractmethod
-    def _class_labels(self) -> NDArray[Any] | None:
-        """None for regression."""
-
-    @abstractmethod
-    def _pack_target(self) -> dict[str, Any]:
-        """What was learned of y, as JSON."""
 
     @abstractmethod
     def _unpack_target(self, learned: BundleFields, stored: Stored) -> None:
@@ -100,56 +53,6 @@ class Persistent(BaseEstimator, ABC):
     @abstractmethod
     def _take_target(self, stored: Stored, config: Config) -> None:
         """Learn the target from a bundle that another package wrote."""
-
-    @abstractmethod
-    def _check_ready(self) -> None:
-        """Raise an error unless it is fitted and its parameters are right."""
-
-    @abstractmethod
-    def _make_context(self) -> None:
-        """Make the context for what was learned."""
-
-    def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
-        """Write the fitted estimator as a ``.wlrn`` bundle.
-
-        A bundle holds the support set, which is training rows, and all levels of categorical
-        columns. It holds no weights of the network.
-
-        Parameters
-        ----------
-        path : str or PathLike, default=None
-            A file to write, too. An existing one is replaced once the new one is complete, and
-            keeps its mode; a new one is for its owner alone.
-
-        Returns
-        -------
-        bundle : bytes
-
-        Raises
-        ------
-        BundleError
-            If a class label, target or category is of a kind that a bundle can't hold.
-        """
-        self = self._snapshot()
-        self._check_ready()
-        params = self._pack_params()
-        max_support = params["max_support"]
-        bundle = write_bundle(
-            self._bundle_type,
-            self.X_support_ + self._encoder.offsets,  # as readers without this package take it
-            self.y_support_,
-            self._class_labels,
-            self._onnx_sha256,
-            {
-                "maxSupport": len(self.X_support_) if max_support is None else max_support,
-                "seed": self._seed,
-            },
-            {"params": params, **self._pack_learned()},
-        )
-        if path is not None:
-            with replaced(path, private=True) as temporary, open(temporary, "wb") as file:
-                file.write(bundle)
-        return bundle
 
     @classmethod
     def load(
@@ -220,93 +123,13 @@ class Persistent(BaseEstimator, ABC):
         estimator._make_context()
         return estimator
 
-    @property
-    def capabilities(self) -> dict[str, bool]:
-        """What wlearn asks of a model, dict of str to bool."""
-        return dict.fromkeys(_CAPABILITIES, False)
-
-    def _snapshot(self: E) -> E:
-        """The estimator as it is now, in one piece, whatever other threads do to it meanwhile.
-
-        ``fit`` and ``dispose`` replace the whole ``__dict__``, so it is never half of something.
-        The learned attributes themselves are shared; none of them is changed once it is there.
-        """
-        snapshot = object.__new__(type(self))
-        snapshot.__dict__ = self.__dict__.copy()
-        return snapshot
-
-    # ------------------------------------------------------------ pickles
-
-    def __getstate__(self) -> dict[str, Any]:
-        """State for pickling and copying: parameters, what ``fit`` learned, and the version.
-
-        The cached context (megabytes that can be computed again) and the sessions are left out;
-        the first prediction makes them anew. Weights are never in a pickle: it names the
-        checkpoint and its sha256.
-        """
-        state = {**super().__getstate__(), _VERSION_KEY: __version__}
-        state.pop("_context", None)
-        return state
-
-    def __setstate__(self, state: dict[str, Any]) -> None:
-        state = dict(state)
-        version = state.pop(_VERSION_KEY, None)
-        if version not in (None, __version__):
-            warnings.warn(
-                f"This pickle of a {type(self).__name__} was made by sklearn-mitra {version}, and "
-                f"this is {__version__}: it may fail or predict something else. Fit again, or keep "
-                "models as bundles, which all later versions read.",
-                UserWarning,
-                stacklevel=2,
-            )
-        super().__setstate__(state)
-        if "X_support_" in state:
-            self._make_context()
-
-    # ------------------------------------------------------------ to a bundle
-
-    def _pack_learned(self) -> dict[str, Any]:
-        indices = getattr(self, "support_indices_", None)
-        names = getattr(self, "feature_names_in_", None)
-        return {
-            "seed": self._seed,
-            "checkpoint": self.checkpoint_,
-            "featureNames": None if names is None else names.tolist(),
-            **self._encoder.pack(),
-            "nearSupport": self._pack_near(),
-            "indices": None if indices is None else pack(indices),
-            "views": [view.pack(len(self.X_support_)) for view in self._views],
-            **self._pack_target(),
-        }
-
-    def _pack_near(self) -> dict[str, Any] | None:
-        """The support's columns with an offset, which float32 can't hold together with it."""
-        has_offset = self._encoder.offsets != 0
-        return pack(self.X_support_[:, has_offset]) if has_offset.any() else None
-
-    def _pack_params(self) -> dict[str, Any]:
-        params = {}
-        for name, value in self.get_params(deep=False).items():
-            if name in _NOT_STORED:
-                continue
-            if name == "model":
-                value = self.checkpoint_["name"]  # what was fitted, whatever was set since
-            elif name == "max_support" and value is not None:
-                value = min(value, MAX_INTEGER)
-            elif name == "random_state" and not isinstance(value, (Integral, type(None))):
-                value = self._seed  # what was drawn from the generator
-            params[name] = value.item() if isinstance(value, np.generic) else value
-        return params
-
-    # ------------------------------------------------------------ from a bundle
-
     @classmethod
     def _make(cls: type[E], params: Mapping[str, Any], options: LoadOptions) -> E:
         """An unfitted estimator with checked parameters."""
         wanted = {"model": options.model, "n_estimators": options.n_estimators}
         wanted = {name: value for name, value in wanted.items() if value is not None}
         cls(**wanted)._validate_params()  # what the caller got wrong is no fault of the bundle
-        names = set(cls().get_params()) - _NOT_STORED
+        names = set(cls().get_params()) - NOT_STORED
         if not set(params) <= names:
             raise BundleError(f"Unknown parameters in the bundle: {sorted(set(params) - names)}.")
         estimator = cls(**{**params, **wanted})
