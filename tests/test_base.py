@@ -340,6 +340,7 @@ def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
         same(outputs(estimator, query[rows]), expected[rows])
 
 
+@pytest.mark.slow
 @both
 def test_progress_bar_for_several_chunks_only_and_only_if_wanted(cls, capsys):
     estimator, query = with_chunks(cls, verbose=1)

@@ -171,6 +171,7 @@ def make_frame():
     return frame
 
 
+@pytest.mark.slow
 @both
 def test_columns_of_every_kind(cls):
     frame = make_frame()
@@ -722,6 +723,7 @@ def spoil(directory):
     (directory / "model.safetensors").write_bytes(weights)
 
 
+@pytest.mark.slow
 @both
 def test_the_same_weights_may_lie_in_another_place(cls, tmp_path):
     X, y = make_table()

@@ -82,6 +82,7 @@ def test_embedded(task, dim_output, sha256):
         np.testing.assert_array_equal(weights[name], weight)
 
 
+@pytest.mark.slow
 def test_resolving_again_reads_no_weights():
     code = """
 import sys
@@ -96,6 +97,7 @@ for n_files in (1, 0):
     subprocess.run([sys.executable, "-c", code], check=True)
 
 
+@pytest.mark.slow
 def test_the_hub_client_is_not_imported_without_need():
     code = """
 import sys
@@ -156,6 +158,7 @@ assert [weight.sum() for weight in weights.values()] == before
 """
 
 
+@pytest.mark.slow
 def test_a_small_file_may_be_cut_off_while_its_weights_are_used(directory):
     subprocess.run([sys.executable, "-c", _CUT_OFF, directory], check=True)
 

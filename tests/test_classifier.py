@@ -174,6 +174,7 @@ def test_a_class_that_missed_the_support_keeps_what_the_network_gives_it():
     assert (probabilities > 0).all()
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["balanced", "stratified", "random"])
 def test_mean_probabilities_are_near_the_frequencies_in_training(sampling):
     X, y = imbalanced(400)

@@ -35,6 +35,7 @@ def test_wrong_arguments_are_errors(arguments, capsys):
     assert captured.out == "" and re.search("required|unrecognized|invalid choice", captured.err)
 
 
+@pytest.mark.slow
 def test_it_is_a_command_of_the_module():
     command = [sys.executable, "-m", "sklearn_mitra"]
     result = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)

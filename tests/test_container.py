@@ -115,6 +115,7 @@ def test_bytes_are_those_of_wlearn(manifest, artifacts):
     assert decode_bundle(data) == wlearn_decode(data)
 
 
+@pytest.mark.slow
 @given(
     extra=st.dictionaries(st.text().filter(lambda key: key not in RESERVED), portable_values),
     params=portable_objects,

@@ -28,6 +28,7 @@ from sklearn_mitra._network.serving import ServingNetwork
 X, Y = (array[:100] for array in load_diabetes(return_X_y=True))
 
 
+@pytest.mark.slow
 def test_many_chunks_predict_the_bits_of_one(monkeypatch):
     X, y = load_diabetes(return_X_y=True)
     regressor = MitraRegressor(max_support=60, n_estimators=1).fit(X, y)
@@ -201,6 +202,7 @@ def test_weights_that_change_after_the_first_prediction_are_an_error(change, tmp
         regressor.predict(X)
 
 
+@pytest.mark.slow
 def test_a_ready_prediction_does_not_wait_for_the_building_of_another():
     regressor = MitraRegressor(max_support=30).fit(X, Y)
     expected = regressor.predict(X)
@@ -213,6 +215,7 @@ def test_a_ready_prediction_does_not_wait_for_the_building_of_another():
     np.testing.assert_array_equal(found[0], expected)
 
 
+@pytest.mark.slow
 @both
 def test_a_context_is_kept_as_asked_and_gives_the_same_bits(cls, context_budget):
     y = Y > 100 if cls is MitraClassifier else Y
@@ -253,6 +256,7 @@ def test_context_nbytes_is_there_after_the_first_prediction():
         estimator.context_nbytes_  # noqa: B018
 
 
+@pytest.mark.slow
 @both
 def test_precision_and_caching_may_be_set_after_fit(cls):
     y = Y > 100 if cls is MitraClassifier else Y

@@ -21,6 +21,8 @@ from safetensors.numpy import save_file
 
 from sklearn_mitra._network.config import Config, expected_shapes
 
+pytestmark = pytest.mark.slow
+
 RESOLVE = """
 import json, os, shutil, sys
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
@@ -206,7 +208,6 @@ def test_the_hub_is_asked_once_per_process(hub, tmp_path):
         assert hub.requests.count(f"HEAD some-org/tiny v1 {filename}") == 2
 
 
-@pytest.mark.slow
 def test_the_cache_emptied_meanwhile(hub, repositories, tmp_path):
     results = resolve(
         tmp_path / "home", TINY, TINY, endpoint=hub.url, arguments=["--empty-the-cache"]
@@ -215,7 +216,6 @@ def test_the_cache_emptied_meanwhile(hub, repositories, tmp_path):
     assert len([request for request in hub.requests if request.startswith("GET")]) == 4
 
 
-@pytest.mark.slow
 def test_interrupted_download(repositories, tmp_path):
     """The client resumes it (huggingface_hub 2) or fails; half a file is never taken."""
     with HubServer(repositories, drop_first_download=True) as hub:
@@ -224,7 +224,6 @@ def test_interrupted_download(repositories, tmp_path):
     assert last["sha256"] == sha256(repositories["autogluon/mitra-regressor"]["main"])
 
 
-@pytest.mark.slow
 def test_a_new_version_on_the_hub(repositories, tmp_path):
     revisions = {"main": repositories["some-org/tiny"]["main"]}
     for directory in (revisions["main"], repositories["some-org/tiny"]["v1"]):
@@ -341,7 +340,6 @@ def test_no_server(tmp_path):
     assert result["connections"] <= 2
 
 
-@pytest.mark.slow
 def test_a_server_that_does_not_answer(tmp_path):
     """Fails after one timeout, where the client alone would wait for more than six minutes."""
     with socket.create_server(("127.0.0.1", 0)) as silent:
@@ -352,7 +350,6 @@ def test_a_server_that_does_not_answer(tmp_path):
     assert result["connections"] <= 2
 
 
-@pytest.mark.slow
 def test_a_server_that_is_no_hub(repositories, tmp_path):
     with HubServer({}) as hub:
         (result,) = resolve(tmp_path, REGRESSOR, endpoint=hub.url + "/prefix")

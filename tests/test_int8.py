@@ -293,6 +293,7 @@ def test_probabilities_are_nearly_those_of_float32(loader):
     assert loss_int8 == pytest.approx(loss, abs=2e-2)
 
 
+@pytest.mark.slow
 def test_targets_are_nearly_those_of_float32():
     X, y = load_diabetes(return_X_y=True)
     X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
@@ -306,6 +307,7 @@ def test_targets_are_nearly_those_of_float32():
     assert r2_int8 == pytest.approx(r2, abs=5e-3)
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("cache_context", [True, False])
 def test_the_same_question_has_the_same_answer(cls, cache_context):
@@ -353,6 +355,7 @@ def test_each_precision_has_sessions_of_its_own():
     assert keys == [(k, p) for k in ("encode", "predict") for p in ("float32", "int8")]
 
 
+@pytest.mark.slow
 @both
 def test_int8_takes_effect_in_the_next_prediction(cls):
     estimator = cls(max_support=40).fit(X, Y)

@@ -218,6 +218,7 @@ def test_constant_columns_and_rare_classes(cls):
     assert np.ptp(outputs(estimator, X), axis=0).max() == 0
 
 
+@pytest.mark.slow
 @both
 def test_wide_tables_cost_less(cls):
     X, y = make_table(60, 80)

@@ -47,6 +47,7 @@ def test_public_objects_are_documented():
             assert all(getattr(public, m).__doc__ for m in methods)
 
 
+@pytest.mark.slow
 def test_import_leaves_heavy_packages_alone():
     code = (
         "import sys, sklearn_mitra;"
@@ -57,6 +58,7 @@ def test_import_leaves_heavy_packages_alone():
     assert not loaded & {"torch", "onnx", "huggingface_hub", "tqdm"}
 
 
+@pytest.mark.slow
 def test_import_adds_no_module_that_sklearn_and_onnxruntime_would_not_bring():
     # Import time in modules rather than seconds: what is imported beyond the estimators' own
     # dependencies, which a user of scikit-learn and onnxruntime has loaded anyway.
@@ -68,6 +70,7 @@ def test_import_adds_no_module_that_sklearn_and_onnxruntime_would_not_bring():
     assert {name.split(".")[0] for name in added} <= set(sys.stdlib_module_names) | {"scipy"}
 
 
+@pytest.mark.slow
 def test_nothing_of_the_process_is_touched():
     code = """
 import os, random, threading
@@ -87,6 +90,7 @@ assert threading.active_count() == 1
     _run(sys.executable, "-c", code)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("setting", [None, "0"], ids=["unset", "set by the user"])
 def test_onnxruntime_is_kept_from_reporting_unless_the_user_has_decided(setting, tmp_path):
     # Where onnxruntime reports, it first leaves an identifier in the user's cache.

@@ -42,6 +42,7 @@ def test_operations_of_attention():
 # ---- the estimate --------------------------------------------------------------------------------
 
 
+@pytest.mark.slow
 @both
 @pytest.mark.parametrize("kept", [True, False])
 def test_an_estimate_comes_before_the_context_and_changes_nothing(cls, kept):
@@ -235,6 +236,7 @@ def test_a_foregone_answer_costs_nothing(cls):
     )
 
 
+@pytest.mark.slow
 def test_rows_may_be_an_integral_float():
     cost = fitted(MitraRegressor).estimate_cost(1e3)
     assert cost.context_nbytes == fitted(MitraRegressor).estimate_cost(1000).context_nbytes

@@ -39,6 +39,7 @@ def test_clones_folds_and_refits_share_two_sessions():
     assert kinds == ["encode", "predict"]
 
 
+@pytest.mark.slow
 def test_sessions_differ_by_task_and_threads():
     MitraClassifier(max_support=30, n_jobs=2).fit(X, Y).predict(X)
     MitraRegressor(max_support=30, n_jobs=2).fit(X, Y).predict(X)
@@ -200,6 +201,7 @@ def test_a_forked_child_can_exit():
     assert subprocess.run([sys.executable, "-c", _FORK_AND_EXIT]).returncode == 7
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(
     ("environment", "threads"),
     [({}, joblib.cpu_count()), ({"OMP_NUM_THREADS": "1"}, 1), ({"OMP_NUM_THREADS": "4096"}, None)],

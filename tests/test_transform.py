@@ -98,6 +98,7 @@ def test_without_extremes_auto_changes_no_bit():
     assert fit(y, target_transform="none").target_transform_ == "none"
 
 
+@pytest.mark.slow
 def test_one_typo_costs_little():
     X, y = load_diabetes(return_X_y=True)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
