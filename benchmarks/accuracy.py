@@ -89,13 +89,8 @@ def make_models(task):
     else:
         mitra, linear = MitraRegressor, RidgeCV(np.logspace(-2, 4, 13))
         forest, extra = RandomForestRegressor, ExtraTreesRegressor
-        boosting, two = (
-            HistGradientBoostingRegressor,
-            [
-                "components+detrended",
-                "compressed+detrended",
-            ],
-        )
+        boosting = HistGradientBoostingRegressor
+        two = ["components+detrended", "compressed+detrended"]
     models = {
         "mitra": mitra(),
         "mitra, 2 members": mitra(members=two),
@@ -122,17 +117,18 @@ def _encoded(model, impute=True):
     levels = OrdinalEncoder(
         handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
     )
-    is_number = make_column_selector(dtype_include=["number", "bool"])
-    is_level = make_column_selector(dtype_exclude=["number", "bool"])
-    numbers = SimpleImputer() if impute else "passthrough"
-    return make_pipeline(make_column_transformer((levels, is_level), (numbers, is_number)), model)
+    return _after_columns(levels, SimpleImputer() if impute else "passthrough", model)
 
 
 def _one_hot(model):
     levels = OneHotEncoder(handle_unknown="ignore", min_frequency=2)
+    return _after_columns(levels, make_pipeline(SimpleImputer(), StandardScaler()), model)
+
+
+def _after_columns(levels, numbers, model):
+    """A model of a DataFrame whose columns of levels and of numbers are transformed before."""
     is_number = make_column_selector(dtype_include=["number", "bool"])
     is_level = make_column_selector(dtype_exclude=["number", "bool"])
-    numbers = make_pipeline(SimpleImputer(), StandardScaler())
     columns = make_column_transformer((levels, is_level), (numbers, is_number), sparse_threshold=0)
     return make_pipeline(columns, model)
 

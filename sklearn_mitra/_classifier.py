@@ -388,7 +388,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         temperature = self.softmax_temperature
         if temperature is None:
             temperature = 1.0
-            if any(view.derived for view in self._views):
+            if not all(view.is_plain for view in self._views):
                 temperature = recommend_temperature(len(self.classes_))
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
             scaled = (mean - mean.max(axis=1, keepdims=True)) / temperature

@@ -7,6 +7,7 @@ from collections.abc import Mapping
 from typing import Any, ClassVar, NamedTuple, TypeVar
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.utils._param_validation import InvalidParameterError
 
 from ._bundles.estimators import Stored, read_bundle
@@ -163,7 +164,8 @@ class Loaded(Saved):
             self.feature_names_in_ = np.array(names, dtype=object)
         self._unpack_target(learned, stored)
         n_classes = self._n_classes
-        self._views = unpack_views(learned, stored.version, n_support, n_features, n_classes)
+        sizes = n_support, n_features, n_classes
+        self._views = unpack_views(learned, stored.version, *sizes, self._encoder.shown)
         if options.n_estimators is not None:
             self._views = self._change_number(options.n_estimators)
         network = self._find_network(learned.fields("checkpoint"), options)
@@ -206,24 +208,25 @@ class Loaded(Saved):
                     stacklevel=4,
                 )
         self._seed = seed
-        n_support, self.n_features_in_ = stored.x.shape
+        self.n_features_in_ = stored.x.shape[1]
         self._encoder, self.X_support_ = TableEncoder.fit(stored.x)
         self._take_target(stored, network.config)
         # constant columns, too: the package doesn't leave them out
-        columns, kinds = np.arange(self.n_features_in_), [PLAIN] * (self.n_estimators or 1)
-        self._views = make_views(kinds, None, n_support, columns, self._n_classes, seed)
+        self._views = self._make_plain(self.n_estimators or 1, np.arange(self.n_features_in_))
 
     def _change_number(self, n_members: int) -> list[View]:
         """The views of a bundle, but so many: its first ones, or further ones if all are plain."""
         if n_members <= len(self._views):
             return self._views[:n_members]
-        if any(view.derived or view.trend for view in self._views):
+        if not all(view.is_plain for view in self._views):
             raise ValueError(
                 f"The bundle has {len(self._views)} ensemble members, made of training rows that "
                 f"it doesn't hold. Got n_estimators={n_members}; ask for no more, or fit again."
             )
+        return self._make_plain(n_members, self._views[0].columns)
+
+    def _make_plain(self, n_members: int, columns: NDArray[np.int64]) -> list[View]:
         kinds, n_support = [PLAIN] * n_members, len(self.X_support_)
-        columns = self._views[0].columns
         return make_views(kinds, None, n_support, columns, self._n_classes, self._seed)
 
     def _take_network(self, network: Network) -> None:

@@ -109,6 +109,11 @@ class View:
     trend: Trend | None = None
     vote: Vote | None = None
 
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was learned for it: no derived columns, no trend, and so no vote."""
+        return not self.derived and self.trend is None
+
     def support(
         self, x: NDArray[np.float32], y: NDArray[Any]
     ) -> tuple[NDArray[np.float32], NDArray[Any]]:
@@ -227,7 +232,12 @@ def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.in
 
 
 def unpack_views(
-    fields: BundleFields, version: int, n_support: int, n_features: int, n_classes: int
+    fields: BundleFields,
+    version: int,
+    n_support: int,
+    n_features: int,
+    n_classes: int,
+    columns: NDArray[np.int64],
 ) -> list[View]:
     """The views in a bundle of ours; what is wrong with them is a BundleError.
 
@@ -239,12 +249,12 @@ def unpack_views(
         Its format. In 1 all views have the same rows and columns.
     n_support, n_features, n_classes : int
         Of the table in the bundle; 0 classes for regression.
+    columns : ndarray of int64
+        Those that all views have in format 1.
     """
     if version > 1:
         views = fields.objects("views")
         return [View.unpack(view, version, n_support, n_features, n_classes) for view in views]
-    varying = fields.array("varying", "|b1", n_features)
-    columns = np.flatnonzero(varying) if varying.any() else np.zeros(1, np.int64)
     n_views = fields.count("nViews")
     signs = fields.array("signs", "<f4", n_views, len(columns))
     fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")

@@ -230,7 +230,7 @@ def _check_type(value: object, name: str, *types: type) -> None:
         raise TypeError(f"{name} must be of type {expected}. Got {type(value).__name__} instead.")
 
 
-def _read_file(path: str | os.PathLike[str]) -> bytes:
+def _read_file(path: str | os.PathLike[str]) -> bytearray:
     """A file that may be a bundle. What isn't one, or too large, is not read; nor is a device."""
     with open(path, "rb") as file:
         size = os.fstat(file.fileno()).st_size  # 0 of a pipe or device
@@ -241,7 +241,7 @@ def _read_file(path: str | os.PathLike[str]) -> bytes:
         while piece := file.read(2**16):
             data += piece
             _check_sizes(0, len(data))
-    return bytes(data)
+    return data
 
 
 def _check_magic(head: Any, size: int) -> None:

@@ -143,21 +143,19 @@ def write_bundle(
         metadata["nClasses"] = len(present)
     manifest = {"typeId": type_id, "params": dict(params), "metadata": metadata}
     ours = to_json({"format": FORMAT, **learned}, "artifact 'sklearn_mitra'")
-    support_y = y.astype(_LABEL_DTYPES[type_id]).tobytes()
     artifacts = {
         "meta": (to_json(meta), _JSON),
         "support_x": (x.astype("<f4").tobytes(), _BYTES),
-        "support_y": (support_y, _BYTES),
+        "support_y": (y.astype(_LABEL_DTYPES[type_id]).tobytes(), _BYTES),
         "sklearn_mitra": (ours, _JSON),
     }
-    return _align(manifest, artifacts, len(x) * n_features * 4 + len(support_y))
+    return _align(manifest, artifacts)
 
 
-def _align(
-    manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, str]], n_last_bytes: int
-) -> bytes:
-    """The bundle with as many spaces in ``meta`` as let its last bytes start at a multiple of 8."""
+def _align(manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, str]]) -> bytes:
+    """The bundle with as many spaces in ``meta`` as let ``support_x`` start at a multiple of 8."""
     meta = artifacts["meta"][0]
+    n_last_bytes = sum(len(artifacts[name][0]) for name in ("support_x", "support_y"))
     while True:  # a longer meta may have a longer entry in the table of contents, too
         bundle = encode_bundle(manifest, {**artifacts, "meta": (meta, _JSON)})
         n_missing = (n_last_bytes - len(bundle)) % 8
@@ -226,7 +224,7 @@ def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryvi
 
 def _read_classes(meta: BundleFields, y: NDArray[np.int32]) -> list[int]:
     classes: list[int] = meta.get("classes", "a list of integers", list)
-    integers = all(type(label) is int and abs(label) <= 2**31 for label in classes)
+    integers = all(type(label) is int and -(2**31) <= label < 2**31 for label in classes)
     meta.require(integers, "classes", "a list of integers of 32 bits")
     is_ascending = all(a < b for a, b in zip(classes, classes[1:]))
     meta.require(is_ascending, "classes", "ascending")

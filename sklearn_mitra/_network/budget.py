@@ -1,23 +1,17 @@
 """The memory that cached contexts of all estimators in this process may take together."""
 
 import functools
-import os
-import threading
 import weakref
 from numbers import Integral
 from typing import Any
 
 from sklearn.utils import check_scalar
 
+from .locks import make_lock
 from .memory import total_memory
 from .sessions import forget_sessions
 
-_lock = threading.Lock()
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(
-        before=_lock.acquire, after_in_parent=_lock.release, after_in_child=_lock.release
-    )
-
+_lock = make_lock()
 _limit: int | None = None
 
 

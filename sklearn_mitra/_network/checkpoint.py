@@ -93,19 +93,15 @@ def resolve_checkpoint(
         If there is no such checkpoint, it can't be fetched, is damaged, or is for another task.
     """
     name = os.fsdecode(model) if isinstance(model, (str, os.PathLike)) else ""
-    known = CHECKPOINTS.get(model) if isinstance(model, str) else None
-    if known is not None:
-        if known.is_embedded:
-            return _open(name, task, functools.partial(_from_package, known.place, task))
-        place = known.place.format(TASKS[task])
-        return _open(name, task, functools.partial(_from_hub, place, None, sha256))
     path = expand_user(name)
-    if os.path.isdir(path):
+    is_known = isinstance(model, str) and model in CHECKPOINTS
+    is_path = not is_known and (isinstance(model, os.PathLike) or os.path.exists(path))
+    if is_known and CHECKPOINTS[name].is_embedded:
+        return _open_embedded(name, task)
+    if is_path and os.path.isdir(path):
         return _open(os.path.abspath(path), task, functools.partial(_from_directory, path))
-    is_path = isinstance(model, os.PathLike) or os.path.exists(path)
-    if not is_path and (repository := _REPO_ID.fullmatch(name)):
-        place, revision = repository.groups()
-        return _open(name, task, functools.partial(_from_hub, place, revision, sha256))
+    if not is_path and (place := _find_repository(name, task)):
+        return _open(name, task, functools.partial(_from_hub, *place, sha256))
     if is_path or os.path.isabs(path) or re.search(r"^[.~]|\\|/.*/", name):
         raise CheckpointError(f"There is no such directory: {name!r}. It should hold {_FILES}.")
     raise CheckpointError(
@@ -132,20 +128,30 @@ def find_checkpoint(name: str, task: str) -> Checkpoint | None:
     CheckpointError
         If it is damaged, or is for another task.
     """
-    known, repository = CHECKPOINTS.get(name), _REPO_ID.fullmatch(name)
-    if known is not None and known.is_embedded:
-        return _open(name, task, functools.partial(_from_package, known.place, task))
-    if known is not None:
-        place: tuple[str, str | None] = known.place.format(TASKS[task]), None
-    elif repository is not None:
-        place = repository[1], repository[2]
-    else:
+    if name in CHECKPOINTS and CHECKPOINTS[name].is_embedded:
+        return _open_embedded(name, task)
+    place = _find_repository(name, task)
+    if place is None:
         return None
     config_file, weights_file = hub.find(*place, _CONFIG), hub.find(*place, _WEIGHTS)
     if config_file is None or weights_file is None:
         return None
     files = {_CONFIG: config_file, _WEIGHTS: weights_file}
     return _open(name, task, lambda filename, most: files[filename])
+
+
+def _find_repository(name: str, task: str) -> tuple[str, str | None] | None:
+    """The hub's repository and revision of a name, if it can be one."""
+    if name in CHECKPOINTS:
+        return CHECKPOINTS[name].place.format(TASKS[task]), None
+    repository = _REPO_ID.fullmatch(name)
+    return (repository[1], repository[2]) if repository else None
+
+
+def _open_embedded(name: str, task: str) -> Checkpoint:
+    place = CHECKPOINTS[name].place.format(TASKS[task])
+    directory = os.path.join(_EMBEDDED, place)
+    return _open(name, task, functools.partial(_from_directory, directory))
 
 
 def _open(name: str, task: str, fetch: Callable[[str, int], str]) -> Checkpoint:
@@ -169,10 +175,6 @@ def expand_user(path: str) -> str:
 
 def _from_hub(repo_id: str, revision: str | None, sha256: str | None, name: str, most: int) -> str:
     return hub.fetch(repo_id, revision, name, most, sha256 if name == _WEIGHTS else None)
-
-
-def _from_package(place: str, task: str, filename: str, most: int) -> str:
-    return _from_directory(os.path.join(_EMBEDDED, place.format(TASKS[task])), filename, most)
 
 
 def _from_directory(directory: str, filename: str, most: int) -> str:

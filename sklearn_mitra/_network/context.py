@@ -1,7 +1,5 @@
 """The support tables of an ensemble as the network remembers them, ready for query rows."""
 
-import os
-import threading
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,6 +7,7 @@ from numpy.typing import NDArray
 
 from .._errors import CheckpointError
 from .budget import Kept, context_budget, keep, make_room
+from .locks import make_lock
 from .network import Network, Support
 from .plan import Plan, Workload, measure_speed
 from .resolve import resolve_stored
@@ -16,13 +15,7 @@ from .runtime import Runtime
 
 # Contexts are built one at a time: a build uses all threads, and only the first of several
 # concurrent predictions may build.
-_building = threading.Lock()
-if hasattr(os, "register_at_fork"):  # not on Windows
-    os.register_at_fork(
-        before=_building.acquire,
-        after_in_parent=_building.release,
-        after_in_child=_building.release,
-    )
+_building = make_lock()
 
 Cache = bool | Literal["auto"]
 

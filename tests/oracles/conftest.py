@@ -3,17 +3,14 @@
 What is in this folder compares with torch and AutoGluon, or needs what the export does.
 """
 
-import os
 import shutil
 
 import pytest
 import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
-from filelock import FileLock
+from oracles.exports import export_once  # noqa: F401, a fixture
 
 from sklearn_mitra import clear_sessions
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra.export.convert import export
 
 # More threads than free cores wait for each other: tests of small networks took thrice as long.
 torch.set_num_threads(1)
@@ -43,25 +40,3 @@ def make_checkpoint(tmp_path_factory):
     yield make
     clear_sessions()
     shutil.rmtree(root, ignore_errors=True)  # or pytest keeps 303 MB of it, three times
-
-
-@pytest.fixture(scope="session")
-def export_once(tmp_path_factory):
-    """A function that exports a checkpoint, and returns its interchange file.
-
-    Tracing takes many seconds: the workers of pytest-xdist share the files.
-    """
-    root = tmp_path_factory.getbasetemp()
-    if "PYTEST_XDIST_WORKER" in os.environ:
-        root = root.parent
-
-    def export_or_return(model, task, profile="upstream"):
-        checkpoint = resolve_checkpoint(model, task)
-        sizes = "-".join(map(str, vars(checkpoint.config).values()))
-        path = root / f"{sizes}-{checkpoint.sha256[:8]}-{profile}.onnx"
-        with FileLock(f"{path}.lock"):
-            if not path.exists():
-                export(checkpoint, str(path), profile)
-        return str(path)
-
-    return export_or_return

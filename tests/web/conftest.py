@@ -1,26 +1,19 @@
 """Interchange files for JavaScript."""
 
 import pytest
+from oracles.exports import export_once  # noqa: F401, a fixture
 
 from sklearn_mitra import clear_sessions
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra.export.convert import export
 
 
 @pytest.fixture(scope="session")
-def classifier_file(tmp_path_factory):
-    return _export("classification", tmp_path_factory)
+def classifier_file(export_once):  # noqa: F811
+    return export_once("mini", "classification", "wlearn")
 
 
 @pytest.fixture(scope="session")
-def regressor_file(tmp_path_factory):
-    return _export("regression", tmp_path_factory)
-
-
-def _export(task, tmp_path_factory):
-    path = tmp_path_factory.mktemp(task) / "model.onnx"
-    export(resolve_checkpoint("mini", task), path, "wlearn")
-    return path
+def regressor_file(export_once):  # noqa: F811
+    return export_once("mini", "regression", "wlearn")
 
 
 @pytest.fixture(autouse=True, scope="session")
