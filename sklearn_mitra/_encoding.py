@@ -210,7 +210,7 @@ class TableEncoder:
         Parameters
         ----------
         fields : BundleFields
-        version : {1, 2, 3}
+        version : {1, 2, 3, 4}
             Format of the bundle. In 1 there are no offsets.
         n_features : int
         """

@@ -195,7 +195,7 @@ class View:
         Parameters
         ----------
         fields : BundleFields
-        version : {2, 3}
+        version : {2, 3, 4}
             Format of the bundle. In 2 there are no derived columns, trends and votes.
         n_support, n_features, n_classes : int
             Of the table in the bundle; 0 classes for regression.
@@ -245,7 +245,7 @@ def unpack_views(
     ----------
     fields : BundleFields
         The artifact ``sklearn_mitra``.
-    version : {1, 2, 3}
+    version : {1, 2, 3, 4}
         Its format. In 1 all views have the same rows and columns.
     n_support, n_features, n_classes : int
         Of the table in the bundle; 0 classes for regression.

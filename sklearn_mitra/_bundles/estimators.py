@@ -26,6 +26,7 @@ former version would misread a new bundle; a reader refuses versions that it doe
 2. ``views`` is a list of objects, each with rows and columns of its own.
 3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids. A view may have
    ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
+4. As 3, to be told from it by what may be added.
 """
 
 import math
@@ -42,7 +43,7 @@ from .fields import BundleFields
 
 CLASSIFIER = "wlearn.mitra_onnx.classifier@1"
 REGRESSOR = "wlearn.mitra_onnx.regressor@1"
-FORMAT = 3
+FORMAT = 4
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _LABEL_DTYPES = {CLASSIFIER: "<i4", REGRESSOR: "<f4"}  # of support_y
