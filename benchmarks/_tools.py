@@ -34,6 +34,9 @@ _PACKAGES = (
     "torch",
     "autogluon.tabular",
     "tabicl",
+    "xgboost",
+    "lightgbm",
+    "catboost",
 )
 _PUBLISHED = Path(__file__).parent / "results"
 

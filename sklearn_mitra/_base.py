@@ -15,6 +15,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 
 from ._encoding import TableEncoder
 from ._errors import DisposedError
+from ._functions import Rows
 from ._linear import LinearModels
 from ._loading import Loaded
 from ._members import PLAIN, check_members, choose_kinds, make_views
@@ -283,7 +284,7 @@ class BaseMitra(Loaded):
         plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
         for start, stop in self._chunks(len(X), plan.chunk_rows):
             part = take_rows(X, start, stop)
-            rows = self._encoder.transform(part) if x is None else x[start:stop]
+            rows = Rows(self._encoder.transform(part) if x is None else x[start:stop])
             views = zip(self._views, members)
             answers[start:stop] = self._combine(
                 [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]

@@ -1,9 +1,11 @@
 """Linear models of a training table, for the columns and targets of ensemble members.
 
 Those of the target are linear in pieces: they may bend at the quartiles of a column of numbers.
+To those of numbers, boosted trees are added.
+Boosted trees are added to the regression, as much of them as helps.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from typing import Any, NamedTuple
@@ -11,7 +13,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._derived import Derived, Linear, Terms, Trend, Vote
+from ._derived import Derived, Trend, Vote
+from ._functions import Linear, Terms
+from ._trees import fit_trees
 
 # Most principal components; fewer in tables of few rows or columns.
 _MOST_COMPONENTS = 16
@@ -23,15 +27,15 @@ _KNOTS = (0.25, 0.5, 0.75)
 _MOST_TERMS = 500
 # Most rows, and most rows times terms, to fit to; the support is among them at any size.
 _MOST_ROWS, _MOST_CELLS = 10_000, 4_000_000
-# A model of fewer rows tells nothing.
-_FEWEST_ROWS = 10
+# A model of fewer rows tells nothing; trees need more.
+_FEWEST_ROWS, _FEWEST_ROWS_OF_TREES = 10, 40
 
-_N_FOLDS = 5
+_N_FOLDS, _N_FOLDS_OF_TREES = 5, 3
 _PENALTIES = np.logspace(-1, 4, 11)  # of ridge regression; generalised cross-validation chooses
 _INVERSE_PENALTY = 0.3  # of logistic regression
-# Of a detrended member's answer. On the tables of benchmarks/accuracy.py with 256 support rows,
-# mean R2 was .579 with 1, .590 with 0.7 and .595 with 0.5.
-_SHARE = 0.5
+# Of a detrended member's answer. On the tables of benchmarks/accuracy.py, mean R2 was .618 with 1,
+# .630 with 0.5 and .631 with less.
+_SHARE = 0.2
 # Of a logistic regression in the logits of a member that is shown them.
 _VOTE = 0.3
 
@@ -113,28 +117,47 @@ class LinearModels:
 
     @cached_property
     def scores(self) -> Derived:
-        """What a linear model says of the target, of support rows one that hasn't seen them.
+        """What a model says of the target, of support rows one that hasn't seen them.
 
         Of classes their logits by logistic regression, of two classes the difference; of
-        numbers a prediction by ridge regression.
+        numbers the :attr:`trend`.
         """
-        fit = self._fit_scores if self._n_classes else self._fit_ridge
-        weights, intercepts = fit(np.arange(len(self._y)))
-        held_out = np.empty((len(self._y), len(intercepts)))
-        for fold in self._folds:
-            rest_weights, rest_intercepts = fit(np.setdiff1d(np.arange(len(self._y)), fold))
-            held_out[fold] = self._bent.z[fold] @ rest_weights + rest_intercepts
-        return Derived(
-            self._bent.function(weights, intercepts), held_out[self._support].astype(np.float32)
-        )
+        if not self._n_classes:
+            function, of_rows = self._prediction
+            return Derived(function, of_rows[self._support, None])
+        weights, intercepts = self._fit_scores(np.arange(len(self._y)))
+        held_out = self._held_out(self._fit_scores)[self._support]
+        return Derived(self._bent.function(weights, intercepts), held_out.astype(np.float32))
 
     @cached_property
     def trend(self) -> Trend:
-        """A ridge prediction."""
+        """A prediction by ridge regression and trees, of support rows one that hasn't seen them."""
+        function, held_out = self._prediction
+        of_support = held_out[self._support]
+        rest = self._y[self._support] - of_support
+        return Trend(function, float(rest.min()), float(rest.max()), _SHARE, of_support)
+
+    @cached_property
+    def _prediction(self) -> tuple[Linear, NDArray[np.float32]]:
+        """Ridge regression and trees; and of every row what those say that haven't seen it.
+
+        The share of the trees is the one that is best for rows held out, from 0 to 1.
+        """
         weights, intercepts = self._fit_ridge(np.arange(len(self._y)))
-        function = self._bent.function(weights, intercepts)
-        rest = self._y - function.transform(self._x)[:, 0]
-        return Trend(function, float(rest.min()), float(rest.max()), _SHARE)
+        held_out = self._held_out(self._fit_ridge)[:, 0]
+        trees = None
+        if len(self._y) >= _FEWEST_ROWS_OF_TREES:
+            y = self._y.astype(np.float64)
+            folds = self._fold(_N_FOLDS_OF_TREES)
+            trees, of_trees = fit_trees(self._x, y, self._columns, folds, self._seed)
+            difference = of_trees - held_out
+            norm = float(difference @ difference)
+            share = min(max(0.0, float(difference @ (y - held_out)) / norm), 1.0) if norm else 0.0
+            held_out += share * difference
+            weights, intercepts = (1 - share) * weights, (1 - share) * intercepts
+            trees = trees * share if share else None
+        function = replace(self._bent.function(weights, intercepts), trees=trees)
+        return function, held_out.astype(np.float32)
 
     @cached_property
     def vote(self) -> Vote:
@@ -163,12 +186,24 @@ class LinearModels:
         chosen = self._generator.permutation(others)[:n_others]
         return np.sort(np.concatenate([support, chosen]))
 
-    @cached_property
-    def _folds(self) -> list[NDArray[np.int64]]:
+    def _fold(self, n_folds: int) -> list[NDArray[np.int64]]:
         """Disjoint sets of rows, each with about the same targets."""
+        return [np.sort(self._by_target[i::n_folds]) for i in range(n_folds)]
+
+    @cached_property
+    def _by_target(self) -> NDArray[np.int64]:
+        """Rows ordered by their targets, those of the same target at random."""
         shuffled = self._generator.permutation(len(self._y))
-        by_target = shuffled[np.argsort(self._y[shuffled], kind="stable")]
-        return [np.sort(by_target[i::_N_FOLDS]) for i in range(_N_FOLDS)]
+        return shuffled[np.argsort(self._y[shuffled], kind="stable")]
+
+    def _held_out(self, fit: Callable[[NDArray[np.int64]], Any]) -> NDArray[np.float64]:
+        """Of all rows, what a model says that was fitted to the other folds."""
+        everything = np.arange(len(self._y))
+        by_fold = [(fold, *fit(np.setdiff1d(everything, fold))) for fold in self._fold(_N_FOLDS)]
+        held_out = np.empty((len(self._y), len(by_fold[0][2])))
+        for fold, weights, intercepts in by_fold:
+            held_out[fold] = self._bent.z[fold] @ weights + intercepts
+        return held_out
 
     # ------------------------------------------------------------ fits
 

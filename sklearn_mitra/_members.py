@@ -5,11 +5,11 @@ A kind is "plain", the table as it is, or what is done to it, joined by "+":
 components
     Principal components are added to the columns.
 scores
-    Scores of a linear model are added: logits of the classes, or a prediction of the target.
+    Scores of a simple model are added: logits of the classes, or a prediction of the target.
 compressed
     Components and scores take the place of the columns.
 detrended
-    The member predicts what a ridge regression leaves of the target. Not for classes.
+    The member predicts what ridge regression and trees leave of the target. Not for classes.
 """
 
 from collections.abc import Sequence

@@ -62,13 +62,14 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
         - ``"plain"``: the table as it is,
         - ``"components"``: the table, and its principal components,
-        - ``"scores"``: the table, and the prediction of an additive ridge regression. It is
-          fitted to all training rows; a support row's prediction is of one that hasn't seen the
-          row,
+        - ``"scores"``: the table, and the prediction of a simple model, an additive ridge
+          regression and boosted trees, which have the share that is best for rows held out. It is
+          fitted to all training rows, 10,000 at most; a support row's prediction is of one that
+          hasn't seen the row,
         - ``"compressed"``: components and scores instead of the table. In tables of many columns
           this takes much less time,
-        - ``"detrended"``: the table, and as its target what the ridge regression leaves. Half of
-          the member's answer is added to the ridge prediction,
+        - ``"detrended"``: the table, and as its target what that model leaves. 20 % of the
+          member's answer is added to the model's prediction,
         - several of these joined by "+", such as ``"components+detrended"``.
 
         A list has the kinds of the first members; they are repeated if ``n_estimators`` is more.

@@ -13,6 +13,7 @@ from ._bundles.estimators import write_bundle
 from ._bundles.fields import pack
 from ._encoding import TableEncoder
 from ._files import replaced
+from ._functions import Functions
 from ._pickles import Pickled
 from ._views import View
 
@@ -102,6 +103,7 @@ class Saved(Pickled):
     def _pack_learned(self) -> dict[str, Any]:
         indices = getattr(self, "support_indices_", None)
         names = getattr(self, "feature_names_in_", None)
+        functions = Functions()
         return {
             "seed": self._seed,
             "checkpoint": self.checkpoint_,
@@ -109,7 +111,8 @@ class Saved(Pickled):
             **self._encoder.pack(),
             "nearSupport": self._pack_near(),
             "indices": None if indices is None else pack(indices),
-            "views": [view.pack(len(self.X_support_)) for view in self._views],
+            "views": [view.pack(len(self.X_support_), functions) for view in self._views],
+            **functions.pack(),
             **self._pack_target(),
         }
 

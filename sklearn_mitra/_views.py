@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
 from ._derived import Derived, Trend, Vote
+from ._functions import Functions, Rows
 from ._network.bins import outputs_to_targets
 
 
@@ -136,32 +137,31 @@ class View:
         shown = self._show(x, [columns.support(x) for columns in self.derived])
         return shown[self.rows], self.target.show(y[self.rows])
 
-    def query(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+    def query(self, rows: Rows) -> NDArray[np.float32]:
         """Query rows as the network is to see them.
 
         Parameters
         ----------
-        x : ndarray of shape (n_rows, n_features), float32
-            Encoded columns.
+        rows : Rows
 
         Returns
         -------
         x : ndarray of shape (n_rows, n_view_columns), float32
         """
-        return self._show(x, [columns.query(x) for columns in self.derived])
+        return self._show(rows.x, [columns.query(rows) for columns in self.derived])
 
     def _show(
         self, x: NDArray[np.float32], derived: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float32]:
         return np.hstack([x[:, self.columns], *derived]) * self.signs
 
-    def restore(self, outputs: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[Any]:
+    def restore(self, outputs: NDArray[np.float32], rows: Rows) -> NDArray[Any]:
         """The way back from the network's outputs.
 
         Parameters
         ----------
         outputs : ndarray of shape (n_rows, n_outputs), float32
-        x : ndarray of shape (n_rows, n_features), float32
+        rows : Rows
             The query rows as :meth:`query` got them, for the trend or the vote.
 
         Returns
@@ -171,24 +171,30 @@ class View:
         """
         answers = self.target.restore(outputs)
         if self.vote is not None:
-            return self.vote.add(answers, x)
-        return answers if self.trend is None else self.trend.add(answers, x)
+            return self.vote.add(answers, rows)
+        return answers if self.trend is None else self.trend.add(answers, rows)
 
-    def pack(self, n_support: int) -> dict[str, Any]:
-        """The view as an object in a bundle of so many support rows."""
+    def pack(self, n_support: int, functions: Functions) -> dict[str, Any]:
+        """The view as an object in a bundle of so many support rows and these functions."""
         return {
             "rows": None if len(self.rows) == n_support else pack(self.rows),  # mostly all
             "columns": pack(self.columns),
             "signs": pack(self.signs),
-            "derived": [columns.pack() for columns in self.derived],
-            "trend": None if self.trend is None else self.trend.pack(),
-            "vote": None if self.vote is None else self.vote.pack(),
+            "derived": [columns.pack(functions) for columns in self.derived],
+            "trend": None if self.trend is None else self.trend.pack(functions),
+            "vote": None if self.vote is None else self.vote.pack(functions),
             **self.target.pack(),
         }
 
     @classmethod
     def unpack(
-        cls, fields: BundleFields, version: int, n_support: int, n_features: int, n_classes: int
+        cls,
+        fields: BundleFields,
+        version: int,
+        functions: Functions,
+        n_support: int,
+        n_features: int,
+        n_classes: int,
     ) -> "View":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
@@ -197,6 +203,8 @@ class View:
         fields : BundleFields
         version : {2, 3, 4}
             Format of the bundle. In 2 there are no derived columns, trends and votes.
+        functions : Functions
+            Those of the bundle.
         n_support, n_features, n_classes : int
             Of the table in the bundle; 0 classes for regression.
         """
@@ -208,12 +216,13 @@ class View:
         derived: tuple[Derived, ...] = ()
         trend, vote = None, None
         if version > 2:
+            made = version, functions
             packed = fields.objects("derived", empty=True)
-            derived = tuple(Derived.unpack(d, n_support, n_features) for d in packed)
+            derived = tuple(Derived.unpack(d, *made, n_support, n_features) for d in packed)
             if fields.optional("trend") and not n_classes:
-                trend = Trend.unpack(fields.fields("trend"), n_features)
+                trend = Trend.unpack(fields.fields("trend"), *made, n_support, n_features)
             if fields.optional("vote") and n_classes:
-                vote = Vote.unpack(fields.fields("vote"), n_features, n_classes)
+                vote = Vote.unpack(fields.fields("vote"), *made, n_features, n_classes)
         n_columns = len(columns) + sum(d.n_columns for d in derived)
         fields.require(n_columns > 0, "columns", "one or more, if none are derived")
         signs = fields.array("signs", "<f4", n_columns)
@@ -253,8 +262,9 @@ def unpack_views(
         Those that all views have in format 1.
     """
     if version > 1:
-        views = fields.objects("views")
-        return [View.unpack(view, version, n_support, n_features, n_classes) for view in views]
+        functions = Functions.unpack(fields, version, n_features)
+        sizes = n_support, n_features, n_classes
+        return [View.unpack(v, version, functions, *sizes) for v in fields.objects("views")]
     n_views = fields.count("nViews")
     signs = fields.array("signs", "<f4", n_views, len(columns))
     fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")

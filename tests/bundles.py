@@ -13,6 +13,7 @@ from sklearn_mitra import (
     MitraRegressor,
 )
 from sklearn_mitra._bundles.container import decode_bundle, encode_bundle
+from sklearn_mitra._functions import Functions
 
 KINDS = {MitraClassifier: "classifier", MitraRegressor: "regressor"}
 TYPE_IDS = {cls: f"wlearn.mitra_onnx.{kind}@1" for cls, kind in KINDS.items()}
@@ -45,7 +46,7 @@ def fitted(cls=MitraClassifier, X=None, y=None, **params):
 def learned(estimator):
     """All that fit learned and a bundle keeps, made of what compares."""
     state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    views = [view.pack(len(estimator.X_support_)) for view in estimator._views]
+    views = [view.pack(len(estimator.X_support_), Functions()) for view in estimator._views]
     return {**state, "seed": estimator._seed, **vars(estimator._encoder), "views": views}
 
 

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra._functions import Rows
 from sklearn_mitra._network.runtime import Runtime
 
 ESTIMATORS = [MitraClassifier, MitraRegressor]
@@ -34,7 +35,7 @@ def outputs(estimator, X):
 def view_outputs(estimator, x):
     """What the network puts out for encoded rows, by view: a list of (View, outputs)."""
     _, members = estimator._context.prepare(Runtime.resolve(1))
-    return [(v, m.outputs(v.query(x))) for v, m in zip(estimator._views, members)]
+    return [(v, m.outputs(v.query(Rows(x)))) for v, m in zip(estimator._views, members)]
 
 
 def same(a, b):

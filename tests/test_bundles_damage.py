@@ -68,7 +68,12 @@ def parametrized(names, cases):
 
 
 # Where two fields disagree, either may be the wrong one.
-COUNTERPARTS = {"views": ["classes"], "labels": ["prior"], "range": ["targets"]}
+COUNTERPARTS = {
+    "views": ["classes"],
+    "labels": ["prior"],
+    "range": ["targets"],
+    "functions": ["function"],
+}
 
 
 def assert_field_is_named(bundle, field):

@@ -20,6 +20,7 @@ from sklearn_mitra import (
     MitraRegressor,
     clear_sessions,
 )
+from sklearn_mitra._functions import Rows
 from sklearn_mitra._network import context, plan
 from sklearn_mitra._network.context import Context
 from sklearn_mitra._network.runtime import Runtime
@@ -115,7 +116,8 @@ def test_a_prediction_goes_on_with_the_weights_that_it_began_with(tmp_path):
     clear_sessions()
     views = zip(regressor._views, members)
     x = regressor._encoder.transform(X)
-    answers = [view.restore(member.outputs(view.query(x)), x) for view, member in views]
+    rows = Rows(x)
+    answers = [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]
     np.testing.assert_array_equal(regressor._combine(answers), expected)
 
 

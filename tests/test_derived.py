@@ -1,13 +1,16 @@
 """Derived columns and trends: what they compute, to the bit for every row, and in bundles."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._derived import Derived, Linear, Terms, Trend, Vote
+from sklearn_mitra._derived import Derived, Trend, Vote
+from sklearn_mitra._functions import Functions, Linear, Rows, Terms
+from sklearn_mitra._trees import Trees
 
 RNG = np.random.default_rng(0)
 X = np.column_stack([RNG.normal(size=(40, 2)), RNG.integers(0, 3, 40)]).astype(np.float32)
@@ -76,9 +79,11 @@ def test_support_rows_have_the_values_that_were_held_out():
         (Derived(linear, held_out), held_out),
     ]:
         assert derived.n_columns == 2
-        assert derived.support(X).dtype == derived.query(X).dtype == np.float32
+        assert derived.support(X).dtype == derived.query(Rows(X)).dtype == np.float32
         np.testing.assert_array_equal(derived.support(X), expected.astype(np.float32))
-        np.testing.assert_array_equal(derived.query(X), linear.transform(X).astype(np.float32))
+        np.testing.assert_array_equal(
+            derived.query(Rows(X)), linear.transform(X).astype(np.float32)
+        )
 
 
 def test_a_trend_that_was_removed_is_added_again():
@@ -88,9 +93,40 @@ def test_a_trend_that_was_removed_is_added_again():
     trend = Trend(function, rest.min(), rest.max())
     shown = trend.remove(y, X)
     assert shown.dtype == np.float32 and shown.min() == 0 and shown.max() == 1
-    np.testing.assert_allclose(trend.add(shown.astype(np.float64), X), y, rtol=0, atol=1e-6)
-    half = Trend(function, trend.low, trend.high, 0.5).add(shown.astype(np.float64), X)
+    np.testing.assert_allclose(trend.add(shown.astype(np.float64), Rows(X)), y, rtol=0, atol=1e-6)
+    half = Trend(function, trend.low, trend.high, 0.5).add(shown.astype(np.float64), Rows(X))
     np.testing.assert_allclose(half, y - rest / 2, rtol=0, atol=1e-6)
+
+
+def test_a_trend_leaves_of_support_rows_what_was_held_out():
+    y, held_out = RNG.random(40).astype(np.float32), RNG.random(40).astype(np.float32)
+    function = make_linear(1)
+    shown = Trend(function, -1.0, 1.0, held_out=held_out).remove(y, X)
+    np.testing.assert_allclose(shown, (y - held_out + 1) / 2, rtol=0, atol=1e-6)
+
+
+def test_trees_are_added_to_functions():
+    linear = make_linear(1)
+    values = np.array([[1, 2], [10, 20]], np.float32)
+    trees = Trees(np.array([[0], [1]], np.int32), np.array([[0.5], [-1]], np.float32), values)
+    expected = linear.transform(X)[:, 0] + np.where(X[:, 0] > 0.5, 2, 1)
+    expected += np.where(X[:, 1] > -1, 20, 10)
+    both = replace(linear, trees=trees)
+    np.testing.assert_allclose(both.transform(X)[:, 0], expected, rtol=1e-12)
+    again = unpack(Derived(both), 40, 3).function
+    np.testing.assert_array_equal(again.transform(X), both.transform(X))
+
+
+def test_a_function_of_rows_is_computed_once(monkeypatch):
+    first = make_linear()
+    second, calls = replace(first, weights=first.weights + 1), []
+    transform = Terms.transform
+    monkeypatch.setattr(Terms, "transform", lambda self, x: calls.append(1) or transform(self, x))
+    rows = Rows(X)
+    for function in (first, second, first, second):
+        np.testing.assert_array_equal(rows.apply(function), function.transform(X))
+    assert rows.apply(first) is rows.apply(first)
+    assert len(calls) == 5  # four in the comparison
 
 
 def test_a_trend_that_leaves_nothing_is_the_prediction():
@@ -98,7 +134,7 @@ def test_a_trend_that_leaves_nothing_is_the_prediction():
     y = function.transform(X)[:, 0].astype(np.float32)
     trend = Trend(function, 0.0, 0.0)
     assert np.abs(trend.remove(y, X)).max() < 1e-6
-    np.testing.assert_array_equal(trend.add(RNG.random(40), X), function.transform(X)[:, 0])
+    np.testing.assert_array_equal(trend.add(RNG.random(40), Rows(X)), function.transform(X)[:, 0])
 
 
 # ---- in bundles ----------------------------------------------------------------------------------
@@ -106,6 +142,14 @@ def test_a_trend_that_leaves_nothing_is_the_prediction():
 
 def fields(packed):
     return BundleFields(json.loads(json.dumps(packed)), "a view")
+
+
+def unpack(part, *sizes):
+    """A part of a view out of a bundle with its functions."""
+    functions = Functions()
+    packed = part.pack(functions)
+    functions = Functions.unpack(fields(functions.pack()), 4, 3)
+    return type(part).unpack(fields(packed), 4, functions, *sizes)
 
 
 def assert_same_linear(linear, other):
@@ -117,17 +161,19 @@ def assert_same_linear(linear, other):
 def test_they_come_back_from_json():
     for held_out in (None, X[:, :2]):
         derived = Derived(make_linear(), held_out)
-        again = Derived.unpack(fields(derived.pack()), 40, 3)
+        again = unpack(derived, 40, 3)
         assert_same_linear(again.function, derived.function)
         np.testing.assert_equal(again.held_out, held_out)
     vote = Vote(make_linear(3), 0.25)
-    again = Vote.unpack(fields(vote.pack()), 3, 3)
+    again = unpack(vote, 3, 3)
     assert_same_linear(again.function, vote.function)
     assert again.share == 0.25
-    trend = Trend(make_linear(1), -0.5, 0.25, 0.75)
-    again = Trend.unpack(fields(trend.pack()), 3)
-    assert_same_linear(again.function, trend.function)
-    assert (again.low, again.high, again.share) == (-0.5, 0.25, 0.75)
+    for held_out in (None, X[:, 0]):
+        trend = Trend(make_linear(1), -0.5, 0.25, 0.75, held_out)
+        again = unpack(trend, 40, 3)
+        assert_same_linear(again.function, trend.function)
+        assert (again.low, again.high, again.share) == (-0.5, 0.25, 0.75)
+        np.testing.assert_equal(again.held_out, held_out)
 
 
 WRONG = {
@@ -144,7 +190,7 @@ def test_wrong_terms_are_named(name, value):
     terms = Terms(**{**vars(make_terms()), name: value})
     linear = Linear(terms, np.ones((3, 1)), np.zeros(1))
     with pytest.raises(BundleError, match=f"'{name}'"):
-        Derived.unpack(fields(Derived(linear).pack()), 40, 3)
+        unpack(Derived(linear), 40, 3)
 
 
 @pytest.mark.parametrize(
@@ -159,22 +205,49 @@ def test_wrong_terms_are_named(name, value):
 def test_wrong_functions_are_named(weights, intercepts, name):
     derived = Derived(Linear(make_terms(), weights, intercepts))
     with pytest.raises(BundleError, match=f"'{name}'"):
-        Derived.unpack(fields(derived.pack()), 40, 3)
+        unpack(derived, 40, 3)
 
 
 def test_wrong_support_values_and_ranges_are_named():
     derived = Derived(make_linear(), X[:39, :2])
     with pytest.raises(BundleError, match="'heldOut'"):
-        Derived.unpack(fields(derived.pack()), 40, 3)
+        unpack(derived, 40, 3)
     for low, high in [(1.0, 0.0), (-1e300, 0.0)]:
         with pytest.raises(BundleError, match="'range' in a view must be two numbers, ascending"):
-            Trend.unpack(fields(Trend(make_linear(1), low, high).pack()), 3)
+            unpack(Trend(make_linear(1), low, high), 40, 3)
     for share in (-0.1, 1.5):
         with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
-            Vote.unpack(fields(Vote(make_linear(3), share).pack()), 3, 3)
+            unpack(Vote(make_linear(3), share), 3, 3)
         with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
-            Trend.unpack(fields(Trend(make_linear(1), 0.0, 1.0, share).pack()), 3)
-    with pytest.raises(BundleError, match="'intercepts'"):
-        Vote.unpack(fields(Vote(make_linear(2), 0.5).pack()), 3, 3)
-    with pytest.raises(BundleError, match="'intercepts'"):
-        Trend.unpack(fields(Trend(make_linear(2), 0.0, 1.0).pack()), 3)
+            unpack(Trend(make_linear(1), 0.0, 1.0, share), 40, 3)
+    with pytest.raises(BundleError, match="'heldOut'"):
+        unpack(Trend(make_linear(1), 0.0, 1.0, 1.0, X[:39, 0]), 40, 3)
+    with pytest.raises(BundleError, match="'function' in a view must be .* of 3 values"):
+        unpack(Vote(make_linear(2), 0.5), 3, 3)
+    with pytest.raises(BundleError, match="'function' in a view must be .* of 1 values"):
+        unpack(Trend(make_linear(2), 0.0, 1.0), 40, 3)
+
+
+@pytest.mark.parametrize("place", [-1, 2, True, None, "0"])
+def test_places_of_functions_and_terms_that_are_not_there(place):
+    functions = Functions()
+    packed = [Derived(make_linear()).pack(functions) for _ in range(2)]
+    assert [part["function"] for part in packed] == [0, 1]
+    both = functions.pack()
+    with pytest.raises(BundleError, match="'function' in a view must be an integer, 0 to 1"):
+        part = fields({**packed[0], "function": place})
+        Derived.unpack(part, 4, Functions.unpack(fields(both), 4, 3), 40, 3)
+    both["functions"][0]["terms"] = place
+    with pytest.raises(BundleError, match=r"'terms' in 'functions'\[0\] in a view must be"):
+        Functions.unpack(fields(both), 4, 3)
+
+
+def test_functions_with_the_same_terms_have_them_once():
+    first = make_linear()
+    functions, again = Functions(), replace(first, intercepts=first.intercepts + 1)
+    assert [functions.place(f) for f in (first, again, first)] == [0, 1, 0]
+    packed = functions.pack()
+    assert (len(packed["terms"]), len(packed["functions"])) == (1, 2)
+    read = Functions.unpack(fields(packed), 4, 3)
+    found = [read.find(fields({"function": i}), 4, 3, 2) for i in (0, 1, 0)]
+    assert found[0] is found[2] and found[0].terms is found[1].terms

@@ -7,7 +7,8 @@ import pytest
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._derived import Derived, Linear, Terms, Trend, Vote
+from sklearn_mitra._derived import Derived, Trend, Vote
+from sklearn_mitra._functions import Functions, Linear, Rows, Terms
 from sklearn_mitra._members import make_views
 from sklearn_mitra._views import ClassOrder, Direction, View
 
@@ -39,11 +40,11 @@ def test_the_first_view_shows_the_table_as_it_is(n_views, n_classes):
     y = np.arange(N_SUPPORT) % n_classes if n_classes else np.linspace(0, 1, N_SUPPORT)
     shown, target = view.support(x, y)
     np.testing.assert_array_equal(shown, x[:, COLUMNS])
-    np.testing.assert_array_equal(view.query(x), x[:, COLUMNS])
+    np.testing.assert_array_equal(view.query(Rows(x)), x[:, COLUMNS])
     np.testing.assert_array_equal(target, y)
     outputs = np.random.default_rng(1).normal(size=(5, 10 if n_classes else 1))
     expected = outputs[:, :n_classes] if n_classes else outputs[:, 0]
-    np.testing.assert_array_equal(view.restore(outputs, x[:5]), expected)
+    np.testing.assert_array_equal(view.restore(outputs, Rows(x[:5])), expected)
 
 
 @pytest.mark.parametrize("n_classes", [0, 3])
@@ -66,13 +67,13 @@ def test_logits_come_back_to_the_classes_they_were_for(n_classes):
     for view in draw_views(8, n_classes, seed=0):
         order = view.target.order
         assert sorted(order) == list(range(n_classes))
-        restored = view.restore(logits, x[:5])
+        restored = view.restore(logits, Rows(x[:5]))
         assert restored.shape == (5, n_classes)
         for k in range(n_classes):
             np.testing.assert_array_equal(restored[:, k], logits[:, order[k]])
         # A network that repeats the labels it was shown repeats them as they were.
         shown = np.eye(12)[view.target.show(ids)]
-        np.testing.assert_array_equal(view.restore(shown, x).argmax(axis=1), ids)
+        np.testing.assert_array_equal(view.restore(shown, Rows(x)).argmax(axis=1), ids)
 
 
 def test_classes_are_permuted():
@@ -86,7 +87,7 @@ def test_odd_views_of_regression_mirror_the_target():
         shown = view.target.show(y)
         np.testing.assert_array_equal(shown, 1 - y if i % 2 else y)
         assert shown.dtype == np.float32
-        np.testing.assert_array_equal(view.restore(shown[:, None], draw_table()[:4]), y)
+        np.testing.assert_array_equal(view.restore(shown[:, None], Rows(draw_table()[:4])), y)
 
 
 def test_columns_are_turned_over_and_nothing_else():
@@ -94,7 +95,7 @@ def test_columns_are_turned_over_and_nothing_else():
     before = x.copy()
     for view in draw_views(6, 2, seed=0)[1:]:
         assert set(view.signs) == {-1, 1}  # with seven columns, not all alike for this seed
-        turned = view.query(x)
+        turned = view.query(Rows(x))
         assert turned.dtype == np.float32
         chosen = x[:, COLUMNS]
         np.testing.assert_array_equal(turned, np.where(view.signs > 0, chosen, -chosen))
@@ -109,7 +110,7 @@ def test_a_view_has_rows_and_columns_of_its_own():
     shown, target = view.support(x, y)
     np.testing.assert_array_equal(shown, x[[2, 5, 11]][:, [8, 1]])
     np.testing.assert_array_equal(target, [2, 2, 2])
-    np.testing.assert_array_equal(view.query(x[:4]), x[:4, [8, 1]])
+    np.testing.assert_array_equal(view.query(Rows(x[:4])), x[:4, [8, 1]])
 
 
 def test_the_global_generator_is_left_alone():
@@ -124,11 +125,15 @@ def test_the_global_generator_is_left_alone():
 
 
 def through_json(view):
-    return json.loads(json.dumps(view.pack(N_SUPPORT)))
+    functions = Functions()
+    packed = view.pack(N_SUPPORT, functions)
+    return json.loads(json.dumps({**packed, "of bundle": functions.pack()}))
 
 
-def unpack(packed, n_classes, version=3):
-    return View.unpack(BundleFields(packed, "a view"), version, N_SUPPORT, 9, n_classes)
+def unpack(packed, n_classes, version=4):
+    functions = Functions.unpack(BundleFields(packed["of bundle"], "a bundle"), version, 9)
+    fields = BundleFields(packed, "a view")
+    return View.unpack(fields, version, functions, N_SUPPORT, 9, n_classes)
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 3])
@@ -168,11 +173,11 @@ def test_derived_columns_follow_the_tables(n_classes):
     shown, _ = view.support(x, y)
     two, one = (columns.function.transform(x) for columns in view.derived)
     expected = np.column_stack([x[:, 1], -x[:, 8], two[:, 0], -two[:, 1], -one])
-    np.testing.assert_array_equal(view.query(x), expected.astype(np.float32), strict=True)
+    np.testing.assert_array_equal(view.query(Rows(x)), expected.astype(np.float32), strict=True)
     expected[:, 4] = -np.arange(N_SUPPORT)
     np.testing.assert_array_equal(shown, expected[view.rows].astype(np.float32), strict=True)
     only = View(view.rows, np.array([], np.int64), view.signs[2:], view.target, view.derived)
-    np.testing.assert_array_equal(only.query(x), view.query(x)[:, 2:], strict=True)
+    np.testing.assert_array_equal(only.query(Rows(x)), view.query(Rows(x))[:, 2:], strict=True)
 
 
 def test_a_network_that_repeats_targets_without_their_trend_repeats_the_targets():
@@ -181,7 +186,7 @@ def test_a_network_that_repeats_targets_without_their_trend_repeats_the_targets(
     _, target = view.support(x, y)
     trend = view.trend.function.transform(x)[view.rows, 0]
     np.testing.assert_allclose(1 - target, (y[view.rows] - trend + 1.5) / 4.5, rtol=1e-5)
-    restored = view.restore(target[:, None], x[view.rows])
+    restored = view.restore(target[:, None], Rows(x[view.rows]))
     np.testing.assert_allclose(restored, y[view.rows], rtol=0, atol=1e-6)
 
 
@@ -189,7 +194,7 @@ def test_a_vote_is_averaged_with_the_logits():
     view, x = make_derived_view(2), draw_table()
     outputs = np.random.default_rng(0).normal(size=(N_SUPPORT, 10))
     expected = 0.75 * outputs[:, [1, 0]] + 0.25 * view.vote.function.transform(x)
-    np.testing.assert_allclose(view.restore(outputs, x), expected, rtol=1e-12)
+    np.testing.assert_allclose(view.restore(outputs, Rows(x)), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("n_classes", [0, 2])
@@ -199,9 +204,11 @@ def test_views_with_derived_columns_come_back_from_json(n_classes):
     y = np.arange(N_SUPPORT) % 2 if n_classes else np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
     for found, expected in zip(again.support(x, y), view.support(x, y)):
         np.testing.assert_array_equal(found, expected, strict=True)
-    np.testing.assert_array_equal(again.query(x), view.query(x), strict=True)
+    np.testing.assert_array_equal(again.query(Rows(x)), view.query(Rows(x)), strict=True)
     outputs = np.random.default_rng(0).normal(size=(20, 10 if n_classes else 1))
-    np.testing.assert_array_equal(again.restore(outputs, x), view.restore(outputs, x), strict=True)
+    np.testing.assert_array_equal(
+        again.restore(outputs, Rows(x)), view.restore(outputs, Rows(x)), strict=True
+    )
 
 
 def test_views_of_format_2_have_no_derived_columns():

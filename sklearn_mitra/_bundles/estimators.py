@@ -26,7 +26,8 @@ former version would misread a new bundle; a reader refuses versions that it doe
 2. ``views`` is a list of objects, each with rows and columns of its own.
 3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids. A view may have
    ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
-4. As 3, to be told from it by what may be added.
+4. Views name their functions by their places in ``functions``, which name their ``terms``. A
+   function may have ``trees``, and a ``trend`` values ``heldOut`` of the support rows.
 """
 
 import math

@@ -63,6 +63,13 @@ class BundleFields(Fields):
 
     error = BundleError
 
+    def place(self, key: str, length: int) -> int:
+        """A place in a list of so many."""
+        needed = f"an integer, 0 to {length - 1}" if length else "absent: there is nothing to name"
+        place: int = self.get(key, needed, int)
+        self.require(0 <= place < length, key, needed)
+        return place
+
     def array(self, key: str, dtype: str, *shape: int | None) -> NDArray[Any]:
         """The finite array that :func:`pack` packed; a length of None may be any."""
         packed = self.fields(key)

@@ -1,0 +1,199 @@
+"""Functions of a table's encoded columns: linear ones, and boosted trees added to them."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._bundles.fields import BundleFields, pack
+from ._trees import Trees
+
+# More than that, times the width of a float32 column, could overflow.
+LARGEST = 1e100
+
+
+@dataclass(frozen=True)
+class Terms:
+    """What linear functions of a table add up: its numbers, and its categories level by level.
+
+    A number outside of its range in training counts as the nearest number inside: a linear
+    function sees no further than the network does.
+
+    Attributes
+    ----------
+    sources : ndarray of shape (n_terms,), int64
+        The encoded column that a term reads.
+    levels : ndarray of shape (n_terms,), float64
+        A code: the term is 1 where the column has it, else 0. -1: the term is the number itself.
+    lows, highs, means : ndarray of shape (n_terms,), float64
+        Range and mean in training. The mean is subtracted.
+    """
+
+    sources: NDArray[np.int64]
+    levels: NDArray[np.float64]
+    lows: NDArray[np.float64]
+    highs: NDArray[np.float64]
+    means: NDArray[np.float64]
+
+    def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Encoded columns (n_rows, n_features) as terms (n_rows, n_terms)."""
+        values = x[:, self.sources].astype(np.float64)
+        is_number = self.levels < 0
+        values = np.where(is_number, values, values == self.levels)
+        return np.clip(values, self.lows, self.highs) - self.means
+
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle."""
+        return {name: pack(values) for name, values in vars(self).items()}
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, n_features: int) -> "Terms":
+        """Read what :meth:`pack` wrote."""
+        sources = fields.array("sources", "<i8", None)
+        fits = bool(((sources >= 0) & (sources < n_features)).all())
+        fields.require(fits, "sources", f"columns, 0 to {n_features - 1}")
+        arrays = [
+            fields.array(name, "<f8", len(sources)) for name in ("levels", "lows", "highs", "means")
+        ]
+        for name, values in zip(("lows", "highs", "means"), arrays[1:]):
+            is_small = bool((np.abs(values) <= LARGEST).all())
+            fields.require(is_small, name, "small enough to compute with")
+        return cls(sources, *arrays)
+
+
+@dataclass(frozen=True)
+class Linear:
+    """Linear functions of a table's encoded columns.
+
+    Attributes
+    ----------
+    terms : Terms
+    weights : ndarray of shape (n_terms, n_functions), float64
+    intercepts : ndarray of shape (n_functions,), float64
+    trees : Trees or None
+        Added to each of the functions.
+    """
+
+    terms: Terms
+    weights: NDArray[np.float64]
+    intercepts: NDArray[np.float64]
+    trees: Trees | None = None
+
+    def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Encoded columns (n_rows, n_features) as values (n_rows, n_functions)."""
+        return self.add_up(self.terms.transform(x), x)
+
+    def add_up(self, terms: NDArray[np.float64], x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Terms (n_rows, n_terms) of encoded columns as values (n_rows, n_functions).
+
+        They are added one by one: the bits of a matrix product depend on the number of rows.
+        """
+        total = np.tile(self.intercepts, (len(terms), 1))
+        for term, weights in zip(terms.T, self.weights):
+            total += term[:, None] * weights
+        if self.trees is not None:
+            total += self.trees.transform(x)[:, None]
+        return total
+
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle, without its terms."""
+        return {
+            "weights": pack(self.weights),
+            "intercepts": pack(self.intercepts),
+            "trees": None if self.trees is None else self.trees.pack(),
+        }
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, version: int, terms: Terms, n_features: int) -> "Linear":
+        """Read what :meth:`pack` wrote; in format 3 there were no trees."""
+        intercepts = fields.array("intercepts", "<f8", None)
+        fields.require(len(intercepts) > 0, "intercepts", "one or more numbers")
+        weights = fields.array("weights", "<f8", len(terms.sources), len(intercepts))
+        for name, values in (("weights", weights), ("intercepts", intercepts)):
+            is_small = bool((np.abs(values) <= LARGEST).all())
+            fields.require(is_small, name, "small enough to compute with")
+        trees = None
+        if version > 3 and fields.optional("trees"):
+            trees = Trees.unpack(fields.fields("trees"), n_features)
+        return cls(terms, weights, intercepts, trees)
+
+
+class Rows:
+    """Encoded query rows, and what functions make of them, each computed once.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, n_features), float32
+    """
+
+    def __init__(self, x: NDArray[np.float32]) -> None:
+        self.x = x
+        self._values: dict[int, NDArray[np.float64]] = {}  # by id: whoever asks keeps the function
+
+    def apply(self, function: Linear) -> NDArray[np.float64]:
+        """Values (n_rows, n_functions) of a function; not to be written to."""
+        if id(function) not in self._values:
+            terms = function.terms
+            if id(terms) not in self._values:
+                self._values[id(terms)] = terms.transform(self.x)
+            self._values[id(function)] = function.add_up(self._values[id(terms)], self.x)
+        return self._values[id(function)]
+
+
+class Functions:
+    """The functions of a bundle's views, each of them once, and so with the terms of functions.
+
+    Parameters
+    ----------
+    functions : sequence of Linear, default=()
+    """
+
+    def __init__(self, functions: Sequence[Linear] = ()) -> None:
+        self._functions = list(functions)
+
+    def place(self, function: Linear) -> int:
+        """Where a function is in the bundle; it is added if it isn't there yet."""
+        for place, known in enumerate(self._functions):
+            if known is function:
+                return place
+        self._functions.append(function)
+        return len(self._functions) - 1
+
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle."""
+        terms: list[Terms] = []
+        packed = []
+        for function in self._functions:
+            if not any(known is function.terms for known in terms):
+                terms.append(function.terms)
+            place = next(i for i, known in enumerate(terms) if known is function.terms)
+            packed.append({"terms": place, **function.pack()})
+        return {"terms": [t.pack() for t in terms], "functions": packed}
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, version: int, n_features: int) -> "Functions":
+        """Read what :meth:`pack` wrote. In formats up to 3, views have their own functions."""
+        if version < 4:
+            return cls()
+        terms = [Terms.unpack(t, n_features) for t in fields.objects("terms", empty=True)]
+        functions = []
+        for packed in fields.objects("functions", empty=True):
+            own = terms[packed.place("terms", len(terms))]
+            functions.append(Linear.unpack(packed, version, own, n_features))
+        return cls(functions)
+
+    def find(
+        self, fields: BundleFields, version: int, n_features: int, n_functions: int | None
+    ) -> Linear:
+        """The function that a part of a view names, of so many values; of any number if None."""
+        if version < 4:
+            terms = Terms.unpack(fields.fields("terms"), n_features)
+            function = Linear.unpack(fields, version, terms, n_features)
+        else:
+            function = self._functions[fields.place("function", len(self._functions))]
+        fits = n_functions in (None, len(function.intercepts))
+        name = "intercepts" if version < 4 else "function"
+        fields.require(fits, name, f"that of a function of {n_functions} values")
+        return function
