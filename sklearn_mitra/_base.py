@@ -24,14 +24,14 @@ from ._network.context import Context
 from ._network.resolve import resolve_network
 from ._network.runtime import Provider, Runtime
 from ._support import draw_seed
-from ._table import check_table, take_rows
+from ._table import DistinctRows, check_table, cut_distinct, take_rows
 from ._views import View
 
 # The names that wlearn gives to two of the parameters.
 _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
 
-# Most rows to encode at a time before the network runs. A table of more is encoded twice: piece
-# by piece to see that all of it can be, and again when its turn has come.
+# Most rows to encode at a time. A table of more is encoded twice: piece by piece to see that all of
+# it can be, before the network runs, and again when a piece's turn has come.
 _ENCODED_ROWS = 10_000
 
 _CAPABILITIES = (  # that wlearn asks for
@@ -282,27 +282,38 @@ class BaseMitra(Loaded):
         if self._is_foregone():
             return answers
         plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
-        for start, stop in self._chunks(len(X), plan.chunk_rows):
-            part = take_rows(X, start, stop)
-            rows = Rows(self._encoder.transform(part) if x is None else x[start:stop])
-            views = zip(self._views, members)
-            answers[start:stop] = self._combine(
+        chunks = self._chunks(X, x, plan.chunk_rows)
+        for chunk in self._show_progress(chunks, len(X), plan.chunk_rows):
+            rows, views = Rows(chunk.rows), zip(self._views, members)
+            predicted = self._combine(
                 [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]
             )
+            answers[chunk.indices] = predicted[chunk.places]
         return answers
 
-    def _chunks(self, n_rows: int, chunk_rows: int) -> Iterator[tuple[int, int]]:
-        """Bounds of the chunks, with a progress bar if there are several and it is wanted."""
-        bounds = [(i, min(i + chunk_rows, n_rows)) for i in range(0, n_rows, chunk_rows)]
-        if not self.verbose or len(bounds) == 1:
-            yield from bounds
+    def _chunks(
+        self, X: Any, x: NDArray[np.float32] | None, chunk_rows: int
+    ) -> Iterator[DistinctRows]:
+        """The rows of a table to predict, with x its encoded columns if there are."""
+        for start in range(0, len(X), _ENCODED_ROWS):
+            part = take_rows(X, start, start + _ENCODED_ROWS)
+            rows = self._encoder.transform(part) if x is None else x
+            for chunk in cut_distinct(rows, chunk_rows):
+                yield chunk._replace(indices=start + chunk.indices)
+
+    def _show_progress(
+        self, chunks: Iterator[DistinctRows], n_rows: int, chunk_rows: int
+    ) -> Iterator[DistinctRows]:
+        """The chunks, with a progress bar if there are several and it is wanted."""
+        if not self.verbose or n_rows <= chunk_rows:
+            yield from chunks
             return
         from tqdm import tqdm
 
         with tqdm(total=n_rows, unit="row", desc=type(self).__name__) as bar:
-            for start, stop in bounds:
-                yield start, stop
-                bar.update(stop - start)
+            for chunk in chunks:
+                yield chunk
+                bar.update(len(chunk.indices))
 
     def _make_runtime(self) -> Runtime:
         return Runtime.resolve(self.n_jobs, self.providers, self.precision)
