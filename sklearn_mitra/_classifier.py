@@ -1,7 +1,7 @@
 """The classifier."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
@@ -16,6 +16,7 @@ from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
 from ._encoding import count_missing
 from ._errors import BundleError
+from ._fields import brief
 from ._linear import recommend_temperature
 from ._network.config import Config
 from ._network.runtime import Provider
@@ -90,6 +91,12 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         Whether to correct probabilities for the difference between the frequencies of the classes
         in the support set and in training. Without it, they are the network's own.
 
+    class_weight : dict or "balanced", default=None
+        How much rows of a class weigh, by its label; a label that is not in the dict has a weight
+        of 1. Probabilities are as if each class had so many times its rows: they are multiplied by
+        the weights and divided by their sum. "balanced": as if all classes had the same number of
+        rows.
+
     softmax_temperature : float, default=None
         Logits are divided by it: more than 1 makes probabilities less extreme. None is 1 if all
         members are plain, else less: 0.9 for two classes, 0.5 for ten.
@@ -158,9 +165,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     column; columns constant in training are left out. No scaling is needed: the network sees
     quantiles.
 
-    ``prior_correction``, ``softmax_temperature``, ``n_jobs``, ``providers``, ``precision``,
-    ``cache_context`` and ``verbose`` may be set after ``fit``; the other parameters take effect
-    in the next ``fit``.
+    ``prior_correction``, ``class_weight``, ``softmax_temperature``, ``n_jobs``, ``providers``,
+    ``precision``, ``cache_context`` and ``verbose`` may be set after ``fit``; the other parameters
+    take effect in the next ``fit``.
 
     With ``n_estimators=1``, ``support_sampling="equal"`` and ``prior_correction=False``, a fit
     to columns that all vary is that of ``@wlearn/mitra``. That package doesn't leave out constant
@@ -201,6 +208,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         **BaseMitra._parameter_constraints,
         "support_sampling": [StrOptions({"balanced", "equal", "stratified", "random"})],
         "prior_correction": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
         "softmax_temperature": [Interval(Real, 0, None, closed="neither"), None],
     }
 
@@ -213,6 +221,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         members: str | Sequence[str] = "auto",
         support_sampling: Literal["balanced", "equal", "stratified", "random"] = "balanced",
         prior_correction: bool = True,
+        class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
         softmax_temperature: float | None = None,
         random_state: int | np.random.RandomState | None = 42,
         n_jobs: int | None = None,
@@ -227,6 +236,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.members = members
         self.support_sampling = support_sampling
         self.prior_correction = prior_correction
+        self.class_weight = class_weight
         self.softmax_temperature = softmax_temperature
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -361,6 +371,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             )
         self.classes_ = classes
         self.class_prior_ = np.bincount(ids) / len(ids)
+        self._class_weights()
         return ids.astype(np.int64)
 
     def _select_support(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
@@ -396,17 +407,49 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         return corrected
 
     def _log_correction(self) -> NDArray[np.float64]:
-        """What takes logits from the class frequencies of the support to those of training."""
-        correction = np.ones(len(self.classes_))
-        if self.prior_correction:
-            counts = np.bincount(self.y_support_, minlength=len(self.classes_))
-            support = counts / len(self.y_support_)
-            # A class without support rows keeps what the network gives it.
-            np.divide(self.class_prior_, support, out=correction, where=support > 0)
-        return np.log(correction)
+        """What takes logits from the class frequencies of the support to those that are wanted."""
+        n_classes = len(self.classes_)
+        support = np.bincount(self.y_support_, minlength=n_classes) / len(self.y_support_)
+        wanted = self.class_prior_ if self.prior_correction else support
+        if self.class_weight == "balanced":
+            wanted = np.full(n_classes, 1 / n_classes)
+        # A class without support rows keeps what the network gives it.
+        correction = np.divide(wanted, support, out=np.ones(n_classes), where=support > 0)
+        log_correction: NDArray[np.float64] = np.log(correction) + np.log(self._class_weights())
+        return log_correction
+
+    def _class_weights(self) -> NDArray[np.float64]:
+        """Weights (n_classes,) of a dict; else 1."""
+        weights = self.class_weight
+        if not isinstance(weights, dict):
+            return np.ones(len(self.classes_))
+        labels = self.classes_.tolist()
+        for label, weight in weights.items():
+            if label not in labels:
+                raise ValueError(
+                    f"class_weight has a weight for {label!r}, which is not a class. The classes "
+                    f"are {brief(labels)}."
+                )
+            if not isinstance(weight, Real) or not 0 < weight < np.inf:
+                raise ValueError(
+                    f"Weights of classes must be finite and more than 0. Got {weight!r} for "
+                    f"{label!r} in class_weight."
+                )
+        return np.array([weights.get(label, 1) for label in labels], np.float64)
+
+    def _pack_params(self) -> dict[str, Any]:
+        params = super()._pack_params()
+        if isinstance(self.class_weight, dict):  # its keys may be of any type
+            params["class_weight"] = None
+        return params
 
     def _pack_target(self) -> dict[str, Any]:
-        return {"labels": pack_labels(self.classes_), "prior": pack(self.class_prior_)}
+        has_weights = isinstance(self.class_weight, dict)
+        return {
+            "labels": pack_labels(self.classes_),
+            "prior": pack(self.class_prior_),
+            "weights": pack(self._class_weights()) if has_weights else None,
+        }
 
     def _take_target(self, stored: Stored, config: Config) -> None:
         self.classes_ = np.array(stored.classes, np.int32)
@@ -434,3 +477,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         frequencies = bool(is_share.all() and np.isclose(prior.sum(), 1))
         learned.require(frequencies, "prior", "frequencies of the classes")
         self.classes_, self.class_prior_, self.y_support_ = classes, prior, y.astype(np.int64)
+        if isinstance(self.class_weight, dict):
+            raise BundleError("The parameter 'class_weight' of a bundle can't be an object.")
+        if stored.version > 3 and learned.optional("weights"):
+            weights = learned.array("weights", "<f8", len(classes))
+            learned.require(bool((weights > 0).all()), "weights", "more than 0")
+            self.class_weight = dict(zip(classes.tolist(), weights.tolist()))

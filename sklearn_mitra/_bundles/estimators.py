@@ -28,6 +28,7 @@ former version would misread a new bundle; a reader refuses versions that it doe
    ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
 4. Views name their functions by their places in ``functions``, which name their ``terms``. A
    function may have ``trees``, and a ``trend`` values ``heldOut`` of the support rows.
+   A classifier has ``weights`` of its classes, or null.
 """
 
 import math
