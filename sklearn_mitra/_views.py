@@ -68,6 +68,7 @@ class Direction:
 
     mirror: bool
     n_codes: ClassVar[int] = 1
+    n_shown: ClassVar[int] = 1
 
     def show(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scaled targets (n_rows,) as the network is to see them."""
