@@ -21,6 +21,7 @@ from ._loading import Loaded
 from ._members import PLAIN, check_members, choose_kinds, make_views
 from ._network.config import Config
 from ._network.context import Context
+from ._network.network import Network
 from ._network.resolve import resolve_network
 from ._network.runtime import Provider, Runtime
 from ._support import draw_seed
@@ -241,17 +242,15 @@ class BaseMitra(Loaded):
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
         self._take_network(network)
-        self._views = self._make_views(x, self._network_target(y), network.file.n_estimators)
+        self._views = self._make_views(x, self._network_target(y), network)
         self._make_context()
         self.__dict__.pop("_disposed", None)
 
-    def _make_views(
-        self, x: NDArray[np.float32], y: NDArray[Any], n_recommended: int
-    ) -> list[View]:
+    def _make_views(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> list[View]:
         """Views of the encoded training rows and their targets as the network takes them."""
         columns = self._encoder.shown
         kinds = choose_kinds(
-            self.members, self.n_estimators, n_recommended, len(columns), self._task
+            self.members, self.n_estimators, network.file.n_estimators, len(columns), self._task
         )
         models = None
         if {*kinds} != {PLAIN} and not self._is_foregone():
@@ -259,7 +258,10 @@ class BaseMitra(Loaded):
             models = LinearModels(
                 x, y, self.support_indices_, columns, levels, self._n_classes, self._seed
             )
-        return make_views(kinds, models, len(self.X_support_), columns, self._n_classes, self._seed)
+        views = make_views(
+            kinds, models, len(self.X_support_), columns, self._n_classes, self._seed
+        )
+        return self._fit_outputs(views, network.config)
 
     def _make_context(self) -> None:
         y = self._network_target(self.y_support_)

@@ -14,6 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
+from ._codes import encode_classes
 from ._encoding import count_missing
 from ._errors import BundleError
 from ._fields import brief
@@ -21,6 +22,7 @@ from ._linear import recommend_temperature
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
+from ._views import View
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
@@ -99,7 +101,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     softmax_temperature : float, default=None
         Logits are divided by it: more than 1 makes probabilities less extreme. None is 1 if all
-        members are plain, else less: 0.9 for two classes, 0.5 for ten.
+        members are plain and there are no more classes than outputs, else less: 0.9 for two
+        classes, 0.5 for ten or more.
 
     random_state : int, RandomState instance or None, default=42
         Chooses the support rows and the views. An int chooses the rows that the JavaScript
@@ -168,6 +171,11 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     ``prior_correction``, ``class_weight``, ``softmax_temperature``, ``n_jobs``, ``providers``,
     ``precision``, ``cache_context`` and ``verbose`` may be set after ``fit``; the other parameters
     take effect in the next ``fit``.
+
+    If there are more classes than the checkpoint has outputs, mostly ten, each ensemble member
+    sees them dealt out to as many groups, and again to others: twice for up to 100 classes. The
+    logits of a class are the sum of those of its groups. So a member takes the time and memory of
+    two, and more classes need more rows and more members than ten do.
 
     With ``n_estimators=1``, ``support_sampling="equal"`` and ``prior_correction=False``, a fit
     to columns that all vary is that of ``@wlearn/mitra``. That package doesn't leave out constant
@@ -363,16 +371,18 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.int64]:
         check_classification_targets(y)
         classes, ids = np.unique(y, return_inverse=True)
-        if len(classes) > config.dim_output:
+        if len(classes) > config.dim_output and config.dim_output < 2:
             raise ValueError(
-                f"The checkpoint {self.model!r} tells at most {config.dim_output} classes apart. "
-                f"Got {len(classes)}. Merge rare classes, or wrap the classifier in "
-                "sklearn.multiclass.OneVsRestClassifier or OutputCodeClassifier."
+                f"The checkpoint {self.model!r} has one output and tells no classes apart. "
+                f"Got {len(classes)}. Use another checkpoint."
             )
         self.classes_ = classes
         self.class_prior_ = np.bincount(ids) / len(ids)
         self._class_weights()
         return ids.astype(np.int64)
+
+    def _fit_outputs(self, views: list[View], config: Config) -> list[View]:
+        return encode_classes(views, self.y_support_, config.dim_output)
 
     def _select_support(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         max_support = self.max_support or len(ids)
@@ -399,7 +409,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         temperature = self.softmax_temperature
         if temperature is None:
             temperature = 1.0
-            if not all(view.is_plain for view in self._views):
+            if not all(view.is_plain and view.target.n_codes == 1 for view in self._views):
                 temperature = recommend_temperature(len(self.classes_))
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
             scaled = (mean - mean.max(axis=1, keepdims=True)) / temperature

@@ -38,15 +38,17 @@ _INVERSE_PENALTY = 0.3  # of logistic regression
 _SHARE = 0.2
 # Of a logistic regression in the logits of a member that is shown them.
 _VOTE = 0.3
+# Most classes whose logits are shown as they are. Those of more are shown by their components.
+_MOST_SHOWN = 10
 
 
 def recommend_temperature(n_classes: int) -> float:
     """Of logits of members that are not plain: they hedge too much, and more among many classes.
 
     On the tables of benchmarks/accuracy.py, 0.9 was best for two classes, 0.7 for four, 0.5 for
-    nine.
+    nine. It stays there for more classes, which members see in groups.
     """
-    return float(0.9 * (2 / n_classes) ** (1 / 3))
+    return float(0.9 * (2 / min(n_classes, _MOST_SHOWN)) ** (1 / 3))
 
 
 class LinearModels:
@@ -126,8 +128,16 @@ class LinearModels:
             function, of_rows = self._prediction
             return Derived(function, of_rows[self._support, None])
         weights, intercepts = self._fit_scores(np.arange(len(self._y)))
-        held_out = self._held_out(self._fit_scores)[self._support]
-        return Derived(self._bent.function(weights, intercepts), held_out.astype(np.float32))
+        held_out = self._held_out(self._fit_scores)
+        if self._n_classes > _MOST_SHOWN:
+            from sklearn.decomposition import PCA
+
+            n_columns = min(_MOST_COMPONENTS, *held_out.shape)
+            axes = PCA(n_columns, random_state=self._seed).fit(held_out).components_.T
+            weights, intercepts, held_out = weights @ axes, intercepts @ axes, held_out @ axes
+        return Derived(
+            self._bent.function(weights, intercepts), held_out[self._support].astype(np.float32)
+        )
 
     @cached_property
     def trend(self) -> Trend:

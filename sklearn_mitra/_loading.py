@@ -55,6 +55,10 @@ class Loaded(Saved):
     def _take_target(self, stored: Stored, config: Config) -> None:
         """Learn the target from a bundle that another package wrote."""
 
+    @abstractmethod
+    def _fit_outputs(self, views: list[View], config: Config) -> list[View]:
+        """Views that a network of so many outputs can answer."""
+
     @classmethod
     def load(
         cls: type[E],
@@ -166,11 +170,14 @@ class Loaded(Saved):
         n_classes = self._n_classes
         sizes = n_support, n_features, n_classes
         self._views = unpack_views(learned, stored.version, *sizes, self._encoder.shown)
-        if options.n_estimators is not None:
-            self._views = self._change_number(options.n_estimators)
         network = self._find_network(learned.fields("checkpoint"), options)
         most = network.config.dim_output
-        learned.require(n_classes <= most, "labels", f"at most {most}, the checkpoint's outputs")
+        for view in self._views if n_classes else ():
+            fits = view.target.n_shown <= most
+            key = "labels" if view.target.n_codes == 1 else "views"
+            learned.require(fits, key, f"at most {most}, the checkpoint's outputs")
+        if options.n_estimators is not None:
+            self._views = self._change_number(options.n_estimators, network.config)
         self._take_network(network)
 
     def _find_network(self, was: BundleFields, options: LoadOptions) -> Network:
@@ -212,22 +219,26 @@ class Loaded(Saved):
         self._encoder, self.X_support_ = TableEncoder.fit(stored.x)
         self._take_target(stored, network.config)
         # constant columns, too: the package doesn't leave them out
-        self._views = self._make_plain(self.n_estimators or 1, np.arange(self.n_features_in_))
+        columns = np.arange(self.n_features_in_)
+        self._views = self._make_plain(self.n_estimators or 1, columns, network.config)
 
-    def _change_number(self, n_members: int) -> list[View]:
-        """The views of a bundle, but so many: its first ones, or further ones if all are plain."""
-        if n_members <= len(self._views):
-            return self._views[:n_members]
+    def _change_number(self, n_members: int, config: Config) -> list[View]:
+        """The views of so many members: the first of a bundle, or further if all are plain."""
+        n_codes = self._views[0].target.n_codes
+        n_found = len(self._views) // n_codes
+        if n_members <= n_found:
+            return self._views[: n_members * n_codes]
         if not all(view.is_plain for view in self._views):
             raise ValueError(
-                f"The bundle has {len(self._views)} ensemble members, made of training rows that "
+                f"The bundle has {n_found} ensemble members, made of training rows that "
                 f"it doesn't hold. Got n_estimators={n_members}; ask for no more, or fit again."
             )
-        return self._make_plain(n_members, self._views[0].columns)
+        return self._make_plain(n_members, self._views[0].columns, config)
 
-    def _make_plain(self, n_members: int, columns: NDArray[np.int64]) -> list[View]:
+    def _make_plain(self, n_members: int, columns: NDArray[np.int64], config: Config) -> list[View]:
         kinds, n_support = [PLAIN] * n_members, len(self.X_support_)
-        return make_views(kinds, None, n_support, columns, self._n_classes, self._seed)
+        views = make_views(kinds, None, n_support, columns, self._n_classes, self._seed)
+        return self._fit_outputs(views, config)
 
     def _take_network(self, network: Network) -> None:
         self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}

@@ -15,6 +15,7 @@ from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows
 from ._transform import KINDS, TargetTransform
+from ._views import View
 
 if TYPE_CHECKING:
     from ._sklearn import RegressorMixin
@@ -274,6 +275,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.target_min_, self.target_max_ = low, high
         self._transform = TargetTransform.fit(y, self.target_transform)
         return y
+
+    def _fit_outputs(self, views: list[View], config: Config) -> list[View]:
+        return views
 
     def _select_support(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
         return select_rows(len(y), self.max_support or len(y), self._seed)

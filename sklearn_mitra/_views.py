@@ -6,12 +6,13 @@ answers a little differently for each. Averaging over a few views cancels part o
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
+from ._codes import ClassCode
 from ._derived import Derived, Trend, Vote
 from ._functions import Functions, Rows
 from ._network.bins import outputs_to_targets
@@ -28,6 +29,12 @@ class ClassOrder:
     """
 
     order: NDArray[np.int64]
+    n_codes: ClassVar[int] = 1
+
+    @property
+    def n_shown(self) -> int:
+        """How many classes the network is to tell apart."""
+        return len(self.order)
 
     def show(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
         """Class ids (n_rows,) as the network is to see them."""
@@ -61,6 +68,8 @@ class Direction:
     """
 
     mirror: bool
+    n_codes: ClassVar[int] = 1
+    n_shown: ClassVar[int] = 1
 
     def show(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scaled targets (n_rows,) as the network is to see them."""
@@ -93,7 +102,7 @@ class View:
         Which of the encoded columns it shows.
     signs : ndarray of shape (n_view_columns,), float32
         1 or -1: whether a column is turned over, the chosen ones first.
-    target : ClassOrder or Direction
+    target : ClassOrder, ClassCode or Direction
     derived : tuple of Derived
         Further columns, after the chosen ones.
     trend : Trend or None
@@ -105,7 +114,7 @@ class View:
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
     signs: NDArray[np.float32]
-    target: ClassOrder | Direction
+    target: ClassOrder | ClassCode | Direction
     derived: tuple[Derived, ...] = ()
     trend: Trend | None = None
     vote: Vote | None = None
@@ -227,8 +236,18 @@ class View:
         fields.require(n_columns > 0, "columns", "one or more, if none are derived")
         signs = fields.array("signs", "<f4", n_columns)
         fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
-        target = ClassOrder.unpack(fields, n_classes) if n_classes else Direction.unpack(fields)
+        target = _unpack_target(fields, version, n_classes)
         return cls(rows, columns, signs, target, derived, trend, vote)
+
+
+def _unpack_target(
+    fields: BundleFields, version: int, n_classes: int
+) -> ClassOrder | ClassCode | Direction:
+    if not n_classes:
+        return Direction.unpack(fields)
+    if version > 3 and not fields.optional("classes"):
+        return ClassCode.unpack(fields, n_classes)
+    return ClassOrder.unpack(fields, n_classes)
 
 
 def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.int64]:

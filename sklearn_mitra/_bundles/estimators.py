@@ -27,8 +27,11 @@ former version would misread a new bundle; a reader refuses versions that it doe
 3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids. A view may have
    ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
 4. Views name their functions by their places in ``functions``, which name their ``terms``. A
-   function may have ``trees``, and a ``trend`` values ``heldOut`` of the support rows.
-   A classifier has ``weights`` of its classes, or null.
+   function may have ``trees``, and a ``trend`` values ``heldOut`` of the support rows. A
+   classifier has ``weights`` of its classes, or null. A view whose ``classes`` are null has
+   ``groups`` of classes, ``nCodes`` and ``offsets`` instead; so do all of a classifier of more
+   classes than its checkpoint has outputs. Its ``support_y`` names more classes than the graph of
+   a reader in JavaScript takes.
 """
 
 import math
