@@ -13,6 +13,7 @@ from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._columns import UnseenLevels
 from ._encoding import TableEncoder
 from ._errors import DisposedError
 from ._linear import LinearModels
@@ -213,6 +214,8 @@ class BaseMitra(Loaded):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.input_tags.sparse = True
         return tags
 
     # ------------------------------------------------------------ fit
@@ -254,7 +257,7 @@ class BaseMitra(Loaded):
         )
         models = None
         if {*kinds} != {PLAIN} and not self._is_foregone():
-            levels = [len(column.levels or ()) for column in self._encoder.columns]
+            levels = self._encoder.n_levels
             models = LinearModels(
                 x, y, self.support_indices_, columns, levels, self._n_classes, self._seed
             )
@@ -273,10 +276,12 @@ class BaseMitra(Loaded):
         self = self._snapshot()
         self._check_ready()
         X = check_table(self, X, reset=False)
-        x = self._encoder.transform(X) if len(X) <= _ENCODED_ROWS else None
+        unseen = UnseenLevels()
+        x = self._encoder.transform(X, unseen) if len(X) <= _ENCODED_ROWS else None
         if x is None:  # see that all of it can be encoded, before the network runs
             for start in range(0, len(X), _ENCODED_ROWS):
-                self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS))
+                self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS), unseen)
+        unseen.warn(stacklevel=3)
         answers = self._start_answers(len(X))
         if self._is_foregone():
             return answers

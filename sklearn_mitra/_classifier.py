@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
-from ._encoding import count_missing
+from ._columns import count_missing
 from ._errors import BundleError
 from ._linear import recommend_temperature
 from ._network.config import Config

@@ -142,11 +142,11 @@ class Loaded(Saved):
 
     def _take_back(self, stored: Stored, learned: BundleFields, options: LoadOptions) -> None:
         """Take what :meth:`save` wrote."""
-        n_support, n_features = stored.x.shape
-        self.n_features_in_ = n_features
+        n_support, n_encoded = stored.x.shape
         self.X_support_ = stored.x
         self._seed = learned.get("seed", "an integer", int)
-        self._encoder = TableEncoder.unpack(learned, stored.version, n_features)
+        self._encoder = TableEncoder.unpack(learned, stored.version, n_encoded)
+        self.n_features_in_ = len(self._encoder.columns)
         has_offset = self._encoder.offsets != 0
         if has_offset.any():
             near = learned.array("nearSupport", "<f4", n_support, int(has_offset.sum()))
@@ -160,11 +160,11 @@ class Loaded(Saved):
             learned.require(is_ascending, "indices", "ascending rows")
             self.support_indices_ = indices
         if learned.get("featureNames", "a list or null", list, type(None)) is not None:
-            names = learned.strings("featureNames", n_features)
+            names = learned.strings("featureNames", self.n_features_in_)
             self.feature_names_in_ = np.array(names, dtype=object)
         self._unpack_target(learned, stored)
         n_classes = self._n_classes
-        sizes = n_support, n_features, n_classes
+        sizes = n_support, n_encoded, n_classes
         self._views = unpack_views(learned, stored.version, *sizes, self._encoder.shown)
         if options.n_estimators is not None:
             self._views = self._change_number(options.n_estimators)

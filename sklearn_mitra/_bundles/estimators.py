@@ -26,7 +26,9 @@ former version would misread a new bundle; a reader refuses versions that it doe
 2. ``views`` is a list of objects, each with rows and columns of its own.
 3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids. A view may have
    ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
-4. As 3, to be told from it by what may be added.
+4. ``dates`` is a list, or null if no column holds dates: for each column null, or the encoded
+   columns that its dates make. ``nFeatures`` and ``support_x`` have the encoded columns, ``columns``
+   and ``levels`` those of the table.
 """
 
 import math
