@@ -16,6 +16,7 @@ from sklearn.utils.validation import check_is_fitted, validate_data
 from ._columns import UnseenLevels
 from ._encoding import TableEncoder
 from ._errors import DisposedError
+from ._level_means import fit_level_means
 from ._linear import LinearModels
 from ._loading import Loaded
 from ._members import PLAIN, check_members, choose_kinds, make_views
@@ -40,7 +41,7 @@ _CAPABILITIES = (  # that wlearn asks for
 )
 
 # What fit learns beside attributes that end in an underscore.
-_LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_transform", "_views")
+_LEARNED = ("_context", "_encoder", "_level_means", "_onnx_sha256", "_seed", "_transform", "_views")
 
 E = TypeVar("E", bound="BaseMitra")
 
@@ -251,21 +252,34 @@ class BaseMitra(Loaded):
         self, x: NDArray[np.float32], y: NDArray[Any], n_recommended: int
     ) -> list[View]:
         """Views of the encoded training rows and their targets as the network takes them."""
-        columns = self._encoder.shown
+        columns, levels = self._encoder.shown, self._encoder.n_levels
         kinds = choose_kinds(
             self.members, self.n_estimators, n_recommended, len(columns), self._task
         )
-        models = None
+        models, mean_columns = None, columns
+        self._level_means = None
         if {*kinds} != {PLAIN} and not self._is_foregone():
-            levels = self._encoder.n_levels
+            rest = self.support_indices_, columns, levels, self._n_classes, self._seed
+            fitted = fit_level_means(x, y, *rest)
+            if fitted is not None:
+                self._level_means, x = fitted
+                others = np.setdiff1d(columns, self._level_means.sources)
+                mean_columns = np.concatenate([others, np.arange(len(levels), x.shape[1])])
+                levels = [*levels, *[0] * self._level_means.n_columns]
             models = LinearModels(
-                x, y, self.support_indices_, columns, levels, self._n_classes, self._seed
+                x, y, self.support_indices_, mean_columns, levels, self._n_classes, self._seed
             )
-        return make_views(kinds, models, len(self.X_support_), columns, self._n_classes, self._seed)
+        n_support = len(self.X_support_)
+        return make_views(
+            kinds, models, n_support, columns, self._n_classes, self._seed, mean_columns
+        )
 
     def _make_context(self) -> None:
         y = self._network_target(self.y_support_)
-        tables = [view.support(self.X_support_, y) for view in self._views]
+        x = self.X_support_
+        if self._level_means is not None:
+            x = self._level_means.support(x)
+        tables = [view.support(x, y) for view in self._views]
         name, sha256 = self.checkpoint_["name"], self.checkpoint_["sha256"]
         self._context = Context(name, sha256, self._task, tables)
 
@@ -289,6 +303,8 @@ class BaseMitra(Loaded):
         for start, stop in self._chunks(len(X), plan.chunk_rows):
             part = take_rows(X, start, stop)
             rows = self._encoder.transform(part) if x is None else x[start:stop]
+            if self._level_means is not None:
+                rows = self._level_means.query(rows)
             views = zip(self._views, members)
             answers[start:stop] = self._combine(
                 [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]

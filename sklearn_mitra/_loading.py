@@ -14,6 +14,7 @@ from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
 from ._encoding import LARGEST, TableEncoder
 from ._errors import BundleError
+from ._level_means import LevelMeans
 from ._members import PLAIN, make_views
 from ._network.config import Config
 from ._network.network import Network
@@ -164,7 +165,13 @@ class Loaded(Saved):
             self.feature_names_in_ = np.array(names, dtype=object)
         self._unpack_target(learned, stored)
         n_classes = self._n_classes
-        sizes = n_support, n_encoded, n_classes
+        self._level_means, n_columns = None, n_encoded
+        if stored.version > 3 and learned.optional("levelMeans"):
+            means = learned.fields("levelMeans")
+            rest = n_support, self._encoder.n_levels, n_classes
+            self._level_means = LevelMeans.unpack(means, *rest)
+            n_columns += self._level_means.n_columns
+        sizes = n_support, n_columns, n_classes
         self._views = unpack_views(learned, stored.version, *sizes, self._encoder.shown)
         if options.n_estimators is not None:
             self._views = self._change_number(options.n_estimators)
@@ -210,6 +217,7 @@ class Loaded(Saved):
         self._seed = seed
         self.n_features_in_ = stored.x.shape[1]
         self._encoder, self.X_support_ = TableEncoder.fit(stored.x)
+        self._level_means = None
         self._take_target(stored, network.config)
         # constant columns, too: the package doesn't leave them out
         self._views = self._make_plain(self.n_estimators or 1, np.arange(self.n_features_in_))
@@ -218,7 +226,7 @@ class Loaded(Saved):
         """The views of a bundle, but so many: its first ones, or further ones if all are plain."""
         if n_members <= len(self._views):
             return self._views[:n_members]
-        if not all(view.is_plain for view in self._views):
+        if self._level_means is not None or not all(view.is_plain for view in self._views):
             raise ValueError(
                 f"The bundle has {len(self._views)} ensemble members, made of training rows that "
                 f"it doesn't hold. Got n_estimators={n_members}; ask for no more, or fit again."

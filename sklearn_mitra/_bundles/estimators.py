@@ -27,8 +27,9 @@ former version would misread a new bundle; a reader refuses versions that it doe
 3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids. A view may have
    ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
 4. ``dates`` is a list, or null if no column holds dates: for each column null, or the encoded
-   columns that its dates make. ``nFeatures`` and ``support_x`` have the encoded columns, ``columns``
-   and ``levels`` those of the table.
+   columns that its dates make. ``nFeatures`` and ``support_x`` have the encoded columns,
+   ``columns`` and ``levels`` those of the table. ``levelMeans`` has columns that views may show
+   after the encoded ones, or null.
 """
 
 import math
