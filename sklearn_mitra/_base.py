@@ -13,9 +13,11 @@ from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.validation import check_is_fitted, validate_data
 
+from ._columns import UnseenLevels
 from ._encoding import TableEncoder
 from ._errors import DisposedError
 from ._functions import Rows
+from ._level_means import fit_level_means
 from ._linear import LinearModels
 from ._loading import Loaded
 from ._members import PLAIN, check_members, choose_kinds, make_views
@@ -41,7 +43,7 @@ _CAPABILITIES = (  # that wlearn asks for
 )
 
 # What fit learns beside attributes that end in an underscore.
-_LEARNED = ("_context", "_encoder", "_onnx_sha256", "_seed", "_transform", "_views")
+_LEARNED = ("_context", "_encoder", "_level_means", "_onnx_sha256", "_seed", "_transform", "_views")
 
 E = TypeVar("E", bound="BaseMitra")
 
@@ -215,6 +217,8 @@ class BaseMitra(Loaded):
         tags = super().__sklearn_tags__()
         tags.input_tags.allow_nan = True
         tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.input_tags.sparse = True
         return tags
 
     # ------------------------------------------------------------ fit
@@ -248,24 +252,35 @@ class BaseMitra(Loaded):
 
     def _make_views(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> list[View]:
         """Views of the encoded training rows and their targets as the network takes them."""
-        columns = self._encoder.shown
+        columns, levels = self._encoder.shown, self._encoder.n_levels
         kinds = choose_kinds(
             self.members, self.n_estimators, network.file.n_estimators, len(columns), self._task
         )
-        models = None
+        models, mean_columns = None, columns
+        self._level_means = None
         if {*kinds} != {PLAIN} and not self._is_foregone():
-            levels = [len(column.levels or ()) for column in self._encoder.columns]
+            rest = self.support_indices_, columns, levels, self._n_classes, self._seed
+            fitted = fit_level_means(x, y, *rest)
+            if fitted is not None:
+                self._level_means, x = fitted
+                others = np.setdiff1d(columns, self._level_means.sources)
+                mean_columns = np.concatenate([others, np.arange(len(levels), x.shape[1])])
+                levels = [*levels, *[0] * self._level_means.n_columns]
             models = LinearModels(
-                x, y, self.support_indices_, columns, levels, self._n_classes, self._seed
+                x, y, self.support_indices_, mean_columns, levels, self._n_classes, self._seed
             )
+        n_support = len(self.X_support_)
         views = make_views(
-            kinds, models, len(self.X_support_), columns, self._n_classes, self._seed
+            kinds, models, n_support, columns, self._n_classes, self._seed, mean_columns
         )
         return self._fit_outputs(views, network.config)
 
     def _make_context(self) -> None:
         y = self._network_target(self.y_support_)
-        tables = [view.support(self.X_support_, y) for view in self._views]
+        x = self.X_support_
+        if self._level_means is not None:
+            x = self._level_means.support(x)
+        tables = [view.support(x, y) for view in self._views]
         name, sha256 = self.checkpoint_["name"], self.checkpoint_["sha256"]
         self._context = Context(name, sha256, self._task, tables)
 
@@ -276,17 +291,22 @@ class BaseMitra(Loaded):
         self = self._snapshot()
         self._check_ready()
         X = check_table(self, X, reset=False)
-        x = self._encoder.transform(X) if len(X) <= _ENCODED_ROWS else None
+        unseen = UnseenLevels()
+        x = self._encoder.transform(X, unseen) if len(X) <= _ENCODED_ROWS else None
         if x is None:  # see that all of it can be encoded, before the network runs
             for start in range(0, len(X), _ENCODED_ROWS):
-                self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS))
+                self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS), unseen)
+        unseen.warn(stacklevel=3)
         answers = self._start_answers(len(X))
         if self._is_foregone():
             return answers
         plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
         chunks = self._chunks(X, x, plan.chunk_rows)
         for chunk in self._show_progress(chunks, len(X), plan.chunk_rows):
-            rows, views = Rows(chunk.rows), zip(self._views, members)
+            encoded = chunk.rows
+            if self._level_means is not None:
+                encoded = self._level_means.query(encoded)
+            rows, views = Rows(encoded), zip(self._views, members)
             predicted = self._combine(
                 [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]
             )

@@ -15,7 +15,7 @@ from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
 from ._codes import encode_classes
-from ._encoding import count_missing
+from ._columns import count_missing
 from ._errors import BundleError
 from ._fields import brief
 from ._linear import recommend_temperature
@@ -440,7 +440,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
                     f"class_weight has a weight for {label!r}, which is not a class. The classes "
                     f"are {brief(labels)}."
                 )
-            if not isinstance(weight, Real) or not 0 < weight < np.inf:
+            if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
                 raise ValueError(
                     f"Weights of classes must be finite and more than 0. Got {weight!r} for "
                     f"{label!r} in class_weight."

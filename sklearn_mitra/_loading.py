@@ -14,6 +14,7 @@ from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
 from ._encoding import LARGEST, TableEncoder
 from ._errors import BundleError
+from ._level_means import LevelMeans
 from ._members import PLAIN, make_views
 from ._network.config import Config
 from ._network.network import Network
@@ -146,11 +147,11 @@ class Loaded(Saved):
 
     def _take_back(self, stored: Stored, learned: BundleFields, options: LoadOptions) -> None:
         """Take what :meth:`save` wrote."""
-        n_support, n_features = stored.x.shape
-        self.n_features_in_ = n_features
+        n_support, n_encoded = stored.x.shape
         self.X_support_ = stored.x
         self._seed = learned.get("seed", "an integer", int)
-        self._encoder = TableEncoder.unpack(learned, stored.version, n_features)
+        self._encoder = TableEncoder.unpack(learned, stored.version, n_encoded)
+        self.n_features_in_ = len(self._encoder.columns)
         has_offset = self._encoder.offsets != 0
         if has_offset.any():
             near = learned.array("nearSupport", "<f4", n_support, int(has_offset.sum()))
@@ -164,11 +165,17 @@ class Loaded(Saved):
             learned.require(is_ascending, "indices", "ascending rows")
             self.support_indices_ = indices
         if learned.get("featureNames", "a list or null", list, type(None)) is not None:
-            names = learned.strings("featureNames", n_features)
+            names = learned.strings("featureNames", self.n_features_in_)
             self.feature_names_in_ = np.array(names, dtype=object)
         self._unpack_target(learned, stored)
         n_classes = self._n_classes
-        sizes = n_support, n_features, n_classes
+        self._level_means, n_columns = None, n_encoded
+        if stored.version > 3 and learned.optional("levelMeans"):
+            means = learned.fields("levelMeans")
+            rest = n_support, self._encoder.n_levels, n_classes
+            self._level_means = LevelMeans.unpack(means, *rest)
+            n_columns += self._level_means.n_columns
+        sizes = n_support, n_columns, n_classes
         self._views = unpack_views(learned, stored.version, *sizes, self._encoder.shown)
         network = self._find_network(learned.fields("checkpoint"), options)
         most = network.config.dim_output
@@ -217,6 +224,7 @@ class Loaded(Saved):
         self._seed = seed
         self.n_features_in_ = stored.x.shape[1]
         self._encoder, self.X_support_ = TableEncoder.fit(stored.x)
+        self._level_means = None
         self._take_target(stored, network.config)
         # constant columns, too: the package doesn't leave them out
         columns = np.arange(self.n_features_in_)
@@ -228,7 +236,7 @@ class Loaded(Saved):
         n_found = len(self._views) // n_codes
         if n_members <= n_found:
             return self._views[: n_members * n_codes]
-        if not all(view.is_plain for view in self._views):
+        if self._level_means is not None or not all(view.is_plain for view in self._views):
             raise ValueError(
                 f"The bundle has {n_found} ensemble members, made of training rows that "
                 f"it doesn't hold. Got n_estimators={n_members}; ask for no more, or fit again."

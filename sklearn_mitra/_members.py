@@ -8,6 +8,9 @@ scores
     Scores of a simple model are added: logits of the classes, or a prediction of the target.
 compressed
     Components and scores take the place of the columns.
+means
+    Nothing more than what all members do that aren't plain: in columns of many levels, the mean
+    target of a level takes the place of its code.
 detrended
     The member predicts what ridge regression and trees leave of the target. Not for classes.
 """
@@ -24,8 +27,8 @@ from ._views import ClassOrder, Direction, View
 
 PLAIN = "plain"
 _PARTS = {
-    "classification": ("components", "scores", "compressed"),
-    "regression": ("components", "scores", "compressed", "detrended"),
+    "classification": ("means", "components", "scores", "compressed"),
+    "regression": ("means", "components", "scores", "compressed", "detrended"),
 }
 # Chosen on real tables, see benchmarks/accuracy.py; no dearer than as many plain members.
 _RECOMMENDED = {
@@ -109,6 +112,7 @@ def make_views(
     columns: NDArray[np.int64],
     n_classes: int,
     seed: int,
+    mean_columns: NDArray[np.int64] | None = None,
 ) -> list[View]:
     """Draw the views of an ensemble.
 
@@ -126,6 +130,8 @@ def make_views(
         0 for regression.
     seed : int
         0 to 2**32 - 1.
+    mean_columns : ndarray of int64, default=None
+        The columns that other members show, if not the same: those with means of levels.
 
     Returns
     -------
@@ -137,10 +143,11 @@ def make_views(
     rows = np.arange(n_support, dtype=np.int64)
     views: list[View] = []
     for i, kind in enumerate(kinds):
-        signs = np.ones(len(columns), np.float32)
+        chosen = columns if kind == PLAIN or mean_columns is None else mean_columns
+        signs = np.ones(len(chosen), np.float32)
         order = np.arange(n_classes, dtype=np.int64)
         if i:
-            signs = generator.choice([-1, 1], len(columns)).astype(np.float32)
+            signs = generator.choice([-1, 1], len(chosen)).astype(np.float32)
             order = generator.permutation(n_classes).astype(np.int64)
         derived: list[Derived] = []
         trend, vote, parts = None, None, {PLAIN}
@@ -155,9 +162,8 @@ def make_views(
                 trend = models.trend
         mirror = i % 2 == 1 and parts == {PLAIN}  # others were worse with a mirrored target
         target = ClassOrder(order) if n_classes else Direction(mirror)
-        chosen = columns
         if "compressed" in parts:
-            chosen, signs = columns[:0], signs[:0]
+            chosen, signs = chosen[:0], signs[:0]
         for further in derived:
             more = generator.choice([-1, 1], further.n_columns).astype(np.float32)
             signs = np.concatenate([signs, more])

@@ -14,6 +14,7 @@ from ._bundles.fields import pack
 from ._encoding import TableEncoder
 from ._files import replaced
 from ._functions import Functions
+from ._level_means import LevelMeans
 from ._pickles import Pickled
 from ._views import View
 
@@ -36,6 +37,7 @@ class Saved(Pickled):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     _encoder: TableEncoder
+    _level_means: LevelMeans | None
     _onnx_sha256: str | None
     _seed: int
     _views: list[View]
@@ -110,6 +112,7 @@ class Saved(Pickled):
             "featureNames": None if names is None else names.tolist(),
             **self._encoder.pack(),
             "nearSupport": self._pack_near(),
+            "levelMeans": None if self._level_means is None else self._level_means.pack(),
             "indices": None if indices is None else pack(indices),
             "views": [view.pack(len(self.X_support_), functions) for view in self._views],
             **functions.pack(),

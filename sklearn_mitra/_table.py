@@ -5,7 +5,11 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
+
+# Most bytes of a sparse matrix as an array.
+_MOST_BYTES = 2**30
 
 
 def check_table(estimator: Any, X: Any, reset: bool) -> Any:
@@ -15,7 +19,7 @@ def check_table(estimator: Any, X: Any, reset: bool) -> Any:
     ----------
     estimator : BaseEstimator
         Learns the names and the number of columns, or has them.
-    X : array-like or DataFrame of shape (n_rows, n_features)
+    X : array-like, sparse matrix or array, or DataFrame of shape (n_rows, n_features)
     reset : bool
         Whether to learn them.
 
@@ -26,8 +30,14 @@ def check_table(estimator: Any, X: Any, reset: bool) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If it is no table, has no rows or columns, or other columns than the estimator knows.
+        If it is no table, has no rows or columns, or other columns than the estimator knows; or
+        if a sparse one is too large to be made dense.
     """
+    if issparse(X):
+        X = validate_data(
+            estimator, X, reset=reset, dtype=None, accept_sparse=True, ensure_all_finite=False
+        )
+        return _as_dense(X)
     if not is_frame(X):
         return validate_data(
             estimator, as_array(X), reset=reset, dtype=None, ensure_all_finite=False
@@ -39,6 +49,19 @@ def check_table(estimator: Any, X: Any, reset: bool) -> Any:
                 f"required by {type(estimator).__name__}."
             )
     return validate_data(estimator, X, reset=reset, skip_check_array=True)
+
+
+def _as_dense(X: Any) -> NDArray[Any]:
+    """A sparse matrix or array as an array, unless that would take too much memory."""
+    n_bytes = X.shape[0] * X.shape[1] * X.dtype.itemsize
+    if n_bytes > _MOST_BYTES:
+        raise ValueError(
+            f"Sparse input is made dense, up to {_MOST_BYTES:,} bytes. X of shape {X.shape} would "
+            f"take {n_bytes:,}. Reduce its columns first, for example by TruncatedSVD of "
+            "scikit-learn, or pass fewer rows at a time."
+        )
+    dense: NDArray[Any] = X.toarray()
+    return dense
 
 
 def is_frame(X: Any) -> bool:

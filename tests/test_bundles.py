@@ -163,6 +163,10 @@ def make_frame():
             "Float64": pd.array(X[:, 1], dtype="Float64"),
             "nothing": np.full(60, np.nan),
             "no object": np.full(60, None, dtype=object),
+            "date": pd.date_range("2019-11-29 21:00", periods=60, freq="31h"),
+            "date of days": pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d"),
+            "duration": pd.to_timedelta(X[:, 0], unit="h"),
+            "digits": np.arange(60).astype(str),
             "constant": 1,
         }
     )
@@ -183,6 +187,9 @@ def test_columns_of_every_kind(cls):
         [0.0, 0.25, 0.5],
         [False, True],
     ]
+    assert [len(column.parts) for column in estimator._encoder.columns[13:15]] == [5, 3]
+    assert estimator.n_features_in_ == len(frame.columns)
+    assert estimator.X_support_.shape[1] == len(frame.columns) + 6
     unseen = frame.assign(string="unseen", category=pd.Categorical(["unseen"] * 60))
     assert_survives(estimator, pd.concat([frame, unseen, frame[::-1]]))
     loaded = sklearn_mitra.load(estimator.save())

@@ -1,6 +1,7 @@
 """The encoding of columns, by example."""
 
 import datetime
+import json
 from decimal import Decimal
 
 import numpy as np
@@ -8,6 +9,8 @@ import pandas as pd
 import pytest
 from columns import with_missing
 
+from sklearn_mitra import BundleError
+from sklearn_mitra._bundles.fields import BundleFields
 from sklearn_mitra._encoding import TableEncoder
 from sklearn_mitra._table import as_array, take_rows
 
@@ -112,7 +115,7 @@ def test_arrays_of_strings(dtype):
         dtype = getattr(dtypes, "StringDType", lambda: object)()
     X = np.array([["b", "1"], ["a", "10"], ["c", "9"]], dtype=dtype)
     encoder, x = TableEncoder.fit(X)
-    np.testing.assert_array_equal(x, [[1, 0], [0, 1], [2, 2]])  # in the order of strings
+    np.testing.assert_array_equal(x, [[1, 1], [0, 10], [2, 9]])
     np.testing.assert_array_equal(encoder.transform(X), x)
 
 
@@ -282,16 +285,12 @@ def test_other_columns_are_upstreams_to_the_bit(column):
 # ---- errors --------------------------------------------------------------------------------------
 
 DAYS = pd.to_datetime(["2020-01-01", "2021-01-01"])
-DATES = r"Dates and times are not supported: column 'a' is {}.*Turn it into numbers first"
 MIX = "In column 'a', the argument must be all strings or all numbers.*Got {}, for example"
 TOO_LARGE = "infinity or a value too large for float32 in column 'a'. Replace it by NaN"
 
 REFUSED = {
-    "datetime": (DAYS, TypeError, DATES.format("datetime64")),
-    "timedelta": (DAYS - DAYS[0], TypeError, DATES.format("timedelta64")),
-    "tz-aware": (DAYS.tz_localize("Europe/Paris"), TypeError, DATES.format("datetime64.*Paris")),
-    "period": (pd.Series(DAYS.to_period("M")), TypeError, DATES.format("Period")),
-    "object of dates": ([datetime.date(2020, 1, 1), None], TypeError, DATES.format("date")),
+    "times of day": ([datetime.time(12), None], TypeError, MIX.format("time")),
+    "dates and numbers": (np.array([DAYS[0], 1], object), TypeError, MIX.format("Timestamp, int")),
     "complex": ([1 + 2j, 0j], ValueError, "Complex data not supported: column 'a' is complex128"),
     "object of complex": (np.array([1 + 2j, 1], object), TypeError, MIX.format("complex, int")),
     "bytes": (np.array([b"x", b"y"], object), TypeError, MIX.format("bytes")),
@@ -322,15 +321,13 @@ def test_what_is_refused_in_prediction(column, error, message):
 @pytest.mark.parametrize(
     ("X", "error", "message"),
     [
-        (np.array([["2020-01-01"]] * 2, "M8[D]"), TypeError, "column 0 is datetime64"),
-        (np.array([[1], [2]], "m8[s]"), TypeError, "column 0 is timedelta64"),
         (np.array([[1j], [2]]), ValueError, "Complex data not supported: column 0"),
         (np.array([[b"x"], [b"y"]]), TypeError, "In column 0, .* Got bytes"),
         (np.array([[0, 1], [0, np.inf]]), ValueError, "too large for float32 in column 1"),
         (np.array([[1e39, 1], [0, 1]]), ValueError, "too large for float32 in column 0"),
         (np.array([["x", 1], ["y", "z"]], object), TypeError, "In column 1, .* Got int, str"),
     ],
-    ids=["datetime", "timedelta", "complex", "bytes", "infinity", "too large", "mixed"],
+    ids=["complex", "bytes", "infinity", "too large", "mixed"],
 )
 def test_what_is_refused_in_arrays(X, error, message):
     with pytest.raises(error, match=message):
@@ -357,8 +354,12 @@ def test_the_largest_values():
             ["x", "y"],
             "In column 'a', the argument must be all .* convert it to numbers",
         ),
-        ([1.0, 2.0], ["1", "2"], "In column 'a', the argument must be all .* Got str"),
-        (["x", "y"], DAYS, "Dates and times are not supported: column 'a'"),
+        ([1.0, 2.0], ["1", "1,5"], "In column 'a', .* Got str, for example '1,5'"),
+        (["x", "y"], DAYS, "In column 'a', training held categories such as 'x'; got datetime"),
+        ([1.0, 2.0], DAYS, "In column 'a', training held numbers; got datetime.*convert it to num"),
+        (["1", "2"], ["1", "x"], "In column 'a', .* Got str, for example 'x'.*convert it to numb"),
+        (DAYS, [1.0, 2.0], r"In column 'a', training held dates; got 1\.0. Convert the column to"),
+        (DAYS, ["2020-01-01", "May"], "In column 'a', training held dates; got 'May'"),
     ],
     ids=[
         "strings to numbers",
@@ -366,11 +367,69 @@ def test_the_largest_values():
         "category to numbers",
         "category of numbers to strings",
         "numbers to strings",
-        "numbers to digits",
+        "numbers to a decimal comma",
         "strings to dates",
+        "numbers to dates",
+        "digits to strings",
+        "dates to numbers",
+        "dates to strings",
     ],
 )
 def test_a_type_that_changes_between_fit_and_transform(train, query, message):
     encoder, _ = fit(train)
     with pytest.raises(TypeError, match=message):
         transform(encoder, query)
+
+
+# ---- several encoded columns of one --------------------------------------------------------------
+
+
+def dated_frame():
+    days = pd.to_datetime(["2023-12-31 06:00", None, "2024-03-01 18:30"])
+    return pd.DataFrame({"day": days, "text": ["b", "a", "b"]})
+
+
+def test_a_column_of_dates_makes_several_encoded_columns():
+    encoder, x = TableEncoder.fit(dated_frame())
+    assert encoder.columns[0].parts == ("days", "year", "month", "weekday", "hour")
+    assert x.shape == (3, 6) and encoder.n_levels == [0, 0, 0, 0, 0, 2]
+    np.testing.assert_array_equal(x[[0, 2], 1:5], [[2023, 12, 6, 6], [2024, 3, 4, 18.5]])
+    np.testing.assert_array_equal(x[1], encoder.means.astype(np.float32) * [1, 1, 1, 1, 1, 0])
+    np.testing.assert_array_equal(encoder.transform(dated_frame()), x)
+
+
+def test_numbers_after_dates_are_named_in_errors():
+    frame = dated_frame().assign(number=[1.0, 2.0, np.inf])
+    with pytest.raises(ValueError, match="too large for float32 in column 'number'"):
+        TableEncoder.fit(frame)
+
+
+def test_encodings_come_back_from_json():
+    for frame in (dated_frame(), dated_frame()[["text"]], mixed_frame()):
+        encoder, x = TableEncoder.fit(frame)
+        fields = BundleFields(json.loads(json.dumps(encoder.pack())), "a bundle")
+        again = TableEncoder.unpack(fields, 4, x.shape[1])
+        assert again.columns == encoder.columns
+        np.testing.assert_array_equal(again.transform(frame), x)
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("dates", [["days", "year", "month", "weekday"], None]),
+        ("dates", [["year", "days", "month", "weekday", "hour"], None]),
+        ("dates", [["days", "days", "month", "weekday", "hour"], None]),
+        ("dates", [["days", "minute", "month", "weekday", "hour"], None]),
+        ("dates", [[], None]),
+        ("dates", [5, None]),
+        ("dates", 5),
+        ("dates", [None] * 5),
+        ("levels", [["a"], ["a", "b"]]),
+        ("dates", [["days", "year", "month", "weekday", "hour"], None, None]),
+        ("columns", ["day"]),
+    ],
+)
+def test_wrong_dates_in_bundles_are_named(name, value):
+    encoder, _ = TableEncoder.fit(dated_frame())
+    with pytest.raises(BundleError, match=f"'{name}' in a bundle must be"):
+        TableEncoder.unpack(BundleFields({**encoder.pack(), name: value}, "a bundle"), 4, 6)

@@ -32,6 +32,10 @@ former version would misread a new bundle; a reader refuses versions that it doe
    ``groups`` of classes, ``nCodes`` and ``offsets`` instead; so do all of a classifier of more
    classes than its checkpoint has outputs. Its ``support_y`` names more classes than the graph of
    a reader in JavaScript takes.
+   ``dates`` is a list, or null if no column holds dates: for each column null, or the encoded
+   columns that its dates make. ``nFeatures`` and ``support_x`` have the encoded columns,
+   ``columns`` and ``levels`` those of the table. ``levelMeans`` has columns that views may show
+   after the encoded ones, or null.
 """
 
 import math

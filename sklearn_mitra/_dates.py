@@ -1,0 +1,104 @@
+"""Dates and times as numbers."""
+
+import re
+from datetime import date, datetime, timezone
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._fields import brief
+
+PARTS = ("days", "year", "month", "weekday", "hour")
+_MISSING = np.datetime64("NaT", "us")
+_DAY, _HOUR = 86_400_000_000, 3_600_000_000  # in microseconds
+_ISO = re.compile(
+    r"(\d{4}-\d\d-\d\d(?:[T ]\d\d:\d\d(?::\d\d(?:\.\d{1,9})?)?)?)(?:(Z)|([+-])(\d\d):?(\d\d))?",
+    re.ASCII,
+)
+
+
+def is_date(value: Any) -> bool:
+    """Whether a value is a date, with or without a time, or pandas' Period."""
+    return isinstance(value, (date, np.datetime64)) or type(value).__name__ == "Period"
+
+
+def parse_date(text: str) -> np.datetime64 | None:
+    """A string in ISO 8601, such as "2024-03-01" or "2024-03-01T12:30:00+01:00", in UTC."""
+    match = _ISO.fullmatch(text.strip())
+    if match is None:
+        return None
+    stamp, _, sign, hours, minutes = match.groups()
+    try:
+        value = np.datetime64(stamp, "us")
+    except ValueError:  # such as 2024-02-30
+        return None
+    if sign:
+        offset = np.timedelta64(60 * int(hours) + int(minutes), "m")
+        value = value - offset if sign == "+" else value + offset
+    return value
+
+
+def to_dates(values: NDArray[Any], name: str) -> NDArray[np.datetime64]:
+    """Values of a column as datetime64[us] with NaT for what is missing.
+
+    Parameters
+    ----------
+    values : ndarray of shape (n_rows,), datetime64[us], float64 or object
+        Objects are dates, strings, or None where missing. Floats may be NaN only.
+    name : str
+        What errors call the column.
+
+    Raises
+    ------
+    TypeError
+        If a value is no date.
+    ValueError
+        If a date isn't of the years 1 to 9999.
+    """
+    if values.dtype.kind != "M":
+        stamps = [_MISSING if v is None or v != v else _to_stamp(v, name) for v in values]
+        values = np.array(stamps, "M8[us]")
+    years = values[~np.isnat(values)].astype("M8[Y]").astype(np.int64) + 1970
+    if ((years < 1) | (years > 9999)).any():
+        raise ValueError(f"In {name}, dates must be of the years 1 to 9999.")
+    return values
+
+
+def split_dates(dates: NDArray[np.datetime64]) -> dict[str, NDArray[np.float64]]:
+    """Dates (n_rows,), datetime64[us], as an array (n_rows,) for each of ``PARTS``.
+
+    Days are counted from 1970 and have a fraction, weekdays from Monday, hours have a fraction.
+    A missing date is NaN.
+    """
+    is_there = ~np.isnat(dates)
+    stamps = np.where(is_there, dates, np.datetime64(0, "us")).astype(np.int64)
+    months = dates.astype("M8[M]").astype(np.int64)
+    parts = {
+        "days": stamps / _DAY,
+        "year": 1970 + months // 12,
+        "month": 1 + months % 12,
+        "weekday": (stamps // _DAY + 3) % 7,  # 1970 began on a Thursday
+        "hour": stamps % _DAY / _HOUR,
+    }
+    return {name: np.where(is_there, part, np.nan) for name, part in parts.items()}
+
+
+def _to_stamp(value: Any, name: str) -> np.datetime64:
+    stamp = parse_date(value) if isinstance(value, str) else None
+    if not isinstance(value, str) and is_date(value):
+        value = getattr(value, "start_time", value)  # of a Period
+        if isinstance(value, datetime) and value.tzinfo is not None:
+            value = value.astimezone(timezone.utc).replace(tzinfo=None)
+        stamp = np.datetime64(value, "us")
+    if stamp is None:
+        raise _no_date_error(value, name)
+    return stamp
+
+
+def _no_date_error(value: Any, name: str) -> TypeError:
+    value = value.item() if isinstance(value, np.generic) else value
+    return TypeError(
+        f"In {name}, training held dates; got {brief(value)}. Convert the column to dates, or to "
+        "strings such as '2024-03-01' or '2024-03-01T12:30:00'."
+    )

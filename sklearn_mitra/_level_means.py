@@ -1,0 +1,193 @@
+"""Columns of many levels by what tells: the mean target of each level.
+
+Codes of levels have no order that tells something, and the network sees their ranks.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from ._bundles.fields import BundleFields, pack
+
+# Fewest levels of a column whose mean targets are worth it; linear models have a term for each
+# level of a column with fewer.
+FEWEST_LEVELS = 30
+_N_FOLDS = 5
+# Rows of the mean of all that are added to those of a level.
+_PRIOR_ROWS = 2.0
+_LARGEST = 1e30
+
+
+@dataclass(frozen=True)
+class LevelMeans:
+    """Mean targets of levels, columns after a table's encoded ones.
+
+    Attributes
+    ----------
+    sources : ndarray of shape (n_sources,), int64
+        The encoded columns with codes of levels, ascending.
+    n_levels : ndarray of shape (n_sources,), int64
+        How many levels each has.
+    means : ndarray of shape (sum of n_levels, n_targets), float64
+        By level, one source after the other. For classes a target is to be of the class, for two
+        classes of the second.
+    default : ndarray of shape (n_targets,), float64
+        Of missing values and unseen levels.
+    held_out : ndarray of shape (n_support, n_sources * n_targets), float32
+        Of the stored support rows, by rows that don't include them: a level's mean would tell
+        the target of a row that is one of few.
+    """
+
+    sources: NDArray[np.int64]
+    n_levels: NDArray[np.int64]
+    means: NDArray[np.float64]
+    default: NDArray[np.float64]
+    held_out: NDArray[np.float32]
+
+    @property
+    def n_columns(self) -> int:
+        """How many columns these are."""
+        return self.held_out.shape[1]
+
+    def support(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Encoded columns of the stored support rows, and the means of other rows."""
+        return np.hstack([x, self.held_out])
+
+    def query(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Encoded columns (n_rows, n_encoded) of query rows, and their means."""
+        starts = np.cumsum(self.n_levels) - self.n_levels
+        columns = [x]
+        for j, start, n_levels in zip(self.sources, starts, self.n_levels):
+            means = self.means[start : start + n_levels]
+            columns.append(_look_up(x[:, j], means, self.default).astype(np.float32))
+        return np.hstack(columns)
+
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle."""
+        return {
+            "sources": pack(self.sources),
+            "means": pack(self.means),
+            "default": pack(self.default),
+            "heldOut": pack(self.held_out),
+        }
+
+    @classmethod
+    def unpack(
+        cls, fields: BundleFields, n_support: int, n_levels: Sequence[int], n_classes: int
+    ) -> "LevelMeans":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
+
+        Parameters
+        ----------
+        fields : BundleFields
+        n_support : int
+        n_levels : sequence of int, of length n_encoded
+            Number of levels behind each encoded column.
+        n_classes : int
+            0 for regression.
+        """
+        sources = fields.array("sources", "<i8", None)
+        fits = len(sources) > 0 and bool(((sources >= 0) & (sources < len(n_levels))).all())
+        fits = fits and bool((np.diff(sources) > 0).all())
+        fields.require(fits, "sources", f"ascending columns, 0 to {len(n_levels) - 1}")
+        counts = np.array(n_levels, np.int64)[sources]
+        n_targets = count_targets(n_classes)
+        means = fields.array("means", "<f8", int(counts.sum()), n_targets)
+        default = fields.array("default", "<f8", n_targets)
+        held_out = fields.array("heldOut", "<f4", n_support, len(sources) * n_targets)
+        for name, values in (("means", means), ("default", default), ("heldOut", held_out)):
+            is_small = bool((np.abs(values) <= _LARGEST).all())
+            fields.require(is_small, name, "small enough to compute with")
+        return cls(sources, counts, means, default, held_out)
+
+
+def count_targets(n_classes: int) -> int:
+    """How many means a level has."""
+    return n_classes if n_classes > 2 else 1
+
+
+def fit_level_means(
+    x: NDArray[np.float32],
+    y: NDArray[Any],
+    support: NDArray[np.int64],
+    columns: NDArray[np.int64],
+    n_levels: Sequence[int],
+    n_classes: int,
+    seed: int,
+) -> tuple[LevelMeans, NDArray[np.float32]] | None:
+    """Mean targets of a training table's columns of many levels.
+
+    Parameters
+    ----------
+    x : ndarray of shape (n_rows, n_encoded), float32
+        Encoded columns of all training rows.
+    y : ndarray of shape (n_rows,), int64 or float32
+        Their class ids, or targets scaled to 0..1.
+    support : ndarray of shape (n_support,), int64
+        Which rows are the support.
+    columns : ndarray of int64
+        The columns that vary.
+    n_levels : sequence of int, of length n_encoded
+        Number of levels; 0 for a column of numbers.
+    n_classes : int
+        0 for regression.
+    seed : int
+
+    Returns
+    -------
+    means : LevelMeans
+    x : ndarray of shape (n_rows, n_encoded + n_columns), float32
+        The table with the means of each row, which it has no part in.
+
+    None if there are no such columns.
+    """
+    sources = np.array([j for j in columns if n_levels[j] >= FEWEST_LEVELS], np.int64)
+    n_folds = min(_N_FOLDS, len(x))
+    if not len(sources) or n_folds < 2:
+        return None
+    targets = y.astype(np.float64)[:, None]
+    if n_classes > 2:
+        targets = np.eye(n_classes)[y]
+    folds = np.arange(len(x)) % n_folds
+    np.random.RandomState(seed).shuffle(folds)
+    tables, held_out = [], []
+    for j in sources:
+        tables.append(_fit(x[:, j], targets, n_levels[j]))
+        values = np.empty_like(targets)
+        for k in range(n_folds):
+            rest = _fit(x[folds != k, j], targets[folds != k], n_levels[j])
+            default = targets[folds != k].mean(axis=0)
+            values[folds == k] = _look_up(x[folds == k, j], rest, default)
+        held_out.append(values)
+    columns_out = np.hstack(held_out).astype(np.float32)
+    counts = np.array([n_levels[j] for j in sources], np.int64)
+    means = LevelMeans(
+        sources, counts, np.vstack(tables), targets.mean(axis=0), columns_out[support]
+    )
+    return means, np.hstack([x, columns_out])
+
+
+def _fit(
+    codes: NDArray[np.float32], targets: NDArray[np.float64], n_levels: int
+) -> NDArray[np.float64]:
+    """Mean targets of levels (n_levels, n_targets), drawn to the mean of all."""
+    is_level = codes == np.floor(codes)  # a missing value is a mean of codes
+    ids = codes[is_level].astype(np.int64)
+    counts = np.bincount(ids, minlength=n_levels)[:, None]
+    sums = np.column_stack(
+        [np.bincount(ids, weights=t, minlength=n_levels) for t in targets[is_level].T]
+    )
+    smoothed: NDArray[np.float64] = (sums + _PRIOR_ROWS * targets.mean(axis=0)) / (
+        counts + _PRIOR_ROWS
+    )
+    return smoothed
+
+
+def _look_up(
+    codes: NDArray[np.float32], means: NDArray[np.float64], default: NDArray[np.float64]
+) -> NDArray[np.float64]:
+    is_level = (codes == np.floor(codes)) & (codes >= 0) & (codes < len(means))
+    return np.where(is_level[:, None], means[np.where(is_level, codes, 0).astype(int)], default)
