@@ -253,8 +253,9 @@ class BaseMitra(Loaded):
     def _make_views(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> list[View]:
         """Views of the encoded training rows and their targets as the network takes them."""
         columns, levels = self._encoder.shown, self._encoder.n_levels
+        n_recommended, is_sample = network.file.n_estimators, len(self.X_support_) < len(x)
         kinds = choose_kinds(
-            self.members, self.n_estimators, network.file.n_estimators, len(columns), self._task
+            self.members, self.n_estimators, n_recommended, len(columns), self._task, is_sample
         )
         models, mean_columns = None, columns
         self._level_means = None

@@ -30,7 +30,7 @@ _MOST_ROWS, _MOST_CELLS = 10_000, 4_000_000
 # A model of fewer rows tells nothing; trees need more.
 _FEWEST_ROWS, _FEWEST_ROWS_OF_TREES = 10, 40
 
-_N_FOLDS, _N_FOLDS_OF_TREES = 5, 3
+_N_FOLDS = 5
 _PENALTIES = np.logspace(-1, 4, 11)  # of ridge regression; generalised cross-validation chooses
 _INVERSE_PENALTY = 0.3  # of logistic regression
 # Of a detrended member's answer. On the tables of benchmarks/accuracy.py, mean R2 was .618 with 1,
@@ -158,8 +158,7 @@ class LinearModels:
         trees = None
         if len(self._y) >= _FEWEST_ROWS_OF_TREES:
             y = self._y.astype(np.float64)
-            folds = self._fold(_N_FOLDS_OF_TREES)
-            trees, of_trees = fit_trees(self._x, y, self._columns, folds, self._seed)
+            trees, of_trees = fit_trees(self._x, y, self._columns, self._folds, self._seed)
             difference = of_trees - held_out
             norm = float(difference @ difference)
             share = min(max(0.0, float(difference @ (y - held_out)) / norm), 1.0) if norm else 0.0
@@ -196,20 +195,17 @@ class LinearModels:
         chosen = self._generator.permutation(others)[:n_others]
         return np.sort(np.concatenate([support, chosen]))
 
-    def _fold(self, n_folds: int) -> list[NDArray[np.int64]]:
-        """Disjoint sets of rows, each with about the same targets."""
-        return [np.sort(self._by_target[i::n_folds]) for i in range(n_folds)]
-
     @cached_property
-    def _by_target(self) -> NDArray[np.int64]:
-        """Rows ordered by their targets, those of the same target at random."""
+    def _folds(self) -> list[NDArray[np.int64]]:
+        """Disjoint sets of rows, each with about the same targets."""
         shuffled = self._generator.permutation(len(self._y))
-        return shuffled[np.argsort(self._y[shuffled], kind="stable")]
+        by_target = shuffled[np.argsort(self._y[shuffled], kind="stable")]
+        return [np.sort(by_target[i::_N_FOLDS]) for i in range(_N_FOLDS)]
 
     def _held_out(self, fit: Callable[[NDArray[np.int64]], Any]) -> NDArray[np.float64]:
         """Of all rows, what a model says that was fitted to the other folds."""
         everything = np.arange(len(self._y))
-        by_fold = [(fold, *fit(np.setdiff1d(everything, fold))) for fold in self._fold(_N_FOLDS)]
+        by_fold = [(fold, *fit(np.setdiff1d(everything, fold))) for fold in self._folds]
         held_out = np.empty((len(self._y), len(by_fold[0][2])))
         for fold, weights, intercepts in by_fold:
             held_out[fold] = self._bent.z[fold] @ weights + intercepts

@@ -33,11 +33,12 @@ _PARTS = {
 # Chosen on real tables, see benchmarks/accuracy.py; no dearer than as many plain members.
 _RECOMMENDED = {
     "classification": ("components+scores", "compressed", PLAIN, "compressed"),
-    "regression": ("components+detrended", "compressed+detrended", PLAIN, "compressed+detrended"),
+    "regression": (*["compressed+detrended"] * 2, PLAIN, "compressed+detrended"),
 }
-# The same for tables whose columns cost more than they are worth: of more than so many.
+# The same for tables whose columns cost more than they are worth: of more than so many; and for
+# regression on tables of which the support is a sample, while trends are fitted to all rows.
 _MANY_COLUMNS = 40
-_RECOMMENDED_WIDE = {
+_RECOMMENDED_COMPRESSED = {
     "classification": ("compressed",),
     "regression": ("compressed+detrended",),
 }
@@ -74,6 +75,7 @@ def choose_kinds(
     n_recommended: int,
     n_columns: int,
     task: str,
+    is_sample: bool = False,
 ) -> list[str]:
     """The kind of each member.
 
@@ -87,6 +89,8 @@ def choose_kinds(
     n_columns : int
         Of the table.
     task : {"classification", "regression"}
+    is_sample : bool, default=False
+        Whether the support lacks some of the training rows.
 
     Returns
     -------
@@ -99,7 +103,8 @@ def choose_kinds(
         kinds = list(members)
     else:
         n_members = n_members or n_recommended
-        recommended = _RECOMMENDED if n_columns <= _MANY_COLUMNS else _RECOMMENDED_WIDE
+        is_compressed = n_columns > _MANY_COLUMNS or (is_sample and task == "regression")
+        recommended = _RECOMMENDED_COMPRESSED if is_compressed else _RECOMMENDED
         is_plain = members == PLAIN or n_members == 1
         kinds = [PLAIN] if is_plain else list(recommended[task])
     return [kinds[i % len(kinds)] for i in range(n_members)]

@@ -90,7 +90,7 @@ def test_missing_field_is_named(cls, field):
 
 
 OTHER_TYPES = [1.5, True, "text", None, [None], {}, []]
-NULLABLE = ["featureNames", "indices", "offsets", "nearSupport", "weights"]
+NULLABLE = ["featureNames", "indices", "offsets", "nearSupport", "dates", "levelMeans", "weights"]
 ALLOWED = [*((field, None) for field in NULLABLE), ("params", {})]
 
 

@@ -86,15 +86,6 @@ def test_numbers_that_are_no_classes_are_refused():
         MitraClassifier().fit(X, X[:, 0])
 
 
-def test_more_classes_than_outputs_are_refused():
-    X, _ = make_table()
-    clf = MitraClassifier()
-    message = "'mini' tells at most 10 classes apart. Got 11. Merge .*OneVsRestClassifier"
-    with pytest.raises(ValueError, match=message):
-        clf.fit(X, np.arange(80) % 11)
-    assert not hasattr(clf, "classes_")
-
-
 # --------------------------------------------------------------------------------------------
 # Support and priors
 # --------------------------------------------------------------------------------------------

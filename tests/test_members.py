@@ -38,6 +38,8 @@ def test_members_of_wide_tables_are_compressed(task):
     assert len(narrow) == len(wide) == 4
     assert len(set(narrow)) > 1
     assert all("compressed" in kind for kind in wide)
+    sampled = choose_kinds("auto", None, 4, 20, task, is_sample=True)
+    assert sampled == (wide if task == "regression" else narrow)
 
 
 @pytest.mark.parametrize("task", TASKS)
@@ -80,7 +82,7 @@ def test_other_members_are_refused(cls, members):
 
 def test_classes_have_no_trend():
     X, y = make_table()
-    with pytest.raises(ValueError, match=r"some of \['components', 'scores', 'compressed'\]"):
+    with pytest.raises(ValueError, match=r"some of \['means', 'components', 'scores', 'comp"):
         MitraClassifier(members=["detrended"]).fit(X, y)
 
 
