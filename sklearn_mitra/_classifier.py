@@ -71,6 +71,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         What each ensemble member sees:
 
         - ``"plain"``: the table as it is,
+        - ``"means"``: the table, and in columns of 30 levels or more the mean target of a row's
+          level instead of the level's rank. All kinds that follow see such columns so, too,
         - ``"components"``: the table, and its principal components,
         - ``"scores"``: the table, and the logits of an additive logistic regression. It is fitted
           to all training rows; a support row's logits are of one that hasn't seen the row. In
@@ -141,8 +143,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     support_indices_ : ndarray of shape (n_support,), int64
         Rows of the training data that are the support, ascending. Not there in a classifier
         loaded from a bundle that another package wrote.
-    X_support_ : ndarray of shape (n_support, n_features_in_), float32
-        The support with encoded categories and with missing values filled. A column whose values
+    X_support_ : ndarray of shape (n_support, n_encoded), float32
+        The support with encoded categories and with missing values filled. Each feature is an
+        encoded column, but for dates, which are up to five. A column whose values
         float32 could hardly tell apart, such as times in seconds since 1970, is less its mean in
         training.
     y_support_ : ndarray of shape (n_support,), int64
@@ -163,10 +166,15 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     Notes
     -----
-    Columns of numbers, booleans, strings and categories are taken as they are. Categories
+    Columns of numbers, booleans, strings, categories and dates are taken as they are. Categories
     become the rank of their level, missing values and unseen levels the mean of the training
     column; columns constant in training are left out. No scaling is needed: the network sees
     quantiles.
+
+    Strings that are all numbers, such as "10" and "-1.5e3", are numbers; with a zero in front, such
+    as "007", they are categories. Dates, and strings of dates in ISO 8601, become days since 1970,
+    year, month, weekday and hour, as far as they vary in training; those with a time zone are
+    converted to UTC. Durations become days. Free text is refused.
 
     ``prior_correction``, ``class_weight``, ``softmax_temperature``, ``n_jobs``, ``providers``,
     ``precision``, ``cache_context`` and ``verbose`` may be set after ``fit``; the other parameters
@@ -261,8 +269,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Numbers, booleans, strings or categories; NaN, None and pandas' NA are missing.
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Numbers, booleans, strings, categories, dates or durations; NaN, None, pandas' NA and
+            NaT are missing. A sparse matrix is made dense, up to 1 GiB.
         y : array-like of shape (n_samples,)
             Class labels, all numbers or all strings.
 

@@ -245,9 +245,9 @@ def read_column(column: Any, name: str) -> NDArray[Any]:
     kind = column.dtype.kind
     if kind == "c":
         raise ValueError(f"Complex data not supported: {name} is {column.dtype}.")
-    if kind in "mM":
+    if kind in "mM" and not hasattr(column.dtype, "pyarrow_dtype"):  # whose values are objects
         if getattr(column, "dt", None) is not None:
-            if getattr(column.dt, "tz", None) is not None:
+            if getattr(column.dtype, "tz", None) is not None:
                 column = column.dt.tz_convert("UTC").dt.tz_localize(None)
             column = column.to_numpy(f"{kind}8[us]", na_value=np.array("NaT", f"{kind}8[us]")[()])
         column = column.astype(f"{kind}8[us]")

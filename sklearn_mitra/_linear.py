@@ -305,7 +305,8 @@ def _make_terms(
             terms += [(j, code, 0.0, 1.0) for code in levels]
             continue
         low, high = float(x[:, j].min()), float(x[:, j].max())
-        bends = {float(q) for q in np.quantile(x[:, j], knots)} - {low, high}
+        bends = {float(q) for q in np.quantile(x[:, j], knots)} if knots else set()
+        bends -= {low, high}
         terms += [(j, -1.0, start, high) for start in (low, *sorted(bends))]
     table = np.array(terms, np.float64).reshape(-1, 4)
     sources = table[:, 0].astype(np.int64)

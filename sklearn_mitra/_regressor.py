@@ -62,6 +62,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         What each ensemble member sees:
 
         - ``"plain"``: the table as it is,
+        - ``"means"``: the table, and in columns of 30 levels or more the mean target of a row's
+          level instead of the level's rank. All kinds that follow see such columns so, too,
         - ``"components"``: the table, and its principal components,
         - ``"scores"``: the table, and the prediction of a simple model, an additive ridge
           regression and boosted trees, which have the share that is best for rows held out. It is
@@ -123,8 +125,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     support_indices_ : ndarray of shape (n_support,), int64
         Rows of the training data that are the support, ascending. Not there in a regressor
         loaded from a bundle that another package wrote.
-    X_support_ : ndarray of shape (n_support, n_features_in_), float32
-        The support with encoded categories and with missing values filled. A column whose values
+    X_support_ : ndarray of shape (n_support, n_encoded), float32
+        The support with encoded categories and with missing values filled. Each feature is an
+        encoded column, but for dates, which are up to five. A column whose values
         float32 could hardly tell apart, such as times in seconds since 1970, is less its mean in
         training.
     y_support_ : ndarray of shape (n_support,), float64
@@ -206,8 +209,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
         Parameters
         ----------
-        X : array-like or DataFrame of shape (n_samples, n_features)
-            Numbers, booleans, strings or categories; NaN, None and pandas' NA are missing.
+        X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
+            Numbers, booleans, strings, categories, dates or durations; NaN, None, pandas' NA and
+            NaT are missing. A sparse matrix is made dense, up to 1 GiB.
         y : array-like of shape (n_samples,)
             Targets.
 

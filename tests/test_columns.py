@@ -1,6 +1,7 @@
 """Kinds of columns: what is recognised in strings and dates, and what is warned of."""
 
 import datetime
+import importlib.util
 import warnings
 
 import numpy as np
@@ -101,6 +102,16 @@ DATES = {
     "strings with an offset": ["2023-12-31T06:00:00Z", "2024-03-02T03:30+09:00"],
     "category": pd.Series(STAMPS).astype("category"),
 }
+
+
+if importlib.util.find_spec("pyarrow"):
+    import pyarrow
+
+    for dtype in (pyarrow.timestamp("us"), pyarrow.timestamp("ns", tz="Asia/Tokyo")):
+        stamps = STAMPS.tz_localize("UTC") if dtype.tz else STAMPS
+        DATES[f"Arrow's {dtype}"] = pd.Series(stamps).astype(pd.ArrowDtype(dtype))
+    dtype = pd.ArrowDtype(pyarrow.date32())
+    DATES["Arrow's date32"] = pd.Series([stamp.date() for stamp in STAMPS]).astype(dtype)
 
 
 @pytest.mark.parametrize("values", DATES.values(), ids=DATES)
