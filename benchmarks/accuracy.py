@@ -92,7 +92,7 @@ def make_models(task):
         mitra, linear = MitraRegressor, RidgeCV(np.logspace(-2, 4, 13))
         forest, extra = RandomForestRegressor, ExtraTreesRegressor
         boosting = HistGradientBoostingRegressor
-        two = ["components+detrended", "compressed+detrended"]
+        two = ["detrended", "compressed+detrended"]
     models = {
         "mitra": mitra(),
         "mitra, 2 members": mitra(members=two),

@@ -33,7 +33,7 @@ _PARTS = {
 # Chosen on real tables, see benchmarks/accuracy.py; no dearer than as many plain members.
 _RECOMMENDED = {
     "classification": ("components+scores", "compressed", PLAIN, "compressed"),
-    "regression": (*["compressed+detrended"] * 2, PLAIN, "compressed+detrended"),
+    "regression": ("detrended", "compressed+detrended", PLAIN, "compressed+detrended"),
 }
 # The same for tables whose columns cost more than they are worth: of more than so many; and for
 # regression on tables of which the support is a sample, while trends are fitted to all rows.

@@ -76,9 +76,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         - several of these joined by "+", such as ``"components+detrended"``.
 
         A list has the kinds of the first members; they are repeated if ``n_estimators`` is more.
-        "auto" chooses: a plain member if there is one only; else compressed and detrended ones,
-        with one plain one among them unless the table has more than 40 columns or more rows than
-        ``max_support``.
+        "auto" chooses: a plain member if there is one only, a mix if there are more; in tables of
+        more than 40 columns, or of more rows than ``max_support``, compressed and detrended ones.
 
     target_transform : {"auto", "none", "clip", "asinh"}, default="auto"
         What is done to targets before they are scaled to the range that the network knows. "clip"
