@@ -1,13 +1,66 @@
-"""The command line: help is help, wrong arguments are errors, the demo runs when asked for."""
+"""The command line: fits, predictions and scores are the estimators', mistakes are messages."""
 
+import io
 import re
 import subprocess
 import sys
 
+import numpy as np
+import pandas as pd
 import pytest
+from sklearn.metrics import accuracy_score, r2_score
 
 import sklearn_mitra
-from sklearn_mitra._cli import main
+from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra._cli.main import main
+from sklearn_mitra._cli.tables import count_rows
+
+RNG = np.random.default_rng(0)
+
+
+def make_table(n_rows=60):
+    """Numbers, text, text that looks like numbers in some rows, something missing."""
+    size, kind = RNG.normal(size=n_rows).round(3), RNG.choice(["7", "x", "y"], n_rows)
+    table = pd.DataFrame({"id": np.arange(n_rows), "size": size, "kind": kind})
+    table.loc[::9, "size"] = None
+    table["wet"] = RNG.random(n_rows) > 0.5
+    table["colour"] = np.where((size > 0) ^ (kind == "x"), "red", "blue")
+    table["price"] = 100 * size + 10 * (kind == "x") + RNG.normal(size=n_rows).round(3)
+    return table
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    """A folder with a table as CSV and Parquet, and a classifier and a regressor of it."""
+    folder = tmp_path_factory.mktemp("cli")
+    table = make_table()
+    table.to_csv(folder / "table.csv", index=False)
+    table.to_parquet(folder / "table.parquet", index=False)
+    common = ["--max-support", "40", "--n-estimators", "1"]
+    for name, target, other in (("colour", "colour", "price"), ("price", "price", "colour")):
+        arguments = ["--target", target, "--drop", "id", other, "--out", f"{folder}/{name}.wlrn"]
+        assert main(["fit", f"{folder}/table.csv", *arguments, *common]) == 0
+    return folder
+
+
+def read(folder):
+    return pd.read_csv(folder / "table.csv")
+
+
+def columns(table):
+    return table[["size", "kind", "wet"]]
+
+
+def fails(arguments, capsys, pattern):
+    assert main([str(argument) for argument in arguments]) == 1
+    captured = capsys.readouterr()
+    message = captured.err.splitlines()[-1]
+    assert captured.out == "" and message.startswith("sklearn-mitra: error: ")
+    assert re.search(pattern, message, re.IGNORECASE), message
+    assert "Traceback" not in captured.err
+
+
+# ---- help, arguments, the machine ----------------------------------------------------------------
 
 
 def test_help_prints_help_and_nothing_else(capsys):
@@ -15,8 +68,16 @@ def test_help_prints_help_and_nothing_else(capsys):
         main(["--help"])
     assert stop.value.code == 0
     out = capsys.readouterr().out
-    assert "usage: python -m sklearn_mitra" in out and "demo" in out
-    assert "AUC" not in out
+    assert "usage: sklearn-mitra" in out and "AUC" not in out
+    commands = "demo info download fit predict score estimate inspect convert verify"
+    assert all(f"    {command} " in out for command in commands.split())
+
+
+@pytest.mark.parametrize("command", ["fit", "predict", "score", "estimate", "inspect", "download"])
+def test_every_command_has_an_example(command, capsys):
+    with pytest.raises(SystemExit):
+        main([command, "--help"])
+    assert f"  sklearn-mitra {command} " in capsys.readouterr().out.replace("example: ", "  ")
 
 
 def test_the_version_is_that_of_the_package(capsys):
@@ -26,18 +87,191 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"sklearn-mitra {sklearn_mitra.__version__}\n"
 
 
-@pytest.mark.parametrize("arguments", [[], ["--quick"], ["fly"], ["demo", "--fast"]], ids=str)
+@pytest.mark.parametrize(
+    "arguments",
+    [[], ["--quick"], ["fly"], ["demo", "--fast"], ["fit", "a.csv"], ["estimate", "m", "--rows=x"]],
+    ids=str,
+)
 def test_wrong_arguments_are_errors(arguments, capsys):
     with pytest.raises(SystemExit) as stop:
         main(arguments)
     assert stop.value.code == 2
     captured = capsys.readouterr()
-    assert captured.out == "" and re.search("required|unrecognized|invalid choice", captured.err)
+    assert captured.out == "" and re.search("required|unrecognized|invalid", captured.err)
+
+
+def test_info_shows_versions_and_checkpoints(capsys):
+    assert main(["info"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(rf"^sklearn-mitra +{re.escape(sklearn_mitra.__version__)}$", out, re.M)
+    assert re.search(r"^mini \(classification\) +embedded, 4\.\d MB$", out, re.M)
+    assert re.search(r"^providers .*CPUExecutionProvider", out, re.M)
+    assert re.search(r"^int8 weights +\d+ MB in ", out, re.M)
+
+
+def test_a_checkpoint_that_is_there_needs_no_download(capsys):
+    assert main(["download", "mini"]) == 0
+    assert "classification" in (out := capsys.readouterr().out) and "regression" in out
+    fails(["download", "no such thing"], capsys, "A checkpoint is one of")
+
+
+# ---- fit, predict, score ------------------------------------------------------------------------
+
+
+def test_a_classifier_is_the_same_as_in_python(folder, capsys, tmp_path):
+    table = read(folder)
+    clf = MitraClassifier(max_support=40, n_estimators=1).fit(columns(table), table["colour"])
+    out = tmp_path / "out.csv"
+    arguments = ["predict", f"{folder}/colour.wlrn", f"{folder}/table.csv", "--out", str(out)]
+    assert main([*arguments, "--proba", "--keep", "id"]) == 0
+    written = pd.read_csv(out)
+    assert list(written) == ["id", "prediction", "blue", "red"]
+    assert (written["id"] == table["id"]).all()
+    assert (written["prediction"] == clf.predict(columns(table))).all()
+    np.testing.assert_allclose(
+        written[["blue", "red"]], clf.predict_proba(columns(table)), rtol=1e-12
+    )
+    assert main(["score", f"{folder}/colour.wlrn", f"{folder}/table.csv", "--target=colour"]) == 0
+    accuracy = accuracy_score(table["colour"], clf.predict(columns(table)))
+    out = capsys.readouterr().out
+    assert f"accuracy   {accuracy:.6g}\n" in out and "AUC" in out
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_regressor_is_the_same_as_in_python(folder, capsys, suffix, tmp_path):
+    table = read(folder)
+    reg = MitraRegressor(max_support=40, n_estimators=1).fit(columns(table), table["price"])
+    source, out = f"{folder}/table.{suffix}", tmp_path / f"out.{suffix}"
+    assert main(["predict", f"{folder}/price.wlrn", source, "-o", str(out), "--quiet"]) == 0
+    assert capsys.readouterr().err == ""
+    written = pd.read_csv(out) if suffix == "csv" else pd.read_parquet(out)
+    assert list(written) == ["prediction"]
+    expected = reg.predict(columns(table))
+    np.testing.assert_array_equal(written["prediction"], expected)
+    assert main(["score", f"{folder}/price.wlrn", source, "--target", "price"]) == 0
+    assert f"R2         {r2_score(table['price'], expected):.6g}\n" in capsys.readouterr().out
+
+
+def test_pieces_are_put_together(folder, monkeypatch, tmp_path):
+    """Text that looks like numbers in a whole piece is still text."""
+    table = read(folder).sort_values("kind")
+    assert (table["kind"][:10] == "7").all()
+    table.to_csv(tmp_path / "sorted.csv", index=False)
+    outs = []
+    for n_rows in (10_000, 7):
+        monkeypatch.setattr("sklearn_mitra._cli.models._PIECE_ROWS", n_rows)
+        outs.append(tmp_path / f"{n_rows}.csv")
+        arguments = [f"{folder}/colour.wlrn", f"{tmp_path}/sorted.csv", "-o", str(outs[-1])]
+        assert main(["predict", *arguments, "--proba"]) == 0
+    assert outs[0].read_bytes() == outs[1].read_bytes()
+    assert count_rows(str(tmp_path / "sorted.csv")) == len(table)
+
+
+def test_the_task_is_guessed_and_said(tmp_path, capsys):
+    X = RNG.normal(size=(30, 2))
+    for y, kind in [
+        (X[:, 0] > 0, "classifier"),
+        ((X[:, 0] > 0) * 5, "classifier"),
+        (np.arange(30), "regressor"),
+        (X[:, 0], "regressor"),
+    ]:
+        table = pd.DataFrame({"a": X[:, 0], "b": X[:, 1], "y": y})
+        table.to_csv(tmp_path / "t.csv", index=False)
+        arguments = [f"{tmp_path}/t.csv", "--target", "y", "--out", f"{tmp_path}/m.wlrn"]
+        assert main(["fit", *arguments]) == 0
+        assert f": {'classification' if kind == 'classifier' else 'regression'}." in (
+            capsys.readouterr().err
+        )
+        assert kind in type(sklearn_mitra.load(tmp_path / "m.wlrn")).__name__.lower()
+
+
+def test_estimates(folder, capsys):
+    assert main(["estimate", f"{folder}/price.wlrn", "--rows", "1000"]) == 0
+    nbytes = sklearn_mitra.load(folder / "price.wlrn").estimate_cost(1000).context_nbytes
+    assert f"cached context     {nbytes / 1e6:.0f} MB" in capsys.readouterr().out
+    fails(["estimate", folder / "price.wlrn", "--rows", "0"], capsys, "n_rows == 0, must be >= 1")
+
+
+def test_values_of_the_training_table_are_shown_only_if_asked_for(folder, capsys):
+    assert main(["inspect", f"{folder}/colour.wlrn"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^training rows +40 ", out, re.M)
+    assert re.search(r"^columns +size, kind, wet$", out, re.M)
+    assert re.search(r"^checkpoint sha256 +[0-9a-f]{64}$", out, re.M)
+    assert "red" not in out and "x, y" not in out
+    assert main(["inspect", f"{folder}/colour.wlrn", "--values"]) == 0
+    out = capsys.readouterr().out
+    assert "blue, red" in out and "7, x, y" in out
+    assert main(["inspect", "tests/interop/regressor_all_rows.wlrn", "--values"]) == 0
+    assert "another package" in capsys.readouterr().out
+
+
+# ---- mistakes ------------------------------------------------------------------------------------
+
+
+def test_mistakes_are_messages(folder, tmp_path, capsys):
+    table, model = f"{folder}/table.csv", f"{folder}/colour.wlrn"
+    out = ["--out", tmp_path / "out"]
+    fails(["fit", table, "--target=weight", *out], capsys, "no column 'weight'. It has: id,")
+    fails(["fit", table, "--target", "size", *out], capsys, "missing in 7 of 60 rows")
+    fails(["fit", table, "--target=colour", "--model=x/y/z", *out], capsys, "no such directory")
+    fails(["fit", f"{folder}/nothing.csv", "--target", "y", *out], capsys, "No such file")
+    fails(["predict", table, table], capsys, "table.csv|bundle")
+    fails(["predict", f"{folder}/price.wlrn", table, "--proba"], capsys, "--proba is for classif")
+    fails(["predict", model, table, "--keep", "x", *out], capsys, "no column 'x'")
+    fails(["score", model, table, "--target", "id"], capsys, "classes that the model doesn't know")
+    (tmp_path / "less.csv").write_text("size,wet\n1,True\n")
+    fails(["predict", model, tmp_path / "less.csv", *out], capsys, "lacks columns .*: kind. It has")
+    (tmp_path / "bad.csv").write_text("size,wet,kind\nbig,True,x\n")
+    fails(["predict", model, tmp_path / "bad.csv", *out], capsys, "'size'.*'big'")
+    (tmp_path / "empty.csv").write_text("size,wet,kind\n")
+    fails(["predict", model, tmp_path / "empty.csv", *out], capsys, "has no rows|0 sample")
+    (tmp_path / "odd.parquet").write_bytes(b"no parquet")
+    fails(["predict", model, tmp_path / "odd.parquet", *out], capsys, "can't be read as a table")
+    assert not (tmp_path / "out").exists()
+
+
+# ---- as a process --------------------------------------------------------------------------------
 
 
 @pytest.mark.slow
-def test_it_is_a_command_of_the_module():
+def test_as_a_process(folder):
     command = [sys.executable, "-m", "sklearn_mitra"]
-    result = subprocess.run([*command, "--help"], capture_output=True, text=True, check=True)
-    assert "demo" in result.stdout
     assert subprocess.run(command, capture_output=True).returncode == 2
+    text = (folder / "table.csv").read_text()
+    result = subprocess.run(
+        [*command, "predict", f"{folder}/price.wlrn", "-"],
+        input=text,
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    loaded = sklearn_mitra.load(folder / "price.wlrn")
+    written = pd.read_csv(io.StringIO(result.stdout))
+    expected = loaded.predict(columns(pd.read_csv(io.StringIO(text))))
+    np.testing.assert_array_equal(written["prediction"], expected)
+    assert "rows/s" in result.stderr
+    missing = subprocess.run([*command, "inspect", "nothing"], capture_output=True, text=True)
+    assert missing.returncode == 1
+    assert missing.stderr.startswith("sklearn-mitra: error: ") and "nothing" in missing.stderr
+
+
+@pytest.mark.slow
+def test_commands_that_need_torch_say_so(tmp_path):
+    code = """if True:
+        import sys
+
+        class NoTorch:
+            def find_spec(self, name, path=None, target=None):
+                if name == "torch":
+                    raise ModuleNotFoundError("No module named 'torch'", name="torch")
+
+        sys.meta_path.insert(0, NoTorch())
+        from sklearn_mitra._cli.main import main
+
+        sys.exit(main(["convert", "--variant", "classifier"]))
+    """
+    result = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, cwd=tmp_path
+    )
+    assert result.returncode == 1 and "convert needs PyTorch" in result.stderr

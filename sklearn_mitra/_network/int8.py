@@ -123,6 +123,15 @@ def _cache_file(sha256: str) -> str:
     return os.path.join(directory, f"weights-{_VERSION}.bin")
 
 
+def cache_size() -> tuple[str, int]:
+    """The folder of the cache, which need not be there, and the bytes of all files in it."""
+    from huggingface_hub.constants import HF_ASSETS_CACHE
+
+    folder = os.path.join(HF_ASSETS_CACHE, "sklearn_mitra", "int8")
+    paths = (os.path.join(place, name) for place, _, names in os.walk(folder) for name in names)
+    return folder, sum(os.path.getsize(path) for path in paths)
+
+
 def _digest(sha256: str, content: NDArray[np.uint8]) -> bytes:
     digest = hashlib.sha256(bytes.fromhex(sha256))
     digest.update(content.data)

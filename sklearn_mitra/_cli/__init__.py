@@ -1,0 +1,1 @@
+"""The command line: ``sklearn-mitra``, or ``python -m sklearn_mitra``."""

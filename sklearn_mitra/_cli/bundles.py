@@ -1,0 +1,82 @@
+"""The command that shows what is in a bundle."""
+
+import argparse
+import hashlib
+from collections import Counter
+from typing import Any
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command to an argument parser."""
+    parser = commands.add_parser(
+        "inspect",
+        help="show what is in a .wlrn bundle; values of the training table only if asked for",
+        description="Show what is in a .wlrn bundle. No checkpoint is needed for it.",
+        epilog="example: sklearn-mitra inspect model.wlrn",
+    )
+    parser.add_argument("bundle", metavar="model", help="a .wlrn bundle")
+    parser.add_argument(
+        "--values",
+        action="store_true",
+        help="also show values of the training table: class labels, levels of categories, range of "
+        "the target",
+    )
+    parser.set_defaults(run=run_inspect)
+
+
+def run_inspect(options: argparse.Namespace) -> int:
+    """Print what is in a bundle."""
+    from .._bundles.estimators import CLASSIFIER, read_bundle
+
+    with open(options.bundle, "rb") as file:
+        data = file.read()
+    stored = read_bundle(data)
+    is_classifier = stored.type_id == CLASSIFIER
+    _print("type", stored.type_id)
+    _print("size", f"{len(data)} bytes")
+    _print("sha256", hashlib.sha256(data).hexdigest())
+    _print("training rows", f"{len(stored.x)} (the support set)")
+    _print("encoded columns", str(stored.x.shape[1]))
+    learned = stored.learned
+    if learned is None:
+        _print("made by", "another package, such as @wlearn/mitra")
+        _print("onnx sha256", str(stored.onnx_sha256))
+    else:
+        _print("format", str(stored.version))
+        checkpoint = learned.fields("checkpoint")
+        for key in ("name", "sha256"):
+            _print(f"checkpoint {key}", checkpoint.get(key, "a string", str))
+        params = learned.get("params", "an object", dict)
+        _print("parameters", ", ".join(f"{k}={v!r}" for k, v in sorted(params.items())))
+        if stored.version > 1:
+            _print("ensemble members", str(len(learned.objects("views"))))
+        names = learned.get("featureNames", "a list or null", list, type(None))
+        _print("columns", "without names" if names is None else ", ".join(map(str, names)))
+    if is_classifier:
+        _print("classes", str(len(set(stored.y.tolist()))))
+    if options.values:
+        _print_values(stored, is_classifier)
+    return 0
+
+
+def _print_values(stored: Any, is_classifier: bool) -> None:
+    if is_classifier:
+        labels = stored.classes
+        if stored.learned is not None:
+            labels = stored.learned.labels("labels").tolist()
+        _print("labels", ", ".join(map(str, labels)))
+        counts = sorted(Counter(stored.y.tolist()).items())
+        _print("rows of each", ", ".join(str(count) for _, count in counts))
+    else:
+        _print("target", f"{stored.y.min():.6g} to {stored.y.max():.6g}")
+    if stored.learned is None:
+        return
+    n_columns = stored.x.shape[1]
+    names = stored.learned.strings("columns", n_columns)
+    for name, levels in zip(names, stored.learned.levels("levels", n_columns)):
+        if levels:
+            _print(name, ", ".join(map(str, levels)))
+
+
+def _print(name: str, value: str) -> None:
+    print(f"{name:<20} {value}")

@@ -1,0 +1,36 @@
+"""Commands of ``sklearn_mitra.export``, which need PyTorch."""
+
+import importlib
+from typing import Any
+
+from .tables import TableError
+
+COMMANDS = {
+    "convert": "write a checkpoint as one .onnx file for other languages (needs PyTorch)",
+    "verify": "compare .onnx files with the other implementations (needs PyTorch)",
+}
+
+
+def add_commands(commands: Any) -> None:
+    """Add these commands to an argument parser, for the list of commands."""
+    for name, help_text in COMMANDS.items():
+        commands.add_parser(name, help=help_text)
+
+
+def run(name: str, *arguments: str) -> int:
+    """Run a command, which reads its own arguments.
+
+    Raises
+    ------
+    TableError
+        If PyTorch isn't installed.
+    """
+    try:
+        module = importlib.import_module(f"sklearn_mitra.export.{name}")
+    except ModuleNotFoundError as error:
+        raise TableError(
+            f"{name} needs PyTorch and onnxscript, and {error.name} is not installed. In a clone "
+            'of the repository: pip install ".[export]"'
+        ) from error
+    status: int | None = module.main(list(arguments))
+    return status or 0

@@ -1,0 +1,286 @@
+"""Commands that fit a model to a table, or use one."""
+
+import argparse
+import sys
+import textwrap
+import time
+from collections.abc import Iterator
+from typing import Any
+
+import numpy as np
+
+from .tables import (
+    TableError,
+    check_columns,
+    choose_columns,
+    count_rows,
+    read_pieces,
+    read_table,
+    writer,
+)
+
+# Rows to read, predict and write at a time.
+_PIECE_ROWS = 10_000
+# A prediction that takes longer is announced, in seconds.
+_LONG = 60
+# The machine's speed is measured before predictions of more rows, which takes half a second.
+_MANY_ROWS = 2000
+# Whole numbers of at most so many different values are taken for classes.
+_MOST_CODES = 10
+
+
+def add_commands(commands: Any) -> None:
+    """Add these commands to an argument parser."""
+    fit = _add(
+        commands,
+        "fit",
+        run_fit,
+        "fit a model to a table, and save it as a .wlrn bundle",
+        """
+        sklearn-mitra fit churn.csv --target churned --out churn.wlrn
+        sklearn-mitra fit houses.parquet --target price --drop id address --out houses.wlrn
+        """,
+    )
+    fit.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+    fit.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    fit.add_argument("--out", "-o", required=True, metavar="FILE", help="the bundle")
+    fit.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    fit.add_argument(
+        "--task",
+        choices=["auto", "classification", "regression"],
+        default="auto",
+        help="auto: classification if the target is text, true or false, or has at most "
+        f"{_MOST_CODES} different whole numbers",
+    )
+    fit.add_argument("--model", default="mini", help="checkpoint (%(default)s)")
+    fit.add_argument(
+        "--max-support", type=int, default=512, metavar="N", help="rows to keep (%(default)s)"
+    )
+    fit.add_argument("--n-estimators", type=int, metavar="N", help="ensemble members")
+    fit.add_argument("--seed", type=int, default=42, help="chooses the rows (%(default)s)")
+
+    predict = _add(
+        commands,
+        "predict",
+        run_predict,
+        "predict the rows of a table",
+        """
+        sklearn-mitra predict churn.wlrn new.csv --out predictions.csv --proba --keep id
+        cat new.csv | sklearn-mitra predict churn.wlrn - > predictions.csv
+        """,
+    )
+    _add_model(predict)
+    predict.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+    predict.add_argument(
+        "--out", "-o", default="-", metavar="FILE", help="CSV or Parquet; default: CSV to stdout"
+    )
+    predict.add_argument(
+        "--keep", nargs="+", default=[], metavar="COLUMN", help="columns of the table to write, too"
+    )
+    predict.add_argument(
+        "--proba", action="store_true", help="a column with the probability of every class, too"
+    )
+    predict.add_argument("--quiet", "-q", action="store_true", help="no progress on stderr")
+
+    score = _add(
+        commands,
+        "score",
+        run_score,
+        "compare predictions with a table's target",
+        "sklearn-mitra score churn.wlrn test.csv --target churned",
+    )
+    _add_model(score)
+    score.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+    score.add_argument("--target", required=True, metavar="COLUMN", help="the true values")
+    score.add_argument("--quiet", "-q", action="store_true", help="no progress on stderr")
+
+    estimate = _add(
+        commands,
+        "estimate",
+        run_estimate,
+        "estimate time and memory of a prediction on this machine",
+        "sklearn-mitra estimate churn.wlrn --rows 1000000",
+    )
+    _add_model(estimate)
+    estimate.add_argument("--rows", type=int, required=True, metavar="N", help="rows to predict")
+
+
+def _add(commands: Any, name: str, run: Any, help_text: str, examples: str) -> Any:
+    parser = commands.add_parser(
+        name,
+        help=help_text,
+        description=f"{help_text[0].upper()}{help_text[1:]}.",
+        epilog="examples:\n" + textwrap.indent(textwrap.dedent(examples).strip(), "  "),
+        formatter_class=argparse.RawDescriptionHelpFormatter,
+    )
+    parser.set_defaults(run=run)
+    return parser
+
+
+def _add_model(parser: Any) -> None:
+    parser.add_argument("bundle", metavar="model", help="a .wlrn bundle")
+    parser.add_argument("--model", help="checkpoint to use instead of the one that it names")
+    parser.add_argument(
+        "--trusted", action="store_true", help="look for that checkpoint anywhere it says"
+    )
+
+
+def run_fit(options: argparse.Namespace) -> int:
+    """Fit a model, and save it."""
+    from .. import MitraClassifier, MitraRegressor
+
+    table = read_table(options.table)
+    check_columns(table, [options.target, *options.drop], options.table)
+    X, y = table.drop(columns=[options.target, *options.drop]), table[options.target]
+    n_missing = int(y.isna().sum())
+    if n_missing:
+        raise TableError(
+            f"The target {options.target!r} is missing in {n_missing} of {len(y)} rows of "
+            f"{options.table}. Leave these rows out."
+        )
+    task = options.task
+    if task == "auto":
+        task, reason = _guess_task(y)
+        _tell(f"{options.target!r} {reason}: {task}. --task decides otherwise.")
+    estimator = (MitraClassifier if task == "classification" else MitraRegressor)(
+        model=options.model,
+        max_support=options.max_support,
+        n_estimators=options.n_estimators,
+        random_state=options.seed,
+    )
+    bundle = estimator.fit(X, y.to_numpy()).save(options.out)
+    n_support, n_members = len(estimator.X_support_), len(estimator._views)
+    _tell(
+        f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
+        f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "
+        f"{len(bundle) / 1000:.0f} kB. It contains these rows: share it as you would share them."
+    )
+    return 0
+
+
+def run_predict(options: argparse.Namespace) -> int:
+    """Predict the rows of a table, piece by piece."""
+    import pandas
+
+    estimator = _load(options)
+    if options.proba and not hasattr(estimator, "predict_proba"):
+        raise TableError("--proba is for classifiers, and this model is a regressor.")
+    with writer(options.out) as write:
+        for table, X in _read_rows(estimator, options):
+            check_columns(table, options.keep, options.table)
+            columns = {name: table[name].to_numpy() for name in options.keep}
+            if options.proba:
+                probabilities = estimator.predict_proba(X)
+                columns["prediction"] = estimator.classes_[probabilities.argmax(axis=1)]
+                columns.update(zip(map(str, estimator.classes_.tolist()), probabilities.T))
+            else:
+                columns["prediction"] = estimator.predict(X)
+            write(pandas.DataFrame(columns))
+    return 0
+
+
+def run_score(options: argparse.Namespace) -> int:
+    """Print scores of predictions."""
+    estimator = _load(options)
+    is_classifier = hasattr(estimator, "predict_proba")
+    targets, predictions = [], []
+    for table, X in _read_rows(estimator, options):
+        check_columns(table, [options.target], options.table)
+        targets.append(table[options.target].to_numpy())
+        predictions.append(estimator.predict_proba(X) if is_classifier else estimator.predict(X))
+    y, predicted = np.concatenate(targets), np.concatenate(predictions)
+    scores = _score_classes(estimator, y, predicted) if is_classifier else _score(y, predicted)
+    print(f"{'rows':<10} {len(y)}")
+    for name, value in scores.items():
+        print(f"{name:<10} {value:.6g}")
+    return 0
+
+
+def run_estimate(options: argparse.Namespace) -> int:
+    """Print what a prediction would take."""
+    cost = _load(options).estimate_cost(options.rows)
+    print(f"first prediction   {_duration(cost.first_seconds)}")
+    print(f"later predictions  {_duration(cost.later_seconds)}")
+    print(f"cached context     {cost.context_nbytes / 1e6:.0f} MB")
+    print(f"peak memory        {cost.peak_nbytes / 1e6:.0f} MB")
+    print("Times are right within a factor of two or so.")
+    return 0
+
+
+def _load(options: argparse.Namespace) -> Any:
+    from .. import load
+
+    return load(options.bundle, options.model, trusted=options.trusted)
+
+
+def _read_rows(estimator: Any, options: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
+    """Pieces of the table, each with the columns that the model knows; progress on stderr."""
+    names = getattr(estimator, "feature_names_in_", None)
+    columns = estimator._encoder.columns
+    text = [name for name, c in zip(names, columns) if c.levels] if names is not None else []
+    n_rows = count_rows(options.table)
+    if n_rows is not None and n_rows > _MANY_ROWS:
+        cost = estimator.estimate_cost(n_rows)
+        if cost.first_seconds > _LONG:
+            _tell(f"{n_rows} rows will take about {_duration(cost.first_seconds)}.")
+    from tqdm import tqdm
+
+    n_done, start = 0, time.perf_counter()
+    with tqdm(total=n_rows, unit="row", disable=options.quiet or None, file=sys.stderr) as bar:
+        for table in read_pieces(options.table, _PIECE_ROWS, text):
+            yield table, choose_columns(table, names, estimator.n_features_in_, options.table)
+            n_done += len(table)
+            bar.update(len(table))
+    seconds = time.perf_counter() - start
+    if not n_done:
+        raise TableError(f"{options.table} has no rows.")
+    if not options.quiet:
+        _tell(f"{n_done} rows in {_duration(seconds)}, {n_done / seconds:.0f} rows/s")
+
+
+def _guess_task(y: Any) -> tuple[str, str]:
+    """The task that a target looks like, and what it looks like."""
+    if y.dtype.kind not in "iuf":
+        return "classification", "has no numbers"
+    values = np.unique(y)
+    if len(values) <= _MOST_CODES and (values == np.floor(values)).all():
+        return "classification", f"has {len(values)} different whole numbers"
+    return "regression", "has numbers"
+
+
+def _score_classes(estimator: Any, y: Any, probabilities: Any) -> dict[str, float]:
+    from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
+
+    classes = estimator.classes_
+    if isinstance(classes[0], str):  # a file may hold numbers where training held text
+        y = np.array([str(label) for label in y], dtype=classes.dtype)
+    unknown = np.setdiff1d(y, classes)
+    if len(unknown):
+        raise TableError(f"The target has classes that the model doesn't know: {unknown[:5]}.")
+    scores = {
+        "accuracy": accuracy_score(y, classes[probabilities.argmax(axis=1)]),
+        "log loss": log_loss(y, probabilities, labels=classes),
+    }
+    if len(classes) == 2 and len(np.unique(y)) == 2:
+        scores["AUC"] = roc_auc_score(y == classes[1], probabilities[:, 1])
+    return scores
+
+
+def _score(y: Any, predicted: Any) -> dict[str, float]:
+    from sklearn.metrics import mean_absolute_error, mean_squared_error, r2_score
+
+    return {
+        "R2": r2_score(y, predicted),
+        "MAE": mean_absolute_error(y, predicted),
+        "RMSE": mean_squared_error(y, predicted) ** 0.5,
+    }
+
+
+def _duration(seconds: float) -> str:
+    if seconds < 1:
+        return f"{1000 * seconds:.0f} ms"
+    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
+
+
+def _tell(message: str) -> None:
+    print(message, file=sys.stderr)

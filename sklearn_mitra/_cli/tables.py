@@ -1,0 +1,207 @@
+"""Tables in files, as a whole or piece by piece: CSV and Parquet."""
+
+import contextlib
+import os
+import sys
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from .._files import replaced
+
+STANDARD = "-"  # stdin or stdout, which are CSV
+_PARQUET = (".parquet", ".pq")
+
+
+class TableError(Exception):
+    """A table that can't be read, or lacks columns; or what is needed to read it is missing."""
+
+
+def read_table(path: str, text: Sequence[str] = ()) -> Any:
+    """A whole table.
+
+    Parameters
+    ----------
+    path : str
+        A CSV file, which may be compressed, a Parquet file, or "-" for CSV from stdin.
+    text : sequence of str, default=()
+        Columns of a CSV file that are text, even if they look like numbers.
+
+    Returns
+    -------
+    table : pandas.DataFrame
+
+    Raises
+    ------
+    TableError
+        If it can't be read, or pandas isn't installed.
+    """
+    pandas = _import_pandas()
+    with _readable(path):
+        if path.endswith(_PARQUET):
+            return pandas.read_parquet(path)
+        return pandas.read_csv(_source(path), dtype=dict.fromkeys(text, str))
+
+
+def read_pieces(path: str, n_rows: int, text: Sequence[str] = ()) -> Iterator[Any]:
+    """Consecutive pieces of a table, each a DataFrame of at most so many rows.
+
+    See :func:`read_table` for the parameters and errors.
+    """
+    pandas = _import_pandas()
+    with _readable(path):
+        if path.endswith(_PARQUET):
+            import pyarrow.parquet
+
+            with pyarrow.parquet.ParquetFile(path) as file:
+                for batch in file.iter_batches(n_rows):
+                    yield batch.to_pandas()
+            return
+        types = dict.fromkeys(text, str)
+        with pandas.read_csv(_source(path), dtype=types, chunksize=n_rows) as pieces:
+            yield from pieces
+
+
+def count_rows(path: str) -> int | None:
+    """How many rows a file has, without reading it as a table; None if that can't be told.
+
+    The lines of a CSV file are counted, so values with line breaks count for more.
+    """
+    if path.endswith(_PARQUET):
+        _import_pandas()
+        with _readable(path):
+            import pyarrow.parquet
+
+            return int(pyarrow.parquet.read_metadata(path).num_rows)
+    if not path.endswith(".csv") or not os.path.isfile(path):
+        return None
+    with open(path, "rb") as file:
+        n_lines = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
+    return max(0, n_lines - 1)
+
+
+def choose_columns(table: Any, names: Sequence[str] | None, n_features: int, path: str) -> Any:
+    """The columns that a model was trained on.
+
+    Parameters
+    ----------
+    table : DataFrame
+        It may have others, too.
+    names : sequence of str or None
+        None if the model doesn't know them: then the table has to have the same number.
+    n_features : int
+    path : str
+        For messages.
+
+    Raises
+    ------
+    TableError
+        If some are missing.
+    """
+    if names is None:
+        if table.shape[1] != n_features:
+            raise TableError(
+                f"The model knows no names of columns and needs {n_features} of them. {path} has "
+                f"{table.shape[1]}."
+            )
+        return table.to_numpy()
+    missing = [name for name in names if name not in table.columns]
+    if missing:
+        raise TableError(
+            f"{path} lacks columns that the model was trained on: {', '.join(missing[:10])}"
+            f"{' ...' if len(missing) > 10 else ''}. It has: {', '.join(map(str, table.columns))}."
+        )
+    return table[list(names)]
+
+
+def check_columns(table: Any, names: Sequence[str], path: str) -> None:
+    """Raise a TableError unless a table has these columns."""
+    for name in names:
+        if name not in table.columns:
+            has = ", ".join(map(str, table.columns[:20]))
+            raise TableError(f"{path} has no column {name!r}. It has: {has}.")
+
+
+@contextlib.contextmanager
+def writer(path: str) -> Iterator[Any]:
+    """A function that takes DataFrames with the same columns, one after the other.
+
+    Parameters
+    ----------
+    path : str
+        A file that is replaced once all is written: Parquet by its name, else CSV; or "-" for CSV
+        to stdout.
+    """
+    _import_pandas()
+    if path == STANDARD:
+        yield _CsvWriter(sys.stdout).write
+        return
+    with replaced(path) as temporary:
+        if path.endswith(_PARQUET):
+            with _readable(path):
+                import pyarrow  # noqa: F401
+            parquet = _ParquetWriter(temporary)
+            try:
+                yield parquet.write
+            finally:
+                parquet.close()
+            return
+        with open(temporary, "w", encoding="utf-8", newline="") as file:
+            yield _CsvWriter(file).write
+
+
+class _CsvWriter:
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._header = True
+
+    def write(self, table: Any) -> None:
+        table.to_csv(self._file, index=False, header=self._header, lineterminator="\n")
+        self._header = False
+
+
+class _ParquetWriter:
+    def __init__(self, path: str) -> None:
+        self._path = path
+        self._writer: Any = None
+
+    def write(self, table: Any) -> None:
+        import pyarrow.parquet
+
+        rows = pyarrow.Table.from_pandas(table, preserve_index=False)
+        if self._writer is None:
+            self._writer = pyarrow.parquet.ParquetWriter(self._path, rows.schema)
+        self._writer.write_table(rows)
+
+    def close(self) -> None:
+        if self._writer is not None:
+            self._writer.close()
+
+
+def _source(path: str) -> Any:
+    return sys.stdin if path == STANDARD else path
+
+
+def _import_pandas() -> Any:
+    try:
+        import pandas
+    except ImportError as error:
+        raise TableError(
+            "Tables are read and written with pandas, which is not installed: pip install pandas. "
+            "Parquet files need pyarrow, too."
+        ) from error
+    return pandas
+
+
+@contextlib.contextmanager
+def _readable(path: str) -> Iterator[None]:
+    """What goes wrong in reading a file as a TableError."""
+    try:
+        yield
+    except (FileNotFoundError, IsADirectoryError, PermissionError):
+        raise
+    except ImportError as error:
+        raise TableError(
+            f"{path} needs pyarrow, which is not installed: pip install pyarrow"
+        ) from (error)
+    except (ValueError, OSError) as error:  # pandas' and Arrow's parsers raise subclasses
+        raise TableError(f"{path} can't be read as a table: {error}") from error
