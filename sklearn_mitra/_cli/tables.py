@@ -202,6 +202,6 @@ def _readable(path: str) -> Iterator[None]:
     except ImportError as error:
         raise TableError(
             f"{path} needs pyarrow, which is not installed: pip install pyarrow"
-        ) from (error)
+        ) from error
     except (ValueError, OSError) as error:  # pandas' and Arrow's parsers raise subclasses
         raise TableError(f"{path} can't be read as a table: {error}") from error
