@@ -258,7 +258,7 @@ class BaseMitra(Loaded):
             self.members, self.n_estimators, n_recommended, len(columns), self._task, is_sample
         )
         models, mean_columns = None, columns
-        self._level_means = None
+        self.__dict__.pop("_level_means", None)
         if {*kinds} != {PLAIN} and not self._is_foregone():
             rest = self.support_indices_, columns, levels, self._n_classes, self._seed
             fitted = fit_level_means(x, y, *rest)

@@ -169,7 +169,7 @@ class Loaded(Saved):
             self.feature_names_in_ = np.array(names, dtype=object)
         self._unpack_target(learned, stored)
         n_classes = self._n_classes
-        self._level_means, n_columns = None, n_encoded
+        n_columns = n_encoded
         if stored.version > 3 and learned.optional("levelMeans"):
             means = learned.fields("levelMeans")
             rest = n_support, self._encoder.n_levels, n_classes
@@ -224,7 +224,6 @@ class Loaded(Saved):
         self._seed = seed
         self.n_features_in_ = stored.x.shape[1]
         self._encoder, self.X_support_ = TableEncoder.fit(stored.x)
-        self._level_means = None
         self._take_target(stored, network.config)
         # constant columns, too: the package doesn't leave them out
         columns = np.arange(self.n_features_in_)

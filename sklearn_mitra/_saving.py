@@ -37,7 +37,7 @@ class Saved(Pickled):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
     _encoder: TableEncoder
-    _level_means: LevelMeans | None
+    _level_means: LevelMeans | None = None
     _onnx_sha256: str | None
     _seed: int
     _views: list[View]
