@@ -7,7 +7,7 @@ import pytest
 from sklearn.datasets import load_digits
 
 from sklearn_mitra import MitraClassifier, _demo
-from sklearn_mitra._cli import main
+from sklearn_mitra._cli.main import main
 
 README = (Path(__file__).parents[1] / "README.md").read_text(encoding="utf-8")
 
