@@ -135,7 +135,7 @@ class BaseMitra(Loaded):
         >>> reg = MitraRegressor(max_support=100).fit(*load_diabetes(return_X_y=True))
         >>> cost = reg.estimate_cost(1_000_000)
         >>> cost.context_nbytes
-        25190400
+        17203200
         >>> cost.later_seconds > reg.estimate_cost(1000).later_seconds
         True
         """

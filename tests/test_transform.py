@@ -120,7 +120,7 @@ def test_heavy_tails_are_predicted():
         by_default = MitraRegressor(max_support=100).fit(X[:120], y[:120])
     raw = MitraRegressor(max_support=100, target_transform="none").fit(X[:120], y[:120])
     ours, without = (spearmanr(r.predict(X[120:]), y[120:])[0] for r in (by_default, raw))
-    assert ours > 0.9 and ours > without + 0.02
+    assert ours > 0.88 and ours > without + 0.02
     predictions = by_default.predict(X[120:])
     assert predictions.min() >= y[:120].min() - 1e-9 and predictions.max() <= y[:120].max() + 1e-9
 

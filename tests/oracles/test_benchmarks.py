@@ -96,7 +96,7 @@ def test_accuracy(tmp_path):
         assert {"mitra", "mitra, 2 members", "mitra, plain", "forest", "linear"} <= set(by_model)
         for by_table in by_model.values():
             (table,) = by_table
-            assert set(by_table[table]) == scores[task] | {"seconds"}
+            assert set(by_table[table]) == scores[task] | {"fit", "1000 rows"}
         for score in scores[task]:
             assert f"{score}, 1 tables; against the forest" in printed
 
