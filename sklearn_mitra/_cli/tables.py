@@ -39,7 +39,7 @@ def read_table(path: str, text: Sequence[str] = ()) -> Any:
     with _readable(path):
         if path.endswith(_PARQUET):
             return pandas.read_parquet(path)
-        return pandas.read_csv(_source(path), dtype=dict.fromkeys(text, str))
+        return pandas.read_csv(_source(path), dtype=dict.fromkeys(text, str), **_exact(pandas))
 
 
 def read_pieces(path: str, n_rows: int, text: Sequence[str] = ()) -> Iterator[Any]:
@@ -57,7 +57,9 @@ def read_pieces(path: str, n_rows: int, text: Sequence[str] = ()) -> Iterator[An
                     yield batch.to_pandas()
             return
         types = dict.fromkeys(text, str)
-        with pandas.read_csv(_source(path), dtype=types, chunksize=n_rows) as pieces:
+        with pandas.read_csv(
+            _source(path), dtype=types, chunksize=n_rows, **_exact(pandas)
+        ) as pieces:
             yield from pieces
 
 
@@ -179,6 +181,12 @@ class _ParquetWriter:
 
 def _source(path: str) -> Any:
     return sys.stdin if path == STANDARD else path
+
+
+def _exact(pandas: Any) -> dict[str, Any]:
+    """What has pandas read every bit of numbers, as it does by default from 3.1 on."""
+    version = tuple(map(int, pandas.__version__.split(".")[:2]))
+    return {"float_precision": "round_trip"} if version < (3, 1) else {}
 
 
 def _import_pandas() -> Any:
