@@ -319,8 +319,9 @@ class BaseMitra(Loaded):
     ) -> Iterator[DistinctRows]:
         """The rows of a table to predict, with x its encoded columns if there are."""
         for start in range(0, len(X), _ENCODED_ROWS):
-            part = take_rows(X, start, start + _ENCODED_ROWS)
-            rows = self._encoder.transform(part) if x is None else x
+            rows = x
+            if rows is None:
+                rows = self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS))
             for chunk in cut_distinct(rows, chunk_rows):
                 yield chunk._replace(indices=start + chunk.indices)
 

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
-from ._functions import LARGEST, Functions, Linear, Rows
+from ._functions import LARGEST, Functions, Linear, Rows, StoredFunctions
 
 
 @dataclass(frozen=True)
@@ -49,16 +49,9 @@ class Derived:
         return {"function": functions.place(self.function), "heldOut": held_out}
 
     @classmethod
-    def unpack(
-        cls,
-        fields: BundleFields,
-        version: int,
-        functions: Functions,
-        n_support: int,
-        n_features: int,
-    ) -> "Derived":
+    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_support: int) -> "Derived":
         """Read what :meth:`pack` wrote."""
-        function = functions.find(fields, version, n_features, None)
+        function = functions.find(fields)
         held_out = None
         if fields.optional("heldOut"):
             held_out = fields.array("heldOut", "<f4", n_support, len(function.intercepts))
@@ -89,16 +82,9 @@ class Vote:
         return {"function": functions.place(self.function), "share": self.share}
 
     @classmethod
-    def unpack(
-        cls,
-        fields: BundleFields,
-        version: int,
-        functions: Functions,
-        n_features: int,
-        n_classes: int,
-    ) -> "Vote":
+    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_classes: int) -> "Vote":
         """Read what :meth:`pack` wrote."""
-        function = functions.find(fields, version, n_features, n_classes)
+        function = functions.find(fields, n_classes)
         return cls(function, _unpack_share(fields))
 
 
@@ -154,19 +140,12 @@ class Trend:
         }
 
     @classmethod
-    def unpack(
-        cls,
-        fields: BundleFields,
-        version: int,
-        functions: Functions,
-        n_support: int,
-        n_features: int,
-    ) -> "Trend":
+    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_support: int) -> "Trend":
         """Read what :meth:`pack` wrote. In format 3 nothing was held out."""
         low, high = fields.array("range", "<f8", 2).tolist()
         fields.require(-LARGEST < low <= high < LARGEST, "range", "two numbers, ascending")
         held_out = None
-        if version > 3 and fields.optional("heldOut"):
+        if functions.version > 3 and fields.optional("heldOut"):
             held_out = fields.array("heldOut", "<f4", n_support)
-        function = functions.find(fields, version, n_features, 1)
+        function = functions.find(fields, 1)
         return cls(function, low, high, _unpack_share(fields), held_out)

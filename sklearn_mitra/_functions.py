@@ -1,6 +1,5 @@
 """Functions of a table's encoded columns: linear ones, and boosted trees added to them."""
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -143,57 +142,63 @@ class Rows:
 
 
 class Functions:
-    """The functions of a bundle's views, each of them once, and so with the terms of functions.
+    """The functions of views as a bundle is to hold them: each once, and their terms, too."""
 
-    Parameters
-    ----------
-    functions : sequence of Linear, default=()
-    """
-
-    def __init__(self, functions: Sequence[Linear] = ()) -> None:
-        self._functions = list(functions)
+    def __init__(self) -> None:
+        self._functions: list[Linear] = []
 
     def place(self, function: Linear) -> int:
         """Where a function is in the bundle; it is added if it isn't there yet."""
-        for place, known in enumerate(self._functions):
-            if known is function:
-                return place
-        self._functions.append(function)
-        return len(self._functions) - 1
+        return _place(function, self._functions)
 
     def pack(self) -> dict[str, Any]:
         """As fields of a bundle."""
         terms: list[Terms] = []
-        packed = []
-        for function in self._functions:
-            if not any(known is function.terms for known in terms):
-                terms.append(function.terms)
-            place = next(i for i, known in enumerate(terms) if known is function.terms)
-            packed.append({"terms": place, **function.pack()})
+        packed = [{"terms": _place(f.terms, terms), **f.pack()} for f in self._functions]
         return {"terms": [t.pack() for t in terms], "functions": packed}
 
-    @classmethod
-    def unpack(cls, fields: BundleFields, version: int, n_features: int) -> "Functions":
-        """Read what :meth:`pack` wrote. In formats up to 3, views have their own functions."""
-        if version < 4:
-            return cls()
-        terms = [Terms.unpack(t, n_features) for t in fields.objects("terms", empty=True)]
-        functions = []
-        for packed in fields.objects("functions", empty=True):
-            own = terms[packed.place("terms", len(terms))]
-            functions.append(Linear.unpack(packed, version, own, n_features))
-        return cls(functions)
 
-    def find(
-        self, fields: BundleFields, version: int, n_features: int, n_functions: int | None
-    ) -> Linear:
-        """The function that a part of a view names, of so many values; of any number if None."""
-        if version < 4:
-            terms = Terms.unpack(fields.fields("terms"), n_features)
-            function = Linear.unpack(fields, version, terms, n_features)
+def _place(item: Any, items: list[Any]) -> int:
+    """Where an object is in a list, to which it is added if it isn't there yet."""
+    for place, known in enumerate(items):
+        if known is item:
+            return place
+    items.append(item)
+    return len(items) - 1
+
+
+class StoredFunctions:
+    """The functions in a bundle; what is wrong with them is a BundleError.
+
+    Parameters
+    ----------
+    fields : BundleFields
+        What :meth:`Functions.pack` wrote.
+    version : {2, 3, 4}
+        Format of the bundle. Up to 3, each part of a view has its own function.
+    n_features : int
+        Columns that functions may read.
+    """
+
+    def __init__(self, fields: BundleFields, version: int, n_features: int) -> None:
+        self.version = version
+        self.n_features = n_features
+        self._functions: list[Linear] = []
+        if version > 3:
+            terms = [Terms.unpack(t, n_features) for t in fields.objects("terms", empty=True)]
+            for packed in fields.objects("functions", empty=True):
+                own = terms[packed.place("terms", len(terms))]
+                self._functions.append(Linear.unpack(packed, version, own, n_features))
+
+    def find(self, fields: BundleFields, n_values: int | None = None) -> Linear:
+        """The function of a part of a view, of so many values; of any number if None."""
+        if self.version > 3:
+            key = "function"
+            function = self._functions[fields.place(key, len(self._functions))]
         else:
-            function = self._functions[fields.place("function", len(self._functions))]
-        fits = n_functions in (None, len(function.intercepts))
-        name = "intercepts" if version < 4 else "function"
-        fields.require(fits, name, f"that of a function of {n_functions} values")
+            key = "intercepts"
+            terms = Terms.unpack(fields.fields("terms"), self.n_features)
+            function = Linear.unpack(fields, self.version, terms, self.n_features)
+        fits = n_values in (None, len(function.intercepts))
+        fields.require(fits, key, f"that of a function of {n_values} values")
         return function

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from ._bundles.fields import BundleFields, pack
 from ._codes import ClassCode
 from ._derived import Derived, Trend, Vote
-from ._functions import Functions, Rows
+from ._functions import Functions, Rows, StoredFunctions
 from ._network.bins import outputs_to_targets
 
 
@@ -197,26 +197,19 @@ class View:
 
     @classmethod
     def unpack(
-        cls,
-        fields: BundleFields,
-        version: int,
-        functions: Functions,
-        n_support: int,
-        n_features: int,
-        n_classes: int,
+        cls, fields: BundleFields, functions: StoredFunctions, n_support: int, n_classes: int
     ) -> "View":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
         Parameters
         ----------
         fields : BundleFields
-        version : {2, 3, 4}
-            Format of the bundle. In 2 there are no derived columns, trends and votes.
-        functions : Functions
-            Those of the bundle.
-        n_support, n_features, n_classes : int
+        functions : StoredFunctions
+            Those of the bundle. In its format 2 there are no derived columns, trends and votes.
+        n_support, n_classes : int
             Of the table in the bundle; 0 classes for regression.
         """
+        version, n_features = functions.version, functions.n_features
         rows = np.arange(n_support, dtype=np.int64)
         if fields.optional("rows"):
             rows = _unpack_places(fields, "rows", n_support)
@@ -225,13 +218,12 @@ class View:
         derived: tuple[Derived, ...] = ()
         trend, vote = None, None
         if version > 2:
-            made = version, functions
             packed = fields.objects("derived", empty=True)
-            derived = tuple(Derived.unpack(d, *made, n_support, n_features) for d in packed)
+            derived = tuple(Derived.unpack(d, functions, n_support) for d in packed)
             if fields.optional("trend") and not n_classes:
-                trend = Trend.unpack(fields.fields("trend"), *made, n_support, n_features)
+                trend = Trend.unpack(fields.fields("trend"), functions, n_support)
             if fields.optional("vote") and n_classes:
-                vote = Vote.unpack(fields.fields("vote"), *made, n_features, n_classes)
+                vote = Vote.unpack(fields.fields("vote"), functions, n_classes)
         n_columns = len(columns) + sum(d.n_columns for d in derived)
         fields.require(n_columns > 0, "columns", "one or more, if none are derived")
         signs = fields.array("signs", "<f4", n_columns)
@@ -281,9 +273,9 @@ def unpack_views(
         Those that all views have in format 1.
     """
     if version > 1:
-        functions = Functions.unpack(fields, version, n_features)
-        sizes = n_support, n_features, n_classes
-        return [View.unpack(v, version, functions, *sizes) for v in fields.objects("views")]
+        functions = StoredFunctions(fields, version, n_features)
+        packed = fields.objects("views")
+        return [View.unpack(view, functions, n_support, n_classes) for view in packed]
     n_views = fields.count("nViews")
     signs = fields.array("signs", "<f4", n_views, len(columns))
     fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")

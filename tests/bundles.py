@@ -46,8 +46,16 @@ def fitted(cls=MitraClassifier, X=None, y=None, **params):
 def learned(estimator):
     """All that fit learned and a bundle keeps, made of what compares."""
     state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    views = [view.pack(len(estimator.X_support_), Functions()) for view in estimator._views]
-    return {**state, "seed": estimator._seed, **vars(estimator._encoder), "views": views}
+    functions, means = Functions(), estimator._level_means
+    views = [view.pack(len(estimator.X_support_), functions) for view in estimator._views]
+    return {
+        **state,
+        "seed": estimator._seed,
+        **vars(estimator._encoder),
+        "level means": None if means is None else means.pack(),
+        "views": views,
+        **functions.pack(),
+    }
 
 
 def assert_same(loaded, estimator, X, params=None):

@@ -9,7 +9,7 @@ import pytest
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
 from sklearn_mitra._derived import Derived, Trend, Vote
-from sklearn_mitra._functions import Functions, Linear, Rows, Terms
+from sklearn_mitra._functions import Functions, Linear, Rows, StoredFunctions, Terms
 from sklearn_mitra._trees import Trees
 
 RNG = np.random.default_rng(0)
@@ -113,7 +113,7 @@ def test_trees_are_added_to_functions():
     expected += np.where(X[:, 1] > -1, 20, 10)
     both = replace(linear, trees=trees)
     np.testing.assert_allclose(both.transform(X)[:, 0], expected, rtol=1e-12)
-    again = unpack(Derived(both), 40, 3).function
+    again = unpack(Derived(both), 40).function
     np.testing.assert_array_equal(again.transform(X), both.transform(X))
 
 
@@ -144,12 +144,12 @@ def fields(packed):
     return BundleFields(json.loads(json.dumps(packed)), "a view")
 
 
-def unpack(part, *sizes):
-    """A part of a view out of a bundle with its functions."""
+def unpack(part, size):
+    """A part of a view out of a bundle with its functions, of so many support rows or classes."""
     functions = Functions()
     packed = part.pack(functions)
-    functions = Functions.unpack(fields(functions.pack()), 4, 3)
-    return type(part).unpack(fields(packed), 4, functions, *sizes)
+    stored = StoredFunctions(fields(functions.pack()), 4, 3)
+    return type(part).unpack(fields(packed), stored, size)
 
 
 def assert_same_linear(linear, other):
@@ -161,16 +161,16 @@ def assert_same_linear(linear, other):
 def test_they_come_back_from_json():
     for held_out in (None, X[:, :2]):
         derived = Derived(make_linear(), held_out)
-        again = unpack(derived, 40, 3)
+        again = unpack(derived, 40)
         assert_same_linear(again.function, derived.function)
         np.testing.assert_equal(again.held_out, held_out)
     vote = Vote(make_linear(3), 0.25)
-    again = unpack(vote, 3, 3)
+    again = unpack(vote, 3)
     assert_same_linear(again.function, vote.function)
     assert again.share == 0.25
     for held_out in (None, X[:, 0]):
         trend = Trend(make_linear(1), -0.5, 0.25, 0.75, held_out)
-        again = unpack(trend, 40, 3)
+        again = unpack(trend, 40)
         assert_same_linear(again.function, trend.function)
         assert (again.low, again.high, again.share) == (-0.5, 0.25, 0.75)
         np.testing.assert_equal(again.held_out, held_out)
@@ -190,7 +190,7 @@ def test_wrong_terms_are_named(name, value):
     terms = Terms(**{**vars(make_terms()), name: value})
     linear = Linear(terms, np.ones((3, 1)), np.zeros(1))
     with pytest.raises(BundleError, match=f"'{name}'"):
-        unpack(Derived(linear), 40, 3)
+        unpack(Derived(linear), 40)
 
 
 @pytest.mark.parametrize(
@@ -205,27 +205,27 @@ def test_wrong_terms_are_named(name, value):
 def test_wrong_functions_are_named(weights, intercepts, name):
     derived = Derived(Linear(make_terms(), weights, intercepts))
     with pytest.raises(BundleError, match=f"'{name}'"):
-        unpack(derived, 40, 3)
+        unpack(derived, 40)
 
 
 def test_wrong_support_values_and_ranges_are_named():
     derived = Derived(make_linear(), X[:39, :2])
     with pytest.raises(BundleError, match="'heldOut'"):
-        unpack(derived, 40, 3)
+        unpack(derived, 40)
     for low, high in [(1.0, 0.0), (-1e300, 0.0)]:
         with pytest.raises(BundleError, match="'range' in a view must be two numbers, ascending"):
-            unpack(Trend(make_linear(1), low, high), 40, 3)
+            unpack(Trend(make_linear(1), low, high), 40)
     for share in (-0.1, 1.5):
         with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
-            unpack(Vote(make_linear(3), share), 3, 3)
+            unpack(Vote(make_linear(3), share), 3)
         with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
-            unpack(Trend(make_linear(1), 0.0, 1.0, share), 40, 3)
+            unpack(Trend(make_linear(1), 0.0, 1.0, share), 40)
     with pytest.raises(BundleError, match="'heldOut'"):
-        unpack(Trend(make_linear(1), 0.0, 1.0, 1.0, X[:39, 0]), 40, 3)
+        unpack(Trend(make_linear(1), 0.0, 1.0, 1.0, X[:39, 0]), 40)
     with pytest.raises(BundleError, match="'function' in a view must be .* of 3 values"):
-        unpack(Vote(make_linear(2), 0.5), 3, 3)
+        unpack(Vote(make_linear(2), 0.5), 3)
     with pytest.raises(BundleError, match="'function' in a view must be .* of 1 values"):
-        unpack(Trend(make_linear(2), 0.0, 1.0), 40, 3)
+        unpack(Trend(make_linear(2), 0.0, 1.0), 40)
 
 
 @pytest.mark.parametrize("place", [-1, 2, True, None, "0"])
@@ -236,10 +236,10 @@ def test_places_of_functions_and_terms_that_are_not_there(place):
     both = functions.pack()
     with pytest.raises(BundleError, match="'function' in a view must be an integer, 0 to 1"):
         part = fields({**packed[0], "function": place})
-        Derived.unpack(part, 4, Functions.unpack(fields(both), 4, 3), 40, 3)
+        Derived.unpack(part, StoredFunctions(fields(both), 4, 3), 40)
     both["functions"][0]["terms"] = place
     with pytest.raises(BundleError, match=r"'terms' in 'functions'\[0\] in a view must be"):
-        Functions.unpack(fields(both), 4, 3)
+        StoredFunctions(fields(both), 4, 3)
 
 
 def test_functions_with_the_same_terms_have_them_once():
@@ -248,6 +248,6 @@ def test_functions_with_the_same_terms_have_them_once():
     assert [functions.place(f) for f in (first, again, first)] == [0, 1, 0]
     packed = functions.pack()
     assert (len(packed["terms"]), len(packed["functions"])) == (1, 2)
-    read = Functions.unpack(fields(packed), 4, 3)
-    found = [read.find(fields({"function": i}), 4, 3, 2) for i in (0, 1, 0)]
+    read = StoredFunctions(fields(packed), 4, 3)
+    found = [read.find(fields({"function": i}), 2) for i in (0, 1, 0)]
     assert found[0] is found[2] and found[0].terms is found[1].terms

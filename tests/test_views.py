@@ -8,7 +8,7 @@ import pytest
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
 from sklearn_mitra._derived import Derived, Trend, Vote
-from sklearn_mitra._functions import Functions, Linear, Rows, Terms
+from sklearn_mitra._functions import Functions, Linear, Rows, StoredFunctions, Terms
 from sklearn_mitra._members import make_views
 from sklearn_mitra._views import ClassOrder, Direction, View
 
@@ -131,9 +131,9 @@ def through_json(view):
 
 
 def unpack(packed, n_classes, version=4):
-    functions = Functions.unpack(BundleFields(packed["of bundle"], "a bundle"), version, 9)
+    functions = StoredFunctions(BundleFields(packed["of bundle"], "a bundle"), version, 9)
     fields = BundleFields(packed, "a view")
-    return View.unpack(fields, version, functions, N_SUPPORT, 9, n_classes)
+    return View.unpack(fields, functions, N_SUPPORT, n_classes)
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 3])

@@ -3,7 +3,7 @@
 import importlib
 from typing import Any
 
-from .tables import TableError
+from .errors import CommandError
 
 COMMANDS = {
     "convert": "write a checkpoint as one .onnx file for other languages (needs PyTorch)",
@@ -22,13 +22,13 @@ def run(name: str, *arguments: str) -> int:
 
     Raises
     ------
-    TableError
+    CommandError
         If PyTorch isn't installed.
     """
     try:
         module = importlib.import_module(f"sklearn_mitra.export.{name}")
     except ModuleNotFoundError as error:
-        raise TableError(
+        raise CommandError(
             f"{name} needs PyTorch and onnxscript, and {error.name} is not installed. In a clone "
             'of the repository: pip install ".[export]"'
         ) from error

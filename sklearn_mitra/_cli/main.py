@@ -9,7 +9,7 @@ from collections.abc import Callable, Sequence
 from .._errors import BundleError, CheckpointError
 from .._version import __version__
 from . import bundles, export, machine, models
-from .tables import TableError
+from .errors import CommandError
 
 _PROGRAM = "sklearn-mitra"
 _EXAMPLES = """
@@ -72,7 +72,14 @@ def _guarded(command: Callable[[], int]) -> int:
         except KeyboardInterrupt:
             print(f"{_PROGRAM}: interrupted", file=sys.stderr)
             return 130
-        except (BundleError, CheckpointError, TableError, OSError, TypeError, ValueError) as error:
+        except (
+            BundleError,
+            CheckpointError,
+            CommandError,
+            OSError,
+            TypeError,
+            ValueError,
+        ) as error:
             print(f"{_PROGRAM}: error: {error}", file=sys.stderr)
             return 1
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 
+from .errors import CommandError
 from .tables import (
-    TableError,
     check_columns,
     choose_columns,
     count_rows,
@@ -41,7 +41,7 @@ def add_commands(commands: Any) -> None:
         sklearn-mitra fit houses.parquet --target price --drop id address --out houses.wlrn
         """,
     )
-    fit.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+    _add_table(fit)
     fit.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
     fit.add_argument("--out", "-o", required=True, metavar="FILE", help="the bundle")
     fit.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
@@ -70,7 +70,8 @@ def add_commands(commands: Any) -> None:
         """,
     )
     _add_model(predict)
-    predict.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+    _add_table(predict)
+    _add_quiet(predict)
     predict.add_argument(
         "--out", "-o", default="-", metavar="FILE", help="CSV or Parquet; default: CSV to stdout"
     )
@@ -80,7 +81,6 @@ def add_commands(commands: Any) -> None:
     predict.add_argument(
         "--proba", action="store_true", help="a column with the probability of every class, too"
     )
-    predict.add_argument("--quiet", "-q", action="store_true", help="no progress on stderr")
 
     score = _add(
         commands,
@@ -90,9 +90,9 @@ def add_commands(commands: Any) -> None:
         "sklearn-mitra score churn.wlrn test.csv --target churned",
     )
     _add_model(score)
-    score.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+    _add_table(score)
+    _add_quiet(score)
     score.add_argument("--target", required=True, metavar="COLUMN", help="the true values")
-    score.add_argument("--quiet", "-q", action="store_true", help="no progress on stderr")
 
     estimate = _add(
         commands,
@@ -125,6 +125,14 @@ def _add_model(parser: Any) -> None:
     )
 
 
+def _add_table(parser: Any) -> None:
+    parser.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+
+
+def _add_quiet(parser: Any) -> None:
+    parser.add_argument("--quiet", "-q", action="store_true", help="no progress on stderr")
+
+
 def run_fit(options: argparse.Namespace) -> int:
     """Fit a model, and save it."""
     from .. import MitraClassifier, MitraRegressor
@@ -134,7 +142,7 @@ def run_fit(options: argparse.Namespace) -> int:
     X, y = table.drop(columns=[options.target, *options.drop]), table[options.target]
     n_missing = int(y.isna().sum())
     if n_missing:
-        raise TableError(
+        raise CommandError(
             f"The target {options.target!r} is missing in {n_missing} of {len(y)} rows of "
             f"{options.table}. Leave these rows out."
         )
@@ -164,7 +172,7 @@ def run_predict(options: argparse.Namespace) -> int:
 
     estimator = _load(options)
     if options.proba and not hasattr(estimator, "predict_proba"):
-        raise TableError("--proba is for classifiers, and this model is a regressor.")
+        raise CommandError("--proba is for classifiers, and this model is a regressor.")
     with writer(options.out) as write:
         for table, X in _read_rows(estimator, options):
             check_columns(table, options.keep, options.table)
@@ -233,7 +241,7 @@ def _read_rows(estimator: Any, options: argparse.Namespace) -> Iterator[tuple[An
             bar.update(len(table))
     seconds = time.perf_counter() - start
     if not n_done:
-        raise TableError(f"{options.table} has no rows.")
+        raise CommandError(f"{options.table} has no rows.")
     if not options.quiet:
         _tell(f"{n_done} rows in {_duration(seconds)}, {n_done / seconds:.0f} rows/s")
 
@@ -256,7 +264,7 @@ def _score_classes(estimator: Any, y: Any, probabilities: Any) -> dict[str, floa
         y = np.array([str(label) for label in y], dtype=classes.dtype)
     unknown = np.setdiff1d(y, classes)
     if len(unknown):
-        raise TableError(f"The target has classes that the model doesn't know: {unknown[:5]}.")
+        raise CommandError(f"The target has classes that the model doesn't know: {unknown[:5]}.")
     scores = {
         "accuracy": accuracy_score(y, classes[probabilities.argmax(axis=1)]),
         "log loss": log_loss(y, probabilities, labels=classes),

@@ -7,24 +7,19 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from .._files import replaced
+from .errors import CommandError
 
-STANDARD = "-"  # stdin or stdout, which are CSV
+_STANDARD = "-"  # stdin or stdout, which are CSV
 _PARQUET = (".parquet", ".pq")
 
 
-class TableError(Exception):
-    """A table that can't be read, or lacks columns; or what is needed to read it is missing."""
-
-
-def read_table(path: str, text: Sequence[str] = ()) -> Any:
+def read_table(path: str) -> Any:
     """A whole table.
 
     Parameters
     ----------
     path : str
         A CSV file, which may be compressed, a Parquet file, or "-" for CSV from stdin.
-    text : sequence of str, default=()
-        Columns of a CSV file that are text, even if they look like numbers.
 
     Returns
     -------
@@ -32,20 +27,27 @@ def read_table(path: str, text: Sequence[str] = ()) -> Any:
 
     Raises
     ------
-    TableError
+    CommandError
         If it can't be read, or pandas isn't installed.
     """
     pandas = _import_pandas()
     with _readable(path):
         if path.endswith(_PARQUET):
             return pandas.read_parquet(path)
-        return pandas.read_csv(_source(path), dtype=dict.fromkeys(text, str), **_exact(pandas))
+        return pandas.read_csv(_source(path), **_exact(pandas))
 
 
 def read_pieces(path: str, n_rows: int, text: Sequence[str] = ()) -> Iterator[Any]:
     """Consecutive pieces of a table, each a DataFrame of at most so many rows.
 
-    See :func:`read_table` for the parameters and errors.
+    See :func:`read_table` for the path and errors.
+
+    Parameters
+    ----------
+    path : str
+    n_rows : int
+    text : sequence of str, default=()
+        Columns of a CSV file that are text, even if they look like numbers.
     """
     pandas = _import_pandas()
     with _readable(path):
@@ -96,19 +98,19 @@ def choose_columns(table: Any, names: Sequence[str] | None, n_features: int, pat
 
     Raises
     ------
-    TableError
+    CommandError
         If some are missing.
     """
     if names is None:
         if table.shape[1] != n_features:
-            raise TableError(
+            raise CommandError(
                 f"The model knows no names of columns and needs {n_features} of them. {path} has "
                 f"{table.shape[1]}."
             )
         return table.to_numpy()
     missing = [name for name in names if name not in table.columns]
     if missing:
-        raise TableError(
+        raise CommandError(
             f"{path} lacks columns that the model was trained on: {', '.join(missing[:10])}"
             f"{' ...' if len(missing) > 10 else ''}. It has: {', '.join(map(str, table.columns))}."
         )
@@ -116,11 +118,11 @@ def choose_columns(table: Any, names: Sequence[str] | None, n_features: int, pat
 
 
 def check_columns(table: Any, names: Sequence[str], path: str) -> None:
-    """Raise a TableError unless a table has these columns."""
+    """Raise a CommandError unless a table has these columns."""
     for name in names:
         if name not in table.columns:
             has = ", ".join(map(str, table.columns[:20]))
-            raise TableError(f"{path} has no column {name!r}. It has: {has}.")
+            raise CommandError(f"{path} has no column {name!r}. It has: {has}.")
 
 
 @contextlib.contextmanager
@@ -134,7 +136,7 @@ def writer(path: str) -> Iterator[Any]:
         to stdout.
     """
     _import_pandas()
-    if path == STANDARD:
+    if path == _STANDARD:
         yield _CsvWriter(sys.stdout).write
         return
     with replaced(path) as temporary:
@@ -180,7 +182,7 @@ class _ParquetWriter:
 
 
 def _source(path: str) -> Any:
-    return sys.stdin if path == STANDARD else path
+    return sys.stdin if path == _STANDARD else path
 
 
 def _exact(pandas: Any) -> dict[str, Any]:
@@ -193,7 +195,7 @@ def _import_pandas() -> Any:
     try:
         import pandas
     except ImportError as error:
-        raise TableError(
+        raise CommandError(
             "Tables are read and written with pandas, which is not installed: pip install pandas. "
             "Parquet files need pyarrow, too."
         ) from error
@@ -202,14 +204,14 @@ def _import_pandas() -> Any:
 
 @contextlib.contextmanager
 def _readable(path: str) -> Iterator[None]:
-    """What goes wrong in reading a file as a TableError."""
+    """What goes wrong in reading a file as a CommandError."""
     try:
         yield
     except (FileNotFoundError, IsADirectoryError, PermissionError):
         raise
     except ImportError as error:
-        raise TableError(
+        raise CommandError(
             f"{path} needs pyarrow, which is not installed: pip install pyarrow"
         ) from error
     except (ValueError, OSError) as error:  # pandas' and Arrow's parsers raise subclasses
-        raise TableError(f"{path} can't be read as a table: {error}") from error
+        raise CommandError(f"{path} can't be read as a table: {error}") from error
