@@ -259,7 +259,8 @@ class BaseMitra(Loaded):
         )
         models, mean_columns = None, columns
         self.__dict__.pop("_level_means", None)
-        if {*kinds} != {PLAIN} and not self._is_foregone():
+        is_learned = {*kinds} != {PLAIN} and not self._is_foregone()
+        if is_learned:
             rest = self.support_indices_, columns, levels, self._n_classes, self._seed
             fitted = fit_level_means(x, y, *rest)
             if fitted is not None:
@@ -267,14 +268,20 @@ class BaseMitra(Loaded):
                 others = np.setdiff1d(columns, self._level_means.sources)
                 mean_columns = np.concatenate([others, np.arange(len(levels), x.shape[1])])
                 levels = [*levels, *[0] * self._level_means.n_columns]
-            models = LinearModels(
-                x, y, self.support_indices_, mean_columns, levels, self._n_classes, self._seed
+        views: list[View] = []
+        for part, node in self._divide(kinds, network.config):
+            table, support, n_classes = (x, y), self.support_indices_, self._n_classes
+            rows = np.arange(len(support))
+            if node is not None:
+                here, rows, n_classes = node.find(y), node.find(y[support]), node.n_groups
+                support = np.searchsorted(here, support[rows])
+                table = x[here], node.groups[y[here]]
+            if is_learned:
+                models = LinearModels(*table, support, mean_columns, levels, n_classes, self._seed)
+            views += make_views(
+                part, models, rows, columns, n_classes, self._seed, mean_columns, node
             )
-        n_support = len(self.X_support_)
-        views = make_views(
-            kinds, models, n_support, columns, self._n_classes, self._seed, mean_columns
-        )
-        return self._fit_outputs(views, network.config)
+        return views
 
     def _make_context(self) -> None:
         y = self._network_target(self.y_support_)

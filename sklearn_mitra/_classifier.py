@@ -14,7 +14,7 @@ from sklearn.utils.multiclass import check_classification_targets
 from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
-from ._codes import encode_classes
+from ._class_tree import Parts, grow_tree
 from ._columns import count_missing
 from ._errors import BundleError
 from ._fields import brief
@@ -22,7 +22,6 @@ from ._linear import recommend_temperature
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
-from ._views import View
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
@@ -181,9 +180,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     take effect in the next ``fit``.
 
     If there are more classes than the checkpoint has outputs, mostly ten, each ensemble member
-    sees them dealt out to as many groups, and again to others: twice for up to 100 classes. The
-    logits of a class are the sum of those of its groups. So a member takes the time and memory of
-    two, and more classes need more rows and more members than ten do.
+    has a tree of them: the network tells groups of similar classes apart, and then the classes of
+    each group. Random weights of the columns make the trees of the members differ. With up to 100
+    classes, a member takes the time and memory of two for the first prediction, and later ones
+    pass the network once for every group and once more.
 
     With ``n_estimators=1``, ``support_sampling="equal"`` and ``prior_correction=False``, a fit
     to columns that all vary is that of ``@wlearn/mitra``. That package doesn't leave out constant
@@ -390,8 +390,13 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self._class_weights()
         return ids.astype(np.int64)
 
-    def _fit_outputs(self, views: list[View], config: Config) -> list[View]:
-        return encode_classes(views, self.y_support_, config.dim_output)
+    def _divide(self, kinds: list[str], config: Config) -> Parts:
+        n_classes, n_outputs = len(self.classes_), config.dim_output
+        if n_classes <= n_outputs:
+            return [(kinds, None)]
+        table = self.X_support_, self.y_support_, n_classes, n_outputs
+        trees = [grow_tree(*table, self._seed + i) for i in range(len(kinds))]
+        return [([kind], node) for kind, tree in zip(kinds, trees) for node in tree]
 
     def _select_support(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         max_support = self.max_support or len(ids)
@@ -418,7 +423,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         temperature = self.softmax_temperature
         if temperature is None:
             temperature = 1.0
-            if not all(view.is_plain and view.target.n_codes == 1 for view in self._views):
+            if not all(view.is_plain and view.node is None for view in self._views):
                 temperature = recommend_temperature(len(self.classes_))
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
             scaled = (mean - mean.max(axis=1, keepdims=True)) / temperature

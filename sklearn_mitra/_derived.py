@@ -22,8 +22,8 @@ class Derived:
     ----------
     function : Linear
         Of query rows.
-    held_out : ndarray of shape (n_support, n_functions), float32, or None
-        Of the stored support rows, if other than what ``function`` makes of them: a model that
+    held_out : ndarray of shape (n_view_rows, n_functions), float32, or None
+        Of the view's support rows, if other than what ``function`` makes of them: a model that
         has seen a row's target would tell it.
     """
 
@@ -36,7 +36,7 @@ class Derived:
         return len(self.function.intercepts)
 
     def support(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Columns (n_support, n_columns) of the stored support rows."""
+        """Columns (n_view_rows, n_columns) of the view's support rows."""
         return self.query(Rows(x)) if self.held_out is None else self.held_out
 
     def query(self, rows: Rows) -> NDArray[np.float32]:
@@ -49,12 +49,12 @@ class Derived:
         return {"function": functions.place(self.function), "heldOut": held_out}
 
     @classmethod
-    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_support: int) -> "Derived":
+    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_rows: int) -> "Derived":
         """Read what :meth:`pack` wrote."""
         function = functions.find(fields)
         held_out = None
         if fields.optional("heldOut"):
-            held_out = fields.array("heldOut", "<f4", n_support, len(function.intercepts))
+            held_out = fields.array("heldOut", "<f4", n_rows, len(function.intercepts))
         return cls(function, held_out)
 
 
@@ -107,8 +107,8 @@ class Trend:
     share : float
         How much of what the member answers is added to the prediction. Most of what is left is
         noise in most tables.
-    held_out : ndarray of shape (n_support,), float32, or None
-        Of the stored support rows, if other than what ``function`` makes of them: a model that
+    held_out : ndarray of shape (n_view_rows,), float32, or None
+        Of the view's support rows, if other than what ``function`` makes of them: a model that
         has seen a row's target leaves less of it.
     """
 
@@ -119,7 +119,7 @@ class Trend:
     held_out: NDArray[np.float32] | None = None
 
     def remove(self, y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scaled targets (n_support,) of the stored support rows as the member is to see them."""
+        """Scaled targets (n_view_rows,) of the view's support rows as the member sees them."""
         trend = self.function.transform(x)[:, 0] if self.held_out is None else self.held_out
         rest = y - trend - self.low
         scale = self.high - self.low
@@ -140,12 +140,12 @@ class Trend:
         }
 
     @classmethod
-    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_support: int) -> "Trend":
+    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_rows: int) -> "Trend":
         """Read what :meth:`pack` wrote. In format 3 nothing was held out."""
         low, high = fields.array("range", "<f8", 2).tolist()
         fields.require(-LARGEST < low <= high < LARGEST, "range", "two numbers, ascending")
         held_out = None
         if functions.version > 3 and fields.optional("heldOut"):
-            held_out = fields.array("heldOut", "<f4", n_support)
+            held_out = fields.array("heldOut", "<f4", n_rows)
         function = functions.find(fields, 1)
         return cls(function, low, high, _unpack_share(fields), held_out)

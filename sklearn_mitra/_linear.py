@@ -1,7 +1,6 @@
 """Linear models of a training table, for the columns and targets of ensemble members.
 
 Those of the target are linear in pieces: they may bend at the quartiles of a column of numbers.
-To those of numbers, boosted trees are added.
 Boosted trees are added to the regression, as much of them as helps.
 """
 
@@ -46,7 +45,7 @@ def recommend_temperature(n_classes: int) -> float:
     """Of logits of members that are not plain: they hedge too much, and more among many classes.
 
     On the tables of benchmarks/accuracy.py, 0.9 was best for two classes, 0.7 for four, 0.5 for
-    nine. It stays there for more classes, which members see in groups.
+    nine. It stays there for more classes, of which there are trees.
     """
     return float(0.9 * (2 / min(n_classes, _MOST_SHOWN)) ** (1 / 3))
 

@@ -12,6 +12,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
+from ._class_tree import Parts
 from ._encoding import LARGEST, TableEncoder
 from ._errors import BundleError
 from ._level_means import LevelMeans
@@ -20,7 +21,7 @@ from ._network.config import Config
 from ._network.network import Network
 from ._network.resolve import resolve_network, resolve_stored
 from ._saving import NOT_STORED, Saved
-from ._views import View, unpack_views
+from ._views import View, are_trees, unpack_views
 
 E = TypeVar("E", bound="Loaded")
 
@@ -57,8 +58,12 @@ class Loaded(Saved):
         """Learn the target from a bundle that another package wrote."""
 
     @abstractmethod
-    def _fit_outputs(self, views: list[View], config: Config) -> list[View]:
-        """Views that a network of so many outputs can answer."""
+    def _divide(self, kinds: list[str], config: Config) -> Parts:
+        """Kinds of ensemble members and the node that their views are of.
+
+        All kinds and None, unless there are more classes than the network has outputs. Then each
+        member has a tree of its own, and a pair for every node.
+        """
 
     @classmethod
     def load(
@@ -181,8 +186,11 @@ class Loaded(Saved):
         most = network.config.dim_output
         for view in self._views if n_classes else ():
             fits = view.target.n_shown <= most
-            key = "labels" if view.target.n_codes == 1 else "views"
+            key = "labels" if view.node is None else "views"
             learned.require(fits, key, f"at most {most}, the checkpoint's outputs")
+        if n_classes:
+            are_complete = are_trees(self._views, self.y_support_)
+            learned.require(are_complete, "views", "whole trees of the classes in the support")
         if options.n_estimators is not None:
             self._views = self._change_number(options.n_estimators, network.config)
         self._take_network(network)
@@ -231,10 +239,10 @@ class Loaded(Saved):
 
     def _change_number(self, n_members: int, config: Config) -> list[View]:
         """The views of so many members: the first of a bundle, or further if all are plain."""
-        n_codes = self._views[0].target.n_codes
-        n_found = len(self._views) // n_codes
+        n_nodes = self._views[0].n_nodes
+        n_found = len(self._views) // n_nodes
         if n_members <= n_found:
-            return self._views[: n_members * n_codes]
+            return self._views[: n_members * n_nodes]
         if self._level_means is not None or not all(view.is_plain for view in self._views):
             raise ValueError(
                 f"The bundle has {n_found} ensemble members, made of training rows that "
@@ -243,9 +251,13 @@ class Loaded(Saved):
         return self._make_plain(n_members, self._views[0].columns, config)
 
     def _make_plain(self, n_members: int, columns: NDArray[np.int64], config: Config) -> list[View]:
-        kinds, n_support = [PLAIN] * n_members, len(self.X_support_)
-        views = make_views(kinds, None, n_support, columns, self._n_classes, self._seed)
-        return self._fit_outputs(views, config)
+        views: list[View] = []
+        for kinds, node in self._divide([PLAIN] * n_members, config):
+            rows, n_classes = np.arange(len(self.X_support_)), self._n_classes
+            if node is not None:
+                rows, n_classes = node.find(self.y_support_), node.n_groups
+            views += make_views(kinds, None, rows, columns, n_classes, self._seed, node=node)
+        return views
 
     def _take_network(self, network: Network) -> None:
         self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}

@@ -21,6 +21,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import InvalidParameterError
 
+from ._class_tree import ClassNode
 from ._derived import Derived
 from ._linear import LinearModels
 from ._views import ClassOrder, Direction, View
@@ -113,11 +114,12 @@ def choose_kinds(
 def make_views(
     kinds: Sequence[str],
     models: LinearModels | None,
-    n_support: int,
+    rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     n_classes: int,
     seed: int,
     mean_columns: NDArray[np.int64] | None = None,
+    node: ClassNode | None = None,
 ) -> list[View]:
     """Draw the views of an ensemble.
 
@@ -127,8 +129,8 @@ def make_views(
         Of each member. The first member, if it is plain, sees the table unchanged.
     models : LinearModels or None
         None makes all members plain.
-    n_support : int
-        Number of support rows, which all views have.
+    rows : ndarray of int64
+        The stored support rows that all views have.
     columns : ndarray of int64
         The columns that plain members show.
     n_classes : int
@@ -137,6 +139,8 @@ def make_views(
         0 to 2**32 - 1.
     mean_columns : ndarray of int64, default=None
         The columns that other members show, if not the same: those with means of levels.
+    node : ClassNode, default=None
+        That of the views, if there are more classes than outputs; it has the rows and classes.
 
     Returns
     -------
@@ -145,7 +149,6 @@ def make_views(
     """
     # The stream of RandomState is frozen: a seed means the same views in every NumPy version.
     generator = np.random.RandomState(seed)
-    rows = np.arange(n_support, dtype=np.int64)
     views: list[View] = []
     for i, kind in enumerate(kinds):
         chosen = columns if kind == PLAIN or mean_columns is None else mean_columns
@@ -172,5 +175,5 @@ def make_views(
         for further in derived:
             more = generator.choice([-1, 1], further.n_columns).astype(np.float32)
             signs = np.concatenate([signs, more])
-        views.append(View(rows, chosen, signs, target, tuple(derived), trend, vote))
+        views.append(View(rows, chosen, signs, target, tuple(derived), trend, vote, node))
     return views

@@ -15,7 +15,6 @@ from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows
 from ._transform import KINDS, TargetTransform
-from ._views import View
 
 if TYPE_CHECKING:
     from ._sklearn import RegressorMixin
@@ -280,8 +279,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self._transform = TargetTransform.fit(y, self.target_transform)
         return y
 
-    def _fit_outputs(self, views: list[View], config: Config) -> list[View]:
-        return views
+    def _divide(self, kinds: list[str], config: Config) -> Sequence[tuple[list[str], None]]:
+        return [(kinds, None)]
 
     def _select_support(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
         return select_rows(len(y), self.max_support or len(y), self._seed)

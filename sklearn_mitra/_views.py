@@ -12,7 +12,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
-from ._codes import ClassCode
+from ._class_tree import ClassNode, is_tree
 from ._derived import Derived, Trend, Vote
 from ._functions import Functions, Rows, StoredFunctions
 from ._network.bins import outputs_to_targets
@@ -29,7 +29,6 @@ class ClassOrder:
     """
 
     order: NDArray[np.int64]
-    n_codes: ClassVar[int] = 1
 
     @property
     def n_shown(self) -> int:
@@ -68,7 +67,6 @@ class Direction:
     """
 
     mirror: bool
-    n_codes: ClassVar[int] = 1
     n_shown: ClassVar[int] = 1
 
     def show(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -102,27 +100,36 @@ class View:
         Which of the encoded columns it shows.
     signs : ndarray of shape (n_view_columns,), float32
         1 or -1: whether a column is turned over, the chosen ones first.
-    target : ClassOrder, ClassCode or Direction
+    target : ClassOrder or Direction
     derived : tuple of Derived
         Further columns, after the chosen ones.
     trend : Trend or None
         Taken off a scaled target before ``target`` shows it.
     vote : Vote or None
         Averaged with the logits.
+    node : ClassNode or None
+        If there are more classes than outputs: the classes that it tells apart, which are those
+        of ``target`` and ``vote``, and of ``derived``.
     """
 
     rows: NDArray[np.int64]
     columns: NDArray[np.int64]
     signs: NDArray[np.float32]
-    target: ClassOrder | ClassCode | Direction
+    target: ClassOrder | Direction
     derived: tuple[Derived, ...] = ()
     trend: Trend | None = None
     vote: Vote | None = None
+    node: ClassNode | None = None
 
     @property
     def is_plain(self) -> bool:
         """Whether nothing was learned for it: no derived columns, no trend, and so no vote."""
         return not self.derived and self.trend is None
+
+    @property
+    def n_nodes(self) -> int:
+        """How many views, this one included, an ensemble member has."""
+        return 1 if self.node is None else self.node.n_nodes
 
     def support(
         self, x: NDArray[np.float32], y: NDArray[Any]
@@ -134,17 +141,20 @@ class View:
         x : ndarray of shape (n_support, n_features), float32
             Encoded columns of all stored support rows.
         y : ndarray of shape (n_support,), int64 or float32
-            Their class ids or scaled targets.
+            Their class ids, of all classes, or scaled targets.
 
         Returns
         -------
         x : ndarray of shape (n_view_rows, n_view_columns), float32
         y : ndarray of shape (n_view_rows,), int64 or float32
         """
+        x, target = x[self.rows], y[self.rows]
+        if self.node is not None:
+            target = self.node.groups[target]
         if self.trend is not None:
-            y = self.trend.remove(y, x)
+            target = self.trend.remove(target, x)
         shown = self._show(x, [columns.support(x) for columns in self.derived])
-        return shown[self.rows], self.target.show(y[self.rows])
+        return shown, self.target.show(target)
 
     def query(self, rows: Rows) -> NDArray[np.float32]:
         """Query rows as the network is to see them.
@@ -180,7 +190,9 @@ class View:
         """
         answers = self.target.restore(outputs)
         if self.vote is not None:
-            return self.vote.add(answers, rows)
+            answers = self.vote.add(answers, rows)
+        if self.node is not None:
+            answers = self.node.spread(answers)
         return answers if self.trend is None else self.trend.add(answers, rows)
 
     def pack(self, n_support: int, functions: Functions) -> dict[str, Any]:
@@ -192,6 +204,7 @@ class View:
             "derived": [columns.pack(functions) for columns in self.derived],
             "trend": None if self.trend is None else self.trend.pack(functions),
             "vote": None if self.vote is None else self.vote.pack(functions),
+            **({} if self.node is None else {"node": self.node.pack()}),
             **self.target.pack(),
         }
 
@@ -214,32 +227,26 @@ class View:
         if fields.optional("rows"):
             rows = _unpack_places(fields, "rows", n_support)
             fields.require(len(rows) > 0, "rows", "one or more rows")
+        node = None
+        if version > 3 and n_classes and "node" in fields:
+            node = ClassNode.unpack(fields.fields("node"), n_classes)
+            n_classes = node.n_groups
         columns = _unpack_places(fields, "columns", n_features)
         derived: tuple[Derived, ...] = ()
         trend, vote = None, None
         if version > 2:
             packed = fields.objects("derived", empty=True)
-            derived = tuple(Derived.unpack(d, functions, n_support) for d in packed)
+            derived = tuple(Derived.unpack(d, functions, len(rows)) for d in packed)
             if fields.optional("trend") and not n_classes:
-                trend = Trend.unpack(fields.fields("trend"), functions, n_support)
+                trend = Trend.unpack(fields.fields("trend"), functions, len(rows))
             if fields.optional("vote") and n_classes:
                 vote = Vote.unpack(fields.fields("vote"), functions, n_classes)
         n_columns = len(columns) + sum(d.n_columns for d in derived)
         fields.require(n_columns > 0, "columns", "one or more, if none are derived")
         signs = fields.array("signs", "<f4", n_columns)
         fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
-        target = _unpack_target(fields, version, n_classes)
-        return cls(rows, columns, signs, target, derived, trend, vote)
-
-
-def _unpack_target(
-    fields: BundleFields, version: int, n_classes: int
-) -> ClassOrder | ClassCode | Direction:
-    if not n_classes:
-        return Direction.unpack(fields)
-    if version > 3 and not fields.optional("classes"):
-        return ClassCode.unpack(fields, n_classes)
-    return ClassOrder.unpack(fields, n_classes)
+        target = ClassOrder.unpack(fields, n_classes) if n_classes else Direction.unpack(fields)
+        return cls(rows, columns, signs, target, derived, trend, vote, node)
 
 
 def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.int64]:
@@ -287,3 +294,23 @@ def unpack_views(
         View(np.arange(n_support), columns, s, ClassOrder(o) if n_classes else Direction(bool(m)))
         for s, o, m in zip(signs, orders, mirrors)
     ]
+
+
+def are_trees(views: Sequence[View], y: NDArray[np.int64]) -> bool:
+    """Whether views of a classifier are whole trees, or tell all classes apart without any.
+
+    Parameters
+    ----------
+    views : sequence of View
+    y : ndarray of shape (n_support,), int64
+        Class ids of the stored support rows.
+    """
+    n_nodes = views[0].n_nodes
+    for start in range(0, len(views), n_nodes):
+        nodes = [view.node for view in views[start : start + n_nodes] if view.node is not None]
+        if nodes and not is_tree(nodes, n_nodes, y):
+            return False
+    return all(
+        np.array_equal(view.rows, view.node.find(y)) if view.node else n_nodes == 1
+        for view in views
+    )

@@ -503,7 +503,7 @@ QUERY = np.array([[0.0, 1.0], [np.nan, -2.0], [1e30, np.nan]])
 SEEDS = [
     (MitraClassifier(n_estimators=2, max_support=12).fit(TINY_FRAME, TINY_Y).save(), QUERY_FRAME),
     (MitraClassifier(n_estimators=1).fit(TINY_X, [*"aabbaabbaabb"]).save(), QUERY),
-    (MitraClassifier(n_estimators=1).fit(TINY_X, [*range(11), 0]).save(), QUERY),  # in groups
+    (MitraClassifier(n_estimators=1).fit(TINY_X, [*range(11), 0]).save(), QUERY),  # in a tree
     (MitraRegressor(n_estimators=2, max_support=8).fit(TINY_FRAME, TINY_Y).save(), QUERY_FRAME),
     (MitraRegressor(n_estimators=1).fit(TINY_X, TINY_X[:, 0]).save(), QUERY),
     (INTEROP / "classifier_labels125_40_seed3.wlrn", DATA["X"][:3]),

@@ -1,4 +1,4 @@
-"""More classes than the checkpoint has outputs: members see them in groups."""
+"""More classes than the checkpoint has outputs: members have trees of them."""
 
 import pickle
 
@@ -9,48 +9,69 @@ from bundles import closed, opened
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
 from sklearn_mitra._bundles.fields import BundleFields, pack
-from sklearn_mitra._codes import ClassCode, encode_classes
-from sklearn_mitra._members import make_views
+from sklearn_mitra._class_tree import ClassNode, grow_tree, is_tree
 
 
-def make_codes(n_classes, n_outputs=10, n_members=3):
-    kinds = ["plain"] * n_members
-    views = make_views(kinds, None, n_classes, np.arange(2), n_classes, seed=0)
-    return encode_classes(views, np.arange(n_classes), n_outputs)
+def grow(n_classes, n_outputs=10, seed=0, n_rows=2):
+    y = np.repeat(np.arange(n_classes), n_rows)
+    x = np.random.default_rng(0).normal(size=(len(y), 3)).astype(np.float32)
+    return grow_tree(x, y, n_classes, n_outputs, seed), y
 
 
 @pytest.mark.parametrize(
-    ("n_classes", "n_outputs", "n_codes"),
-    [(11, 10, 2), (26, 10, 2), (100, 10, 2), (101, 10, 3), (1000, 10, 3), (9, 2, 4), (4, 3, 2)],
+    ("n_classes", "n_outputs", "n_nodes"),
+    [(11, 10, 3), (26, 10, 4), (100, 10, 11), (101, 10, 13), (9, 2, 8), (4, 3, 3), (3, 2, 2)],
 )
-def test_the_codes_of_a_member_tell_all_classes_apart(n_classes, n_outputs, n_codes):
-    views = make_codes(n_classes, n_outputs)
-    assert len(views) == 3 * n_codes
-    for i in range(0, len(views), n_codes):
-        codes = [view.target.groups for view in views[i : i + n_codes]]
-        assert len(set(zip(*codes))) == n_classes
-        for groups in codes:
-            sizes = np.bincount(groups, minlength=n_outputs)
-            assert len(sizes) == n_outputs and sizes.max() - sizes.min() <= 1
+def test_a_tree_tells_all_classes_apart_by_few_outputs(n_classes, n_outputs, n_nodes):
+    nodes, y = grow(n_classes, n_outputs)
+    assert len(nodes) == n_nodes and is_tree(nodes, n_nodes, y)
+    for node in nodes:
+        found = node.groups[node.groups >= 0]
+        assert set(found) == set(range(node.n_groups)) and 2 <= node.n_groups <= n_outputs
+        sizes = np.bincount(found)
+        assert sizes.max() - sizes.min() <= 1
+    assert len({tuple(node.groups[k] for node in nodes) for k in range(n_classes)}) == n_classes
 
 
-@pytest.mark.parametrize("n_classes", [1, 2, 10])
-def test_as_many_classes_as_outputs_have_no_codes(n_classes):
-    assert {view.target.n_codes for view in make_codes(n_classes)} == {1}
-
-
-def test_a_network_that_knows_the_frequencies_only_gives_those_of_the_classes():
+def test_nodes_that_know_the_frequencies_only_give_those_of_the_classes():
     y = np.repeat(np.arange(12), np.arange(1, 13))
-    views = make_views(["plain"] * 2, None, len(y), np.arange(2), 12, seed=0)
-    logits = np.zeros((1, 12))
-    codes = encode_classes(views, y, 10)
-    for view in codes:
-        shares = np.bincount(view.target.show(y), minlength=10) / len(y)
-        logits += view.target.restore(np.log(shares)[None]) / len(codes)
-    np.testing.assert_allclose(np.exp(logits[0]), np.bincount(y) / len(y))
+    nodes = grow_tree(np.zeros((len(y), 2), np.float32), y, 13, 10, 0)
+    logits = np.zeros((1, 13))
+    for node in nodes:
+        shares = np.bincount(node.groups[y[node.find(y)]]) / len(node.find(y))
+        logits += node.spread(np.log(shares)[None] + 5) / len(nodes)
+    # a class without support rows counts as half of one
+    np.testing.assert_allclose(np.exp(logits[0]), [*np.arange(1, 13) / len(y), 0.5 / len(y)])
 
 
-def make_table(n_classes, n_rows=4):
+def test_similar_classes_are_in_the_same_group():
+    y = np.repeat(np.arange(12), 5)
+    noise = np.random.default_rng(0).normal(scale=0.01, size=len(y))
+    x = np.where(y % 2, 10, 0) + y + noise
+    root = grow_tree(x[:, None].astype(np.float32), y, 12, 10, 0)[0]
+    assert len(set(root.groups[1::2])) == len(set(root.groups[::2])) == 1
+
+
+def test_trees_of_other_seeds_are_others_and_of_the_same_seed_the_same():
+    trees = [[node.groups.tolist() for node in grow(26, seed=s)[0]] for s in (0, 0, 1)]
+    assert trees[0] == trees[1] != trees[2]
+
+
+@pytest.mark.parametrize(
+    "spoil",
+    [
+        lambda nodes: nodes[:-1],
+        lambda nodes: [*nodes[:-1], nodes[-2]],
+        lambda nodes: [nodes[1], nodes[0], *nodes[2:]],
+        lambda nodes: [ClassNode(nodes[0].groups, 3), *nodes[1:]],
+    ],
+)
+def test_what_is_no_tree_is_known(spoil):
+    nodes, y = grow(26)
+    assert is_tree(nodes, 4, y) and not is_tree(spoil(nodes), 4, y)
+
+
+def make_table(n_classes, n_rows=6):
     rng = np.random.default_rng(0)
     y = np.repeat(np.arange(n_classes), n_rows)
     X = np.column_stack([y % 5, y // 5]) + rng.normal(scale=0.05, size=(len(y), 2))
@@ -66,17 +87,17 @@ def fitted():
 def test_fifteen_classes_are_told_apart(fitted):
     clf, X, y = fitted
     probabilities = clf.predict_proba(X)
-    assert probabilities.shape == (60, 15)
+    assert probabilities.shape == (90, 15)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
     assert clf.score(X, y) >= 0.9
     np.testing.assert_allclose(np.exp(clf.predict_log_proba(X)), probabilities, rtol=1e-9)
     np.testing.assert_array_equal(clf.predict_proba(X[7:9]), probabilities[7:9])
 
 
-def test_contexts_of_all_codes_are_counted(fitted):
+def test_contexts_of_all_nodes_are_counted(fitted):
     clf, X, _ = fitted
     clf.predict(X[:1])
-    assert len(clf._views) == 4
+    assert len(clf._views) == 6
     assert clf.estimate_cost(10).context_nbytes == clf.context_nbytes_ > 0
 
 
@@ -85,7 +106,7 @@ def test_bundles_and_pickles_predict_the_same_to_the_bit(fitted):
     expected = clf.predict_proba(X[:5])
     for again in (sklearn_mitra.load(clf.save()), pickle.loads(pickle.dumps(clf))):
         np.testing.assert_array_equal(again.predict_proba(X[:5]), expected)
-    assert len(sklearn_mitra.load(clf.save(), n_estimators=1)._views) == 2
+    assert len(sklearn_mitra.load(clf.save(), n_estimators=1)._views) == 3
     with pytest.raises(ValueError, match="has 2 ensemble members"):
         sklearn_mitra.load(clf.save(), n_estimators=3)
 
@@ -112,29 +133,56 @@ def test_a_hundred_classes():
         MitraClassifier(max_support=99).fit(X, y)
 
 
+def test_classes_without_support_rows_are_rare():
+    X, y = make_table(15)
+    clf = MitraClassifier(max_support=8, support_sampling="random", members="plain").fit(X, y)
+    unseen = np.setdiff1d(np.arange(15), clf.y_support_)
+    probabilities = clf.predict_proba(X)
+    assert len(unseen) >= 7
+    assert (probabilities[:, unseen] > 0).all()
+    assert probabilities[:, unseen].max() < probabilities.max(axis=1).min()
+
+
 @pytest.mark.parametrize(
     ("field", "value"),
     [
         ("groups", {"groups": np.array([0, 1, 3])}),
-        ("groups", {"groups": np.array([0, 1, -1])}),
+        ("groups", {"groups": np.array([0, 1, -2])}),
+        ("groups", {"groups": np.array([-1, -1, -1])}),
         ("groups", {"groups": np.array([0, 1])}),
-        ("nCodes", {"n_codes": 0}),
-        ("nCodes", {"n_codes": 33}),
-        ("nCodes", {"n_codes": True}),
-        ("offsets", {"offsets": np.array([0, 1e7, 0])}),
-        ("offsets", {"offsets": np.array([0, np.nan, 0])}),
+        ("nNodes", {"n_nodes": 0}),
+        ("nNodes", {"n_nodes": 3}),
+        ("nNodes", {"n_nodes": True}),
+        ("other", {"other": 1e7}),
+        ("other", {"other": 1}),
     ],
 )
-def test_damaged_codes_are_named(field, value):
-    right = {"groups": np.array([0, 1, 0]), "n_codes": 2, "offsets": np.zeros(3)}
-    packed = ClassCode(**{**right, **value}).pack()
+def test_damaged_nodes_are_named(field, value):
+    right = {"groups": np.array([0, 1, 0]), "n_nodes": 2, "other": -3.0}
+    packed = ClassNode(**{**right, **value}).pack()
     with pytest.raises(BundleError, match=f"'{field}'"):
-        ClassCode.unpack(BundleFields(packed, "a view"), 3)
+        ClassNode.unpack(BundleFields(packed, "a view"), 3)
 
 
 def test_groups_beyond_the_outputs_of_the_checkpoint_are_refused(fitted):
     manifest, parsed = opened(fitted[0].save())
-    groups = np.arange(15)
-    parsed["sklearn_mitra"]["views"][1]["groups"] = pack(groups)
+    view = parsed["sklearn_mitra"]["views"][0]
+    view["node"]["groups"] = pack(np.arange(15))
+    view["classes"] = pack(np.arange(15))
+    view["vote"] = None
     with pytest.raises(BundleError, match="'views' .* at most 10, the checkpoint's outputs"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+@pytest.mark.parametrize("spoil", ["a node is missing", "no node", "other rows"])
+def test_views_that_are_no_whole_trees_are_refused(fitted, spoil):
+    manifest, parsed = opened(fitted[0].save())
+    views = parsed["sklearn_mitra"]["views"]
+    if spoil == "a node is missing":
+        del views[-1]
+    elif spoil == "no node":
+        del views[-1]["node"]
+    else:
+        views[1]["node"], views[2]["node"] = views[2]["node"], views[1]["node"]
+    with pytest.raises(BundleError):
         sklearn_mitra.load(closed(manifest, parsed))

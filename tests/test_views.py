@@ -1,12 +1,15 @@
 """Ensemble views: the first changes nothing, each has its own table and its way back."""
 
 import json
+from dataclasses import replace
 
 import numpy as np
 import pytest
+from scipy.special import log_softmax
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
+from sklearn_mitra._class_tree import ClassNode
 from sklearn_mitra._derived import Derived, Trend, Vote
 from sklearn_mitra._functions import Functions, Linear, Rows, StoredFunctions, Terms
 from sklearn_mitra._members import make_views
@@ -21,7 +24,7 @@ def draw_table(seed=0):
 
 def draw_views(n_views, n_classes, seed, columns=COLUMNS):
     kinds = ["plain"] * n_views
-    return make_views(kinds, None, N_SUPPORT, np.array(columns), n_classes, seed)
+    return make_views(kinds, None, np.arange(N_SUPPORT), np.array(columns), n_classes, seed)
 
 
 def assert_same(views, others):
@@ -156,7 +159,7 @@ def make_linear(n_functions):
 
 def make_derived_view(n_classes):
     """Two of the table's columns, two that are computed and one that was held out."""
-    rows, held_out = np.array([0, 7, 19]), np.arange(N_SUPPORT, dtype=np.float32)[:, None]
+    rows, held_out = np.array([0, 7, 19]), np.array([[7], [8], [9]], np.float32)
     derived = Derived(make_linear(2)), Derived(make_linear(1), held_out)
     signs = np.array([1, -1, 1, -1, -1], np.float32)
     if n_classes:
@@ -174,8 +177,9 @@ def test_derived_columns_follow_the_tables(n_classes):
     two, one = (columns.function.transform(x) for columns in view.derived)
     expected = np.column_stack([x[:, 1], -x[:, 8], two[:, 0], -two[:, 1], -one])
     np.testing.assert_array_equal(view.query(Rows(x)), expected.astype(np.float32), strict=True)
-    expected[:, 4] = -np.arange(N_SUPPORT)
-    np.testing.assert_array_equal(shown, expected[view.rows].astype(np.float32), strict=True)
+    expected = expected[view.rows]
+    expected[:, 4] = [-7, -8, -9]
+    np.testing.assert_array_equal(shown, expected.astype(np.float32), strict=True)
     only = View(view.rows, np.array([], np.int64), view.signs[2:], view.target, view.derived)
     np.testing.assert_array_equal(only.query(Rows(x)), view.query(Rows(x))[:, 2:], strict=True)
 
@@ -195,6 +199,23 @@ def test_a_vote_is_averaged_with_the_logits():
     outputs = np.random.default_rng(0).normal(size=(N_SUPPORT, 10))
     expected = 0.75 * outputs[:, [1, 0]] + 0.25 * view.vote.function.transform(x)
     np.testing.assert_allclose(view.restore(outputs, Rows(x)), expected, rtol=1e-12)
+
+
+def test_a_node_sees_its_classes_alone_and_answers_for_its_part_of_all():
+    x, y = draw_table(), np.arange(N_SUPPORT) % 4
+    node = ClassNode(np.array([-1, 0, -1, 1]), 3)
+    view = replace(make_derived_view(2), rows=node.find(y), derived=(), node=node)
+    view = replace(view, signs=np.ones(2, np.float32))
+    shown, target = view.support(x, y)
+    np.testing.assert_array_equal(shown, x[1::2, [1, 8]])
+    np.testing.assert_array_equal(target, [1, 0] * 5)  # in another order
+    outputs = np.random.default_rng(0).normal(size=(N_SUPPORT, 10))
+    logits = replace(view, node=None).restore(outputs, Rows(x))
+    answers = view.restore(outputs, Rows(x))
+    np.testing.assert_allclose(answers[:, [1, 3]], 3 * log_softmax(logits, axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(answers[:, [0, 2]], 0)
+    again = unpack(through_json(view), 4)
+    np.testing.assert_array_equal(again.restore(outputs, Rows(x)), answers, strict=True)
 
 
 @pytest.mark.parametrize("n_classes", [0, 2])
