@@ -208,6 +208,16 @@ def test_values_of_the_training_table_are_shown_only_if_asked_for(folder, capsys
 # ---- mistakes ------------------------------------------------------------------------------------
 
 
+def test_members_are_counted_not_their_trees(tmp_path, capsys):
+    path = tmp_path / "many.csv"
+    pd.DataFrame({"size": np.arange(24), "kind": list("abcdefghijkl") * 2}).to_csv(path)
+    arguments = ["--target", "kind", "--n-estimators", "2", "--out", f"{tmp_path}/many.wlrn"]
+    assert main(["fit", str(path), *arguments]) == 0
+    assert "2 ensemble members" in capsys.readouterr().err
+    assert main(["inspect", f"{tmp_path}/many.wlrn"]) == 0
+    assert re.search("^ensemble members +2$", capsys.readouterr().out, re.MULTILINE)
+
+
 def test_mistakes_are_messages(folder, tmp_path, capsys):
     table, model = f"{folder}/table.csv", f"{folder}/colour.wlrn"
     out = ["--out", tmp_path / "out"]

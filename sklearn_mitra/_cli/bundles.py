@@ -49,7 +49,9 @@ def run_inspect(options: argparse.Namespace) -> int:
         params = learned.get("params", "an object", dict)
         _print("parameters", ", ".join(f"{k}={v!r}" for k, v in sorted(params.items())))
         if stored.version > 1:
-            _print("ensemble members", str(len(learned.objects("views"))))
+            views = learned.objects("views")
+            n_nodes = views[0].fields("node").count("nNodes") if "node" in views[0] else 1
+            _print("ensemble members", str(len(views) // n_nodes))
         names = learned.get("featureNames", "a list or null", list, type(None))
         _print("columns", "without names" if names is None else ", ".join(map(str, names)))
     if is_classifier:

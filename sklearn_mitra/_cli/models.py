@@ -157,7 +157,8 @@ def run_fit(options: argparse.Namespace) -> int:
         random_state=options.seed,
     )
     bundle = estimator.fit(X, y.to_numpy()).save(options.out)
-    n_support, n_members = len(estimator.X_support_), len(estimator._views)
+    n_support, views = len(estimator.X_support_), estimator._views
+    n_members = len(views) // views[0].n_nodes
     _tell(
         f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
         f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "
