@@ -222,7 +222,7 @@ def test_more_classes_than_a_file_has_outputs(make_checkpoint, export_once, tmp_
     onnx.save(model, tmp_path / "two.onnx")
     for name in (file, tmp_path / "two.onnx"):
         clf = MitraClassifier(model=name).fit(X, Y)
-        assert len(clf._views) == clf._views[0].n_nodes == 3
+        assert len(clf._views) == clf._views[0].n_nodes == 2
         np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-5)
 
 
