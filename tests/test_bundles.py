@@ -447,11 +447,11 @@ def test_classes_of_a_bundle_are_those_in_its_support():
 
 @both
 @pytest.mark.parametrize("n_features", range(1, 12))
-def test_numbers_start_where_javascript_can_read_them(cls, n_features, tmp_path):
+def test_numbers_start_where_javascript_can_read_them(cls, n_features):
     X, y = make_table(n_features=n_features)
     for n_letters in range(9):
         named = pd.DataFrame(X).add_prefix("n" * n_letters)
-        bundle = fitted(cls, X=named, y=y).save()
+        bundle = fitted(cls, X=named, y=y, n_estimators=1).save()
         _, toc, blobs = wlearn.decode_bundle(bundle)
         offsets = {e["id"]: len(bundle) - len(blobs) + e["offset"] for e in toc}
         assert offsets["support_x"] % 8 == offsets["support_y"] % 4 == 0
