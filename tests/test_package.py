@@ -162,7 +162,7 @@ def clean_python(wheel, tmp_path_factory):
     _run(sys.executable, "-m", "venv", "--without-pip", directory / "venv")
     python = directory / "venv" / "bin" / "python"
     pip = (sys.executable, "-m", "pip", "--python", python)
-    _run(*pip, "install", "--quiet", "--no-compile", wheel, cwd=directory)
+    _run(*pip, "install", "--quiet", "--no-compile", wheel, cwd=directory, env=_CLEAN)
     return python
 
 
