@@ -10,7 +10,10 @@ import shutil
 import sys
 from concurrent.futures import ProcessPoolExecutor
 
+from sklearn.datasets import load_iris
+
 import sklearn_mitra
+from sklearn_mitra import MitraClassifier
 from sklearn_mitra._errors import CheckpointError
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 
@@ -81,3 +84,9 @@ def load(pairs):
             loaded.predict([[0, 0, 0]])
             results.append(loaded.checkpoint_["name"])
     return results
+
+
+def score_in_int8():
+    """The accuracy on iris of a classifier whose weights are kept in the hub's folder."""
+    X, y = load_iris(return_X_y=True)
+    return MitraClassifier(precision="int8", max_support=30).fit(X, y).score(X, y)
