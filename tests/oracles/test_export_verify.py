@@ -72,10 +72,10 @@ def check_all_agree(checkpoint, files, profiles):
             assert 0 <= mean <= largest < TOLERANCE
 
 
-@pytest.mark.parametrize("task", ["classification", "regression"])
-def test_mini(task, export_once):
-    checkpoint = resolve_checkpoint("mini", task)
-    check_all_agree(checkpoint, [export_once("mini", task)], ["upstream"])
+def test_mini(export_once):
+    """Of classes. The regressor's export differs in what is around the network: see the others."""
+    checkpoint = resolve_checkpoint("mini", "classification")
+    check_all_agree(checkpoint, [export_once("mini", "classification")], ["upstream"])
 
 
 def test_bins(make_checkpoint, export_once):
