@@ -64,13 +64,14 @@ def compare(task, options):
     tables = tables[places[options.half]]
     if options.quick:
         tables = [table for table in tables if table.package == "sklearn"][:1]
+    n_trees = 10 if options.quick else 300
     scores = {}
     for table in tables:
         X, y = table.load()
         if options.quick:
             X, y = X[:150], y[:150]
         splits = [_split(X, y, seed, task, options.rows) for seed in range(options.splits)]
-        for name, model in make_models(task).items():
+        for name, model in make_models(task, n_trees).items():
             if name not in options.without:
                 runs = [run(model, task, *split) for split in splits]
                 scores.setdefault(name, {})[table.item] = {
@@ -82,7 +83,7 @@ def compare(task, options):
     return scores
 
 
-def make_models(task):
+def make_models(task, n_trees):
     """By name, each a model that takes a DataFrame as it is."""
     if task == "classification":
         mitra, linear = MitraClassifier, LogisticRegression(max_iter=2000)
@@ -97,8 +98,8 @@ def make_models(task):
         "mitra": mitra(),
         "mitra, 2 members": mitra(members=two),
         "mitra, plain": mitra(members="plain"),
-        "forest": _encoded(forest(300, random_state=0, n_jobs=-1)),
-        "extra trees": _encoded(extra(300, random_state=0, n_jobs=-1)),
+        "forest": _encoded(forest(n_trees, random_state=0, n_jobs=-1)),
+        "extra trees": _encoded(extra(n_trees, random_state=0, n_jobs=-1)),
         "boosting": _encoded(boosting(random_state=0), impute=False),
         "linear": _one_hot(linear),
     }

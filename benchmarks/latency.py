@@ -58,10 +58,11 @@ def main():
 
 def compare_mini(options):
     X, y, query = make_table(options.rows, options.query_rows, options.features)
+    n_trees = 10 if options.quick else 300
     models = {
         "mitra": MitraClassifier(max_support=options.rows),
         **{p: MitraClassifier(max_support=options.rows, precision=p) for p in PRECISIONS},
-        "forest": RandomForestClassifier(300, n_jobs=-1, random_state=0),
+        "forest": RandomForestClassifier(n_trees, n_jobs=-1, random_state=0),
         "boosting": HistGradientBoostingClassifier(random_state=0),
     }
     seconds = measure_steps(models, X, y, query, options.repeats)

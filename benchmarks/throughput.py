@@ -40,10 +40,11 @@ def rows_per_second(options):
     """By model, then by number of rows."""
     counts = [1, 10, 100] if options.quick else [1, 10, 100, 1000, 10000]
     X, y, query = make_table(options.rows, counts[-1], options.features)
+    n_trees = 10 if options.quick else 300
     models = {
         "mitra, 4 views": MitraClassifier(max_support=options.rows, n_estimators=4),
         "mitra, 1 view": MitraClassifier(max_support=options.rows, n_estimators=1),
-        "forest": RandomForestClassifier(300, n_jobs=-1, random_state=0),
+        "forest": RandomForestClassifier(n_trees, n_jobs=-1, random_state=0),
     }
     rates = {name: {} for name in models}
     for model in models.values():
@@ -63,9 +64,10 @@ def grid_search(options):
     n = options.rows
     X, y, _ = make_table(n, 1, options.features)
     grid = {"max_support": [n // 8, n // 4, n // 2]}
+    model = MitraClassifier(n_estimators=1 if options.quick else None)
 
     def search(n_jobs):
-        GridSearchCV(MitraClassifier(), grid, cv=3, n_jobs=n_jobs).fit(X, y)
+        GridSearchCV(model, grid, cv=3, n_jobs=n_jobs).fit(X, y)
 
     tasks = {
         "n_jobs=1": lambda: search(1),

@@ -1,5 +1,6 @@
 """Small fitted estimators, and bundles taken apart and put together again."""
 
+import functools
 import json
 from pathlib import Path
 
@@ -41,6 +42,12 @@ def fitted(cls=MitraClassifier, X=None, y=None, **params):
     if X is None:
         X, y = make_table()
     return cls(**{"max_support": 30, "n_estimators": 2, **params}).fit(X, y)
+
+
+@functools.cache
+def saved(cls=MitraClassifier, **params):
+    """The bundle of such an estimator, of which each is fitted only once."""
+    return fitted(cls, **params).save()
 
 
 def learned(estimator):

@@ -9,6 +9,10 @@ import os
 import shutil
 import sys
 
+# Most tables here are so small that a second thread costs more than it gains, even without a
+# second worker; what depends on the number of threads sets it. NumPy reads this when it is loaded.
+os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 import numpy as np
 import pytest
 from hypothesis import settings
@@ -22,11 +26,6 @@ settings.register_profile("quick", max_examples=40, derandomize=True, deadline=N
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 settings.register_profile("fuzz", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile("quick")
-
-
-# By default a prediction takes all cores. Most tables here are so small that this costs more than
-# it gains, even without a second worker; what depends on the number of threads sets it.
-os.environ.setdefault("OMP_NUM_THREADS", "1")
 
 
 @pytest.fixture(scope="session", autouse=True)

@@ -22,6 +22,7 @@ from bundles import (
     fitted,
     make_table,
     opened,
+    saved,
 )
 from estimators import ESTIMATORS, both, outputs, same
 from sklearn.exceptions import NotFittedError
@@ -210,7 +211,7 @@ def test_feature_names_are_demanded_after_loading(cls):
     with pytest.raises(ValueError, match="must be in the same order as they were in fit"):
         loaded.predict(frame[["ü", "a", '"']])
     with pytest.raises(ValueError, match="X has 2 features, but .* is expecting 3"):
-        sklearn_mitra.load(fitted(cls).save()).predict(X[:, :2])
+        sklearn_mitra.load(saved(cls)).predict(X[:, :2])
 
 
 @both
@@ -325,7 +326,7 @@ LEVELS = {
 def test_levels_that_json_cannot_hold_are_refused_with_advice(cls, make_column, kind, tmp_path):
     X, y = make_table()
     frame = pd.DataFrame({"a": X[:, 0], "odd": make_column(X[:, 1])})
-    estimator = fitted(cls, frame, y)
+    estimator = fitted(cls, frame, y, n_estimators=1)
     estimator.predict(frame)
     path = tmp_path / "model.wlrn"
     message = rf"In column 'odd', got {kind}.* \.astype\(str\) .* pickle"
@@ -340,7 +341,7 @@ def test_levels_beyond_the_numbers_of_javascript_are_refused(cls, level):
     X, y = make_table()
     frame = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(np.where(X[:, 1] > 0, level, 0))})
     with pytest.raises(BundleError, match=r"number beyond"):
-        fitted(cls, frame, y).save()
+        fitted(cls, frame, y, n_estimators=1).save()
 
 
 class Colour(str, enum.Enum):
@@ -447,11 +448,11 @@ def test_classes_of_a_bundle_are_those_in_its_support():
 
 @both
 @pytest.mark.parametrize("n_features", range(1, 12))
-def test_numbers_start_where_javascript_can_read_them(cls, n_features, tmp_path):
+def test_numbers_start_where_javascript_can_read_them(cls, n_features):
     X, y = make_table(n_features=n_features)
     for n_letters in range(9):
         named = pd.DataFrame(X).add_prefix("n" * n_letters)
-        bundle = fitted(cls, X=named, y=y).save()
+        bundle = fitted(cls, X=named, y=y, n_estimators=1).save()
         _, toc, blobs = wlearn.decode_bundle(bundle)
         offsets = {e["id"]: len(bundle) - len(blobs) + e["offset"] for e in toc}
         assert offsets["support_x"] % 8 == offsets["support_y"] % 4 == 0
@@ -487,22 +488,20 @@ def test_wlearn_passes_loader_options():
 def test_wlearn_falls_back_to_the_registered_checkpoint(cls, tmp_path):
     X, _ = make_table()
     directory = copy_of_mini(cls, tmp_path / "copy")
-    elsewhere = changed(
-        fitted(cls).save(),
-        "sklearn_mitra",
-        checkpoint={**fitted(cls).checkpoint_, "name": "/somewhere/else"},
-    )
+    bundle = saved(cls)
+    named = {**opened(bundle)[1]["sklearn_mitra"]["checkpoint"], "name": "/somewhere/else"}
+    elsewhere = changed(bundle, "sklearn_mitra", checkpoint=named)
     sklearn_mitra.register_loaders()
     with pytest.raises(CheckpointError, match="'/somewhere/else', which is neither embedded"):
         wlearn.load(elsewhere)
     try:
         sklearn_mitra.register_loaders(**{KINDS[cls]: directory})
-        for bundle in (elsewhere, without_ours(fitted(cls).save())):
-            loaded = wlearn.load(bundle)
+        for other in (elsewhere, without_ours(bundle)):
+            loaded = wlearn.load(other)
             assert loaded.checkpoint_["name"] == str(directory)
-            same(outputs(loaded, X), outputs(sklearn_mitra.load(bundle, model="mini"), X))
-        assert wlearn.load(fitted(cls).save()).checkpoint_["name"] == "mini"  # which is here
-        spoiled = changed(fitted(cls).save(), "sklearn_mitra", seed=None)
+            same(outputs(loaded, X), outputs(sklearn_mitra.load(other, model="mini"), X))
+        assert wlearn.load(bundle).checkpoint_["name"] == "mini"  # which is here
+        spoiled = changed(bundle, "sklearn_mitra", seed=None)
         with pytest.raises(BundleError, match="'seed' in artifact 'sklearn_mitra'"):
             wlearn.load(spoiled)
     finally:
@@ -511,7 +510,7 @@ def test_wlearn_falls_back_to_the_registered_checkpoint(cls, tmp_path):
 
 def test_wlearn_refuses_what_load_refuses():
     sklearn_mitra.register_loaders()
-    damaged = changed(fitted().save(), "sklearn_mitra", seed=None)
+    damaged = changed(saved(), "sklearn_mitra", seed=None)
     with pytest.raises(BundleError, match="'seed' in artifact 'sklearn_mitra'"):
         wlearn.load(damaged)
 
@@ -604,7 +603,7 @@ def test_a_number_of_members_can_be_asked_for_when_loading(cls):
 @both
 def test_members_that_were_learned_from_training_rows_can_only_be_fewer(cls):
     X, _ = make_table()
-    bundle = fitted(cls, n_estimators=3).save()
+    bundle = saved(cls, n_estimators=3)
     loaded = cls.load(bundle, n_estimators=2)
     whole = cls.load(bundle)
     assert len(loaded._views) == 2
@@ -619,7 +618,7 @@ def test_a_wrong_number_of_members_is_the_callers_fault(n_estimators):
     with pytest.raises(
         ValueError, match="The 'n_estimators' parameter of MitraClassifier must"
     ) as e:
-        sklearn_mitra.load(fitted().save(), n_estimators=n_estimators)
+        sklearn_mitra.load(saved(), n_estimators=n_estimators)
     assert not isinstance(e.value, BundleError)
 
 
@@ -672,14 +671,14 @@ def test_a_support_larger_than_max_support_or_without_a_class_is_read():
     "classes", [[0, 1], [0, 2, 1], [0, 1, 1, 2], [0, 1, 2.5], "012", [0, 1, 2, 2**31]]
 )
 def test_classes_that_are_not_those_of_the_support_are_refused(classes):
-    bundle = changed(without_ours(fitted().save()), "meta", classes=classes)
+    bundle = changed(without_ours(saved()), "meta", classes=classes)
     with pytest.raises(BundleError, match="'classes' in artifact 'meta' must be"):
         sklearn_mitra.load(bundle)
 
 
 @both
 def test_missing_values_in_the_support_of_javascript_are_refused(cls):
-    manifest, parsed = opened(without_ours(fitted(cls).save()))
+    manifest, parsed = opened(without_ours(saved(cls)))
     x = np.frombuffer(parsed["support_x"], "<f4").copy()
     x[4] = np.nan
     parsed["support_x"] = x.tobytes()
@@ -706,12 +705,12 @@ def test_the_other_estimators_bundle_is_refused(cls):
     other = next(c for c in ESTIMATORS if c is not cls)
     message = f"Expected a bundle of type {TYPE_IDS[cls]}. Got {TYPE_IDS[other]}"
     with pytest.raises(BundleError, match=message):
-        cls.load(fitted(other).save())
+        cls.load(saved(other))
 
 
 @pytest.mark.parametrize("type_id", ["wlearn.xgb.classifier@1", "wlearn.mitra_onnx.classifier@2"])
 def test_foreign_types_are_refused(type_id):
-    manifest, parsed = opened(fitted().save())
+    manifest, parsed = opened(saved())
     bundle = closed({**manifest, "typeId": type_id}, parsed)
     for load in (sklearn_mitra.load, MitraClassifier.load):
         with pytest.raises(BundleError, match=f"Expected a bundle of type .* Got {type_id}"):
@@ -787,9 +786,9 @@ def test_a_checkpoint_that_changed_since_saving_is_refused(cls, tmp_path):
 
 @both
 def test_a_bundle_that_names_another_sha256_is_refused(cls):
-    estimator = fitted(cls)
-    checkpoint = {**estimator.checkpoint_, "sha256": "0" * 64}
-    bundle = changed(estimator.save(), "sklearn_mitra", checkpoint=checkpoint)
+    bundle = saved(cls)
+    checkpoint = {**opened(bundle)[1]["sklearn_mitra"]["checkpoint"], "sha256": "0" * 64}
+    bundle = changed(bundle, "sklearn_mitra", checkpoint=checkpoint)
     with pytest.raises(BundleError, match=f"sha256 {'0' * 64}. 'mini' is another"):
         sklearn_mitra.load(bundle)
 
@@ -798,7 +797,7 @@ def test_a_bundle_that_names_another_sha256_is_refused(cls):
 def test_model_of_the_other_task_is_refused(cls, tmp_path):
     other = next(c for c in ESTIMATORS if c is not cls)
     directory = copy_of_mini(other, tmp_path / "copy")
-    for bundle in (fitted(cls).save(), INTEROP / f"{KINDS[cls]}_all_rows.wlrn"):
+    for bundle in (saved(cls), INTEROP / f"{KINDS[cls]}_all_rows.wlrn"):
         with pytest.raises(CheckpointError, match=f"is for {other._task}, but was asked for"):
             sklearn_mitra.load(bundle, model=directory)
 
@@ -811,9 +810,9 @@ ODD_NAMES = ["\0", "~\0", "a\0/b", "\ud800", "~\ud800", "x" * 5000, "a/" * 3000,
 @both
 @pytest.mark.parametrize("name", UNKNOWN_NAMES + ODD_NAMES, ids=lambda name: ascii(name)[:12])
 def test_a_bundle_that_names_an_unknown_checkpoint_is_refused(cls, name):
-    estimator = fitted(cls)
-    checkpoint = {**estimator.checkpoint_, "name": name}
-    bundle = changed(estimator.save(), "sklearn_mitra", checkpoint=checkpoint)
+    bundle = saved(cls, n_estimators=1)
+    checkpoint = {**opened(bundle)[1]["sklearn_mitra"]["checkpoint"], "name": name}
+    bundle = changed(bundle, "sklearn_mitra", checkpoint=checkpoint)
     with pytest.raises(CheckpointError, match="neither embedded nor in the hub's cache"):
         sklearn_mitra.load(bundle)
     with pytest.raises(CheckpointError):

@@ -8,7 +8,7 @@ import tracemalloc
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import DATA, FORMATS, INTEROP, changed, closed, fitted, make_table, opened
+from bundles import DATA, FORMATS, INTEROP, changed, closed, fitted, make_table, opened, saved
 from estimators import ESTIMATORS, both, outputs, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
@@ -27,7 +27,7 @@ from sklearn_mitra._bundles.fields import pack
 # Damage
 # --------------------------------------------------------------------------------------------
 
-GOOD = {cls: fitted(cls).save() for cls in ESTIMATORS}
+GOOD = {cls: saved(cls) for cls in ESTIMATORS}
 OURS = {cls: opened(GOOD[cls])[1]["sklearn_mitra"] for cls in ESTIMATORS}
 PAIRS = [(cls, field) for cls in ESTIMATORS for field in OURS[cls]]
 
@@ -419,10 +419,10 @@ def test_labels_that_an_array_of_strings_would_blow_up_are_refused():
 def test_json_of_millions_of_values_is_refused_before_it_is_read(value, artifact):
     manifest, parsed = opened(GOOD[MitraClassifier])
     text = json.dumps({"later": 0, **parsed[artifact]}).encode()
-    values = b",".join([value.encode()] * 10**7)
+    values = b",".join([value.encode()] * 2_500_000)
     parsed[artifact] = text.replace(b'"later": 0', b'"later": [' + values + b"]")
     bundle = closed(manifest, parsed)
-    with traced_memory(2**27), pytest.raises(BundleError, match="too large: .* about [12]0000"):
+    with traced_memory(2**27), pytest.raises(BundleError, match="too large: .* about (25|50)0"):
         sklearn_mitra.load(bundle)
 
 
@@ -439,7 +439,7 @@ def test_json_of_many_bytes_is_refused_before_it_is_read():
 
 
 def test_more_classes_than_the_checkpoint_tells_apart_are_refused():
-    manifest, parsed = opened(fitted(members="plain").save())
+    manifest, parsed = opened(saved(members="plain"))
     ours = parsed["sklearn_mitra"]
     ours["labels"] = pack(np.arange(11))
     ours["prior"] = pack(np.full(11, 1 / 11))

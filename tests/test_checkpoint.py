@@ -83,27 +83,18 @@ def test_embedded(task, dim_output, sha256):
 
 
 @pytest.mark.slow
-def test_resolving_again_reads_no_weights():
+def test_resolving_imports_no_client_of_the_hub_and_again_reads_no_weights():
     code = """
 import sys
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
+resolve_checkpoint("mini", "regression").load_weights()
+assert not {"huggingface_hub", "torch"} & sys.modules.keys()
 opened = []
 sys.addaudithook(lambda event, args: opened.append(str(args[0])) if event == "open" else None)
 for n_files in (1, 0):
     resolve_checkpoint("mini", "classification")
     assert sum(name.endswith(".safetensors") for name in opened) == n_files, opened
     opened.clear()
-"""
-    subprocess.run([sys.executable, "-c", code], check=True)
-
-
-@pytest.mark.slow
-def test_the_hub_client_is_not_imported_without_need():
-    code = """
-import sys
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
-resolve_checkpoint("mini", "regression").load_weights()
-assert not {"huggingface_hub", "torch"} & sys.modules.keys()
 """
     subprocess.run([sys.executable, "-c", code], check=True)
 

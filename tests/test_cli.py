@@ -246,7 +246,6 @@ def test_mistakes_are_messages(folder, tmp_path, capsys):
 @pytest.mark.slow
 def test_as_a_process(folder, tmp_path):
     command = [sys.executable, "-m", "sklearn_mitra"]
-    assert subprocess.run(command, capture_output=True).returncode == 2
     text = (folder / "table.csv").read_text()
     result = subprocess.run(
         [*command, "predict", f"{folder}/price.wlrn", "-"],

@@ -320,28 +320,30 @@ def test_pickles_hold_the_support_and_neither_weights_nor_memory_of_it(cls, pred
     assert "_context" not in estimator.__getstate__()
 
 
-@both
 @pytest.mark.slow
-def test_a_dump_and_a_bundle_predict_the_same_bits_in_a_fresh_process(cls, tmp_path):
+def test_dumps_and_bundles_predict_the_same_bits_in_a_fresh_process(tmp_path):
     frame, y = make_frame()
-    estimator = small(cls).fit(frame, y)
-    expected = outputs(estimator, frame)
-    joblib.dump(estimator, tmp_path / "estimator.joblib")
-    joblib.dump(make_pipeline("passthrough", estimator), tmp_path / "pipeline.joblib")
-    estimator.save(tmp_path / "estimator.wlrn")
     frame.to_pickle(tmp_path / "frame.pickle")
-    script = f"""
+    expected = {}
+    for method, cls in (("predict_proba", MitraClassifier), ("predict", MitraRegressor)):
+        estimator = small(cls).fit(frame, y)
+        expected[method] = outputs(estimator, frame)
+        joblib.dump(estimator, tmp_path / f"{method}.joblib")
+        joblib.dump(make_pipeline("passthrough", estimator), tmp_path / f"{method}-pipeline.joblib")
+        estimator.save(tmp_path / f"{method}.wlrn")
+    script = """
 import joblib, numpy, pandas, sklearn_mitra
 frame = pandas.read_pickle("frame.pickle")
-loaded = [joblib.load("estimator.joblib"), joblib.load("pipeline.joblib"),
-          sklearn_mitra.load("estimator.wlrn")]
-method = {"predict_proba" if cls is MitraClassifier else "predict"!r}
-numpy.save("predictions.npy", [getattr(estimator, method)(frame) for estimator in loaded])
+for method in ("predict_proba", "predict"):
+    loaded = [joblib.load(f"{method}.joblib"), joblib.load(f"{method}-pipeline.joblib"),
+              sklearn_mitra.load(f"{method}.wlrn")]
+    numpy.save(method, [getattr(estimator, method)(frame) for estimator in loaded])
 """
     command = [sys.executable, "-c", script]
     subprocess.run(command, cwd=tmp_path, check=True, timeout=TIMEOUT)
-    for predictions in np.load(tmp_path / "predictions.npy"):
-        same(predictions, expected)
+    for method, predictions in expected.items():
+        for predicted in np.load(tmp_path / f"{method}.npy"):
+            same(predicted, predictions)
 
 
 # --------------------------------------------------------------------------------------------

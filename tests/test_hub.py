@@ -1,7 +1,6 @@
 """Downloading from the hub: the real client against a hub on the loopback interface.
 
-``huggingface_hub`` reads its environment when it is imported, so every scenario runs in a new
-process.
+Every scenario runs in a new process: see ``hub_client``.
 """
 
 import hashlib
@@ -10,9 +9,8 @@ import math
 import os
 import shutil
 import socket
-import subprocess
-import sys
 
+import hub_client
 import numpy as np
 import pytest
 from bundles import changed, fitted
@@ -23,79 +21,29 @@ from sklearn_mitra._network.config import Config, expected_shapes
 
 pytestmark = pytest.mark.slow
 
-RESOLVE = """
-import json, os, shutil, sys
-from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._errors import CheckpointError
-
-environment = dict(os.environ)
-results = []
-connections = []
-sys.addaudithook(lambda event, args: event == "socket.connect" and connections.append(args[1]))
-for model, task in json.loads(sys.argv[1]):
-    connections.clear()
-    try:
-        checkpoint = resolve_checkpoint(model, task)
-    except CheckpointError as error:
-        result = {"error": str(error), "cause": type(error.__cause__).__name__}
-    else:
-        result = {
-            "name": checkpoint.name,
-            "file": checkpoint.weights_file,
-            "n_layers": checkpoint.config.n_layers,
-            "n_estimators": checkpoint.n_estimators,
-            "sha256": checkpoint.sha256,
-        }
-    results.append({**result, "connections": len(connections)})
-    if "--empty-the-cache" in sys.argv:
-        shutil.rmtree(os.environ["HF_HOME"])
-assert dict(os.environ) == environment
-print(json.dumps(results))
-"""
-LOAD = """
-import json, sys
-import sklearn_mitra
-
-results = []
-for bundle, trusted in json.loads(sys.argv[1]):
-    try:
-        loaded = sklearn_mitra.load(bundle, trusted=trusted)
-    except ValueError as error:
-        results.append(f"{type(error).__name__}: {error}")
-    else:
-        loaded.predict([[0, 0, 0]])
-        results.append(loaded.checkpoint_["name"])
-print(json.dumps(results))
-"""
 MINI_AND_DIRECTORY = "model='mini' works, and so does the path of a directory with config"
 CLASSIFIER, REGRESSOR = ("mitra", "classification"), ("mitra", "regression")
 TINY = ("some-org/tiny@v1", "classification")
 
 
-def resolve(home, *models, **options):
+def resolve(home, *models, empty_the_cache=False, **options):
     """Resolve (model, task) pairs in a new process; its results, one per pair."""
-    return run(RESOLVE, home, models, **options)
+    return run(hub_client.resolve, home, models, empty_the_cache, **options)
 
 
 def load(home, *pairs, **options):
     """Load (bundle, trusted) pairs in a new process: names of checkpoints, or errors."""
-    return run(LOAD, home, [(str(bundle), trusted) for bundle, trusted in pairs], **options)
+    return run(hub_client.load, home, pairs, **options)
 
 
-def run(
-    script, home, cases, endpoint="http://127.0.0.1:9", arguments=(), directory=None, **environment
-):
+def run(program, home, *arguments, endpoint="http://127.0.0.1:9", directory=None, **environment):
     inherited = {
         name: value
         for name, value in os.environ.items()
         if not name.startswith(("HF_", "HUGGING")) and "PROXY" not in name.upper()
     }
     environment = {**inherited, "HF_HOME": str(home), "HF_ENDPOINT": endpoint, **environment}
-    command = [sys.executable, "-c", script, json.dumps(cases), *arguments]
-    done = subprocess.run(
-        command, env=environment, cwd=directory, stdout=subprocess.PIPE, text=True, check=True
-    )
-    return json.loads(done.stdout)
+    return hub_client.run(program, *arguments, environment=environment, directory=directory)
 
 
 def write_checkpoint(directory, config, seed=0):
@@ -209,9 +157,7 @@ def test_the_hub_is_asked_once_per_process(hub, tmp_path):
 
 
 def test_the_cache_emptied_meanwhile(hub, repositories, tmp_path):
-    results = resolve(
-        tmp_path / "home", TINY, TINY, endpoint=hub.url, arguments=["--empty-the-cache"]
-    )
+    results = resolve(tmp_path / "home", TINY, TINY, endpoint=hub.url, empty_the_cache=True)
     assert [r["sha256"] for r in results] == 2 * [sha256(repositories["some-org/tiny"]["v1"])]
     assert len([request for request in hub.requests if request.startswith("GET")]) == 4
 
@@ -279,11 +225,11 @@ def test_other_weights_than_the_bundles_are_not_downloaded(hub, repositories, bu
 def test_files_larger_than_they_can_be_are_not_downloaded(filename, repositories, tmp_path):
     source = shutil.copytree(repositories["some-org/tiny"]["v1"], tmp_path / "source")
     with open(source / filename, "ab") as file:
-        file.truncate(10**9)  # of no blocks on the disk
+        file.truncate(3 * 10**8)  # of no blocks on the disk
     with HubServer({"some-org/tiny": {"v1": source}}) as hub:
         (result,) = resolve(tmp_path / "home", TINY, endpoint=hub.url)
     assert (
-        f"{filename} in the hub repository 'some-org/tiny' at revision 'v1' has 1000000000"
+        f"{filename} in the hub repository 'some-org/tiny' at revision 'v1' has 300000000"
         in (result["error"])
     )
     assert not any("GET" in r and filename in r for r in hub.requests)

@@ -4,9 +4,8 @@ import os
 import pickle
 import shutil
 import stat
-import subprocess
-import sys
 
+import hub_client
 import numpy as np
 import pytest
 from estimators import both, make_table, outputs, same, small
@@ -246,21 +245,11 @@ def test_a_full_disk_leaves_no_part_of_a_file(checkpoint, cache, monkeypatch):
     assert not list(cache.iterdir())
 
 
-_IN_CACHE_OF_THE_HUB = """
-from sklearn.datasets import load_iris
-from sklearn_mitra import MitraClassifier
-X, y = load_iris(return_X_y=True)
-print(MitraClassifier(precision="int8", max_support=30).fit(X, y).score(X, y))
-"""
-
-
 @pytest.mark.slow
 def test_the_cache_is_in_the_folder_of_the_hub(tmp_path, checkpoint):
     environment = {**os.environ, "HF_HOME": str(tmp_path / "hub")}
-    command = [sys.executable, "-c", _IN_CACHE_OF_THE_HUB]
     for _ in range(2):
-        result = subprocess.run(command, env=environment, capture_output=True, text=True)
-        assert float(result.stdout) > 0.9, result.stderr
+        assert hub_client.run(hub_client.score_in_int8, environment=environment) > 0.9
     (file,) = (path for path in (tmp_path / "hub").rglob("*") if path.is_file())
     assert file.parent.name == checkpoint.sha256
 

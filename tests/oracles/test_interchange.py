@@ -79,11 +79,10 @@ def fitted(cls, file, **params):
 # ---- what is predicted ---------------------------------------------------------------------------
 
 
-@both
-def test_mini_predicts_from_a_file_what_it_predicts_embedded(cls, export_once):
-    file = export_once("mini", TASKS[cls])
-    expected = cls(max_support=40).fit(X, Y)
-    estimator = cls(model=file, max_support=40).fit(X, Y)
+def test_mini_predicts_from_a_file_what_it_predicts_embedded(export_once):
+    file = export_once("mini", "classification")
+    expected = MitraClassifier(max_support=40).fit(X, Y)
+    estimator = MitraClassifier(model=file, max_support=40).fit(X, Y)
     np.testing.assert_allclose(outputs(estimator, X), outputs(expected, X), rtol=0, atol=2e-5)
     assert len(estimator._views) == 4  # recommended for mini
     assert estimator.checkpoint_["name"] == file
@@ -113,16 +112,19 @@ def test_regressors_with_bins(profile, make_checkpoint, make_file):
 
 
 @pytest.mark.parametrize("labels", [[0, 1, 2], [1, 2, 5], [-1, 0, 1], [10**9, -3, 0]], ids=str)
-def test_raw_labels_in_a_wlearn_file_give_the_estimators_probabilities(labels, export_once):
+def test_raw_labels_in_a_wlearn_file_give_the_estimators_probabilities(
+    labels, make_checkpoint, make_file
+):
     y = np.sort(labels)[Y]
-    estimator = MitraClassifier(n_estimators=1, max_support=60).fit(X, y)
+    directory = make_checkpoint(24, 10, 1, 3, "classification")
+    estimator = MitraClassifier(model=directory, n_estimators=1, max_support=60).fit(X, y)
     table = {
         "x_support": X[None].astype(np.float32),
         "y_support": y[None],
         "x_query": X[None].astype(np.float32),
         "padding_obs_support": np.zeros((1, 60), bool),
     }
-    session = onnxruntime.InferenceSession(export_once("mini", "classification", "wlearn"))
+    session = onnxruntime.InferenceSession(make_file(MitraClassifier, "wlearn"))
     logits = session.run(["output"], table)[0][0]
     probabilities = softmax(logits, axis=1)
     np.testing.assert_allclose(probabilities, estimator.predict_proba(X), rtol=0, atol=2e-5)
