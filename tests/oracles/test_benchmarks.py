@@ -99,6 +99,16 @@ def test_versions(run):
     assert all(name in printed for name in names)
 
 
+def test_classes(run, tmp_path_factory):
+    _, results = run("classes")
+    assert {"mitra", "mitra, one for each class", "forest"} <= set(results)
+    path = tmp_path_factory.mktemp("csv") / "letters.csv"
+    lines = [f"{'ab'[i % 2]},{i},{i * i % 7}" for i in range(90)]
+    path.write_text("\n".join(["letter,width,height", *lines]) + "\n")
+    _, of_file = run("classes", "--csv", path, "--target", "letter")
+    assert set(of_file) == set(results)
+
+
 def test_throughput(run):
     _, results = run("throughput")
     rates = results["rows_per_second"]
