@@ -1,6 +1,7 @@
 """In-context tabular models as scikit-learn estimators: Mitra Tab2D on onnxruntime."""
 
 from ._classifier import MitraClassifier
+from ._distribution import PredictiveDistribution
 from ._errors import BundleError, CheckpointError, DisposedError
 from ._load import load, register_loaders
 from ._network.budget import clear_sessions, set_context_budget
@@ -13,6 +14,7 @@ __all__ = [
     "DisposedError",
     "MitraClassifier",
     "MitraRegressor",
+    "PredictiveDistribution",
     "__version__",
     "clear_sessions",
     "load",

@@ -43,7 +43,13 @@ _CAPABILITIES = (  # that wlearn asks for
 )
 
 # What fit learns beside attributes that end in an underscore.
-_LEARNED = ("_context", "_encoder", "_level_means", "_onnx_sha256", "_seed", "_transform", "_views")
+_LEARNED = (
+    *("_conformal", "_context", "_encoder", "_level_means", "_onnx_sha256", "_seed"),
+    *("_transform", "_views"),
+)
+
+# Distinct rows of a table, the same with the means of their levels, and each view's outputs.
+Answered = tuple[DistinctRows, Rows, list[NDArray[np.float32]]]
 
 E = TypeVar("E", bound="BaseMitra")
 
@@ -285,12 +291,17 @@ class BaseMitra(Loaded):
 
     def _make_context(self) -> None:
         y = self._network_target(self.y_support_)
+        x = self._shown_support()
+        self._context = self._new_context([view.support(x, y) for view in self._views])
+
+    def _shown_support(self) -> NDArray[np.float32]:
+        """The support as views get it: with the means of levels, if there are."""
         x = self.X_support_
-        if self._level_means is not None:
-            x = self._level_means.support(x)
-        tables = [view.support(x, y) for view in self._views]
+        return x if self._level_means is None else self._level_means.support(x)
+
+    def _new_context(self, tables: list[tuple[NDArray[np.float32], NDArray[Any]]]) -> Context:
         name, sha256 = self.checkpoint_["name"], self.checkpoint_["sha256"]
-        self._context = Context(name, sha256, self._task, tables)
+        return Context(name, sha256, self._task, tables)
 
     # ------------------------------------------------------------ predict
 
@@ -298,16 +309,29 @@ class BaseMitra(Loaded):
         """What the network predicts of rows, chunk by chunk."""
         self = self._snapshot()
         self._check_ready()
+        n_rows, chunks = self._run(X)
+        answers = self._start_answers(n_rows)
+        for chunk, rows, outputs in chunks:
+            restored = [view.restore(out, rows) for view, out in zip(self._views, outputs)]
+            answers[chunk.indices] = self._combine(restored)[chunk.places]
+        return answers
+
+    def _run(self, X: Any) -> tuple[int, Iterator[Answered]]:
+        """Check a table, and run the views on it: its number of rows, and the chunks to come.
+
+        There are none if no network is needed. To be called by what a public method calls, or
+        the warning of unseen levels points elsewhere.
+        """
         X = check_table(self, X, reset=False)
         unseen = UnseenLevels()
         x = self._encoder.transform(X, unseen) if len(X) <= _ENCODED_ROWS else None
         if x is None:  # see that all of it can be encoded, before the network runs
             for start in range(0, len(X), _ENCODED_ROWS):
                 self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS), unseen)
-        unseen.warn(stacklevel=3)
-        answers = self._start_answers(len(X))
-        if self._is_foregone():
-            return answers
+        unseen.warn(stacklevel=4)
+        return len(X), iter(()) if self._is_foregone() else self._run_chunks(X, x)
+
+    def _run_chunks(self, X: Any, x: NDArray[np.float32] | None) -> Iterator[Answered]:
         plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
         chunks = self._chunks(X, x, plan.chunk_rows)
         for chunk in self._show_progress(chunks, len(X), plan.chunk_rows):
@@ -315,11 +339,7 @@ class BaseMitra(Loaded):
             if self._level_means is not None:
                 encoded = self._level_means.query(encoded)
             rows, views = Rows(encoded), zip(self._views, members)
-            predicted = self._combine(
-                [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]
-            )
-            answers[chunk.indices] = predicted[chunk.places]
-        return answers
+            yield chunk, rows, [member.outputs(view.query(rows)) for view, member in views]
 
     def _chunks(
         self, X: Any, x: NDArray[np.float32] | None, chunk_rows: int

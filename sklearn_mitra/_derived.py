@@ -118,17 +118,24 @@ class Trend:
     share: float = 1.0
     held_out: NDArray[np.float32] | None = None
 
+    def support(self, x: NDArray[np.float32]) -> NDArray[Any]:
+        """The prediction (n_view_rows,) of the view's support rows."""
+        return self.function.transform(x)[:, 0] if self.held_out is None else self.held_out
+
     def remove(self, y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Scaled targets (n_view_rows,) of the view's support rows as the member sees them."""
-        trend = self.function.transform(x)[:, 0] if self.held_out is None else self.held_out
-        rest = y - trend - self.low
+        rest = y - self.support(x) - self.low
         scale = self.high - self.low
         return (rest / scale if scale else rest).astype(np.float32)
 
     def add(self, y: NDArray[Any], rows: Rows) -> NDArray[np.float64]:
         """What the member answers for query rows as scaled targets (n_rows,)."""
+        return self.add_to(rows.apply(self.function)[:, 0], y)
+
+    def add_to(self, trend: NDArray[Any], y: NDArray[Any]) -> NDArray[np.float64]:
+        """The same, given the prediction (n_rows,) of these rows."""
         rest = y * (self.high - self.low) + self.low
-        return self.share * rest + rows.apply(self.function)[:, 0]
+        return self.share * rest + trend
 
     def pack(self, functions: Functions) -> dict[str, Any]:
         """As fields of a bundle."""

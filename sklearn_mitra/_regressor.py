@@ -8,13 +8,15 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
-from ._base import BaseMitra
 from ._bundles.estimators import REGRESSOR, Stored
 from ._bundles.fields import BundleFields, pack
+from ._conformal import average
+from ._distribution import PredictiveDistribution
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows
 from ._transform import KINDS, TargetTransform
+from ._uncertain import UncertainRegressor, collect
 
 if TYPE_CHECKING:
     from ._sklearn import RegressorMixin
@@ -22,7 +24,7 @@ else:
     from sklearn.base import RegressorMixin
 
 
-class MitraRegressor(RegressorMixin, BaseMitra):
+class MitraRegressor(RegressorMixin, UncertainRegressor):
     """Regressor that reads the training table in context, with Mitra's Tab2D network.
 
     ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
@@ -161,11 +163,11 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     _n_classes = 0
     _class_labels = None
     _former_params: ClassVar[dict[str, Any]] = {
-        **BaseMitra._former_params,
+        **UncertainRegressor._former_params,
         "target_transform": "none",
     }
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **BaseMitra._parameter_constraints,
+        **UncertainRegressor._parameter_constraints,
         "target_transform": [StrOptions({"auto", *KINDS})],
     }
     target_min_: float
@@ -226,13 +228,19 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         """
         return self._fit(X, y)
 
-    def predict(self, X: Any) -> NDArray[np.float64]:
+    def predict(
+        self, X: Any, output: Literal["mean", "median", "mode"] = "mean"
+    ) -> NDArray[np.float64]:
         """Targets of rows.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
             Columns as in training.
+        output : {"mean", "median", "mode"}, default="mean"
+            "mean" is what the network predicts, on average over the ensemble. "median" and "mode"
+            are those of ``predict_distribution``; with target bins and one member, the mode is
+            AutoGluon's prediction.
 
         Returns
         -------
@@ -245,9 +253,15 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         CheckpointError
             If the checkpoint of the fit is gone or has changed.
         TypeError, ValueError
-            If ``X`` is not of the kind seen in training.
+            If ``X`` is not of the kind seen in training, or ``output`` is none of these.
         """
-        return self._predict(X)
+        if output == "mean":
+            return self._predict(X)
+        if output not in ("median", "mode"):
+            raise ValueError(
+                f"'output' must be 'mean', 'median' or 'mode'. Got {output!r} instead."
+            )
+        return collect(self._distributions(X), getattr(PredictiveDistribution, output))
 
     @property
     def capabilities(self) -> dict[str, bool]:
@@ -277,6 +291,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
             )
         self.target_min_, self.target_max_ = low, high
         self._transform = TargetTransform.fit(y, self.target_transform)
+        self._conformal = None
         return y
 
     def _divide(self, kinds: list[str], config: Config) -> Sequence[tuple[list[str], None]]:
@@ -309,13 +324,18 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
     def _combine(self, answers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Average the views' scaled targets, and scale them back."""
-        # added up one by one: NumPy's order of summation depends on the number of rows
-        total = np.zeros(answers[0].shape)
-        for y in answers:
-            total += y
-        mean = total / len(answers)
+        return self._unscale_target(average(np.column_stack(answers)))
+
+    def _scale_target(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         low, high = self._limits()
-        scaled = _scale_back(mean, low, high)
+        if self._transform.kind == "asinh":
+            y = self._transform.apply(y)
+        with np.errstate(over="ignore"):  # of outliers that the transform clips
+            return (y - low) / (high - low)
+
+    def _unscale_target(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        low, high = self._limits()
+        scaled = _scale_back(y, low, high)
         if self._transform.kind == "asinh":  # beyond the range, its inverse soon is far beyond
             scaled = np.clip(scaled, low, high)
         return self._transform.invert(scaled)

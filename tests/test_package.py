@@ -27,6 +27,7 @@ def test_public_surface():
         "DisposedError",
         "MitraClassifier",
         "MitraRegressor",
+        "PredictiveDistribution",
         "__version__",
         "clear_sessions",
         "load",

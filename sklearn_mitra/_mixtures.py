@@ -1,0 +1,112 @@
+"""What the members of a checkpoint with target bins say together: a mixture of their densities."""
+
+from collections.abc import Sequence
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.special import softmax
+
+from ._distribution import PredictiveDistribution
+from ._network.bins import bin_edges
+
+# Least width of a member's bins, in units of the training range: if a trend leaves nothing of the
+# target, all its bins are one value.
+_LEAST = 1e-12
+
+
+class BinnedMember:
+    """A member's density of a scaled target: uniform within each bin.
+
+    Parameters
+    ----------
+    outputs : ndarray of shape (n_rows, n_bins), float32
+        Logits of the bins.
+    mirror : bool
+        Whether a scaled target ``y`` is ``1 - y`` to the member.
+    scale : float
+        Width of the member's bins, in units of those of a plain member.
+    shifts : ndarray of shape (n_rows,), float64, or None
+        Where a row's bins start to count: the member's target ``y`` is the scaled target
+        ``scale * y + shift``. None is 0.
+    """
+
+    def __init__(
+        self,
+        outputs: NDArray[np.float32],
+        mirror: bool,
+        scale: float = 1.0,
+        shifts: NDArray[np.float64] | None = None,
+    ) -> None:
+        masses: NDArray[np.float64] = softmax(outputs.astype(np.float64), axis=1)
+        if mirror:  # the edges are symmetric about 0.5, so the bins change places
+            masses = np.ascontiguousarray(masses[:, ::-1])
+        self.masses = masses
+        self.edges = bin_edges(outputs.shape[1]).astype(np.float64)
+        self.scale = max(scale, _LEAST)
+        self.shifts = shifts
+
+    def knots(self) -> NDArray[np.float64]:
+        """Edges of the bins of each row, (n_rows, n_bins + 1), in units of the scaled target."""
+        shifts = np.zeros(len(self.masses)) if self.shifts is None else self.shifts
+        return self.edges * self.scale + shifts[:, None]
+
+    def look_up(self, y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Densities and cumulative probabilities at scaled targets (n_rows, n_values)."""
+        shifts = np.zeros(len(self.masses)) if self.shifts is None else self.shifts
+        y = (y - shifts[:, None]) / self.scale
+        n_bins = len(self.edges) - 1
+        bins = np.clip(np.searchsorted(self.edges, y, side="right") - 1, 0, n_bins - 1)
+        widths = np.diff(self.edges)
+        inside = np.clip((y - self.edges[bins]) / widths[bins], 0, 1)
+        masses = np.take_along_axis(self.masses, bins, axis=1)
+        before = np.take_along_axis(_cumulate(self.masses), bins, axis=1)
+        is_bin = (y >= self.edges[0]) & (y <= self.edges[-1])
+        densities = np.where(is_bin, masses / (widths[bins] * self.scale), 0)
+        return densities, before + masses * inside
+
+
+def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
+    """The mixture of members, which all weigh the same, as distributions of the scaled targets.
+
+    Its knots are the edges of all members' bins. Its modes are the middles of the densest
+    intervals between them; of several, the first.
+
+    Parameters
+    ----------
+    members : sequence of BinnedMember
+        Of the same rows.
+    """
+    if all(member.shifts is None for member in members):
+        masses = _average([member.masses for member in members])
+        edges = members[0].edges
+        centres = (edges[:-1] + edges[1:]) / 2
+        modes = centres[masses.argmax(axis=1)]
+        return PredictiveDistribution(edges, _close(_cumulate(masses)), modes)
+    values = np.sort(np.hstack([member.knots() for member in members]), axis=1)
+    middles = (values[:, :-1] + values[:, 1:]) / 2
+    probabilities = _average([member.look_up(values)[1] for member in members])
+    densities = _average([member.look_up(middles)[0] for member in members])
+    # edges that are the same but for rounding have no density between them
+    least = 1e-6 * min(member.scale for member in members) / members[0].masses.shape[1]
+    densities = np.where(np.diff(values, axis=1) > least, densities, 0)
+    modes = middles[np.arange(len(middles)), densities.argmax(axis=1)]
+    return PredictiveDistribution(values, _close(probabilities), modes)
+
+
+def _cumulate(masses: NDArray[np.float64]) -> NDArray[np.float64]:
+    """Probabilities (n_rows, n_bins + 1) below the edges."""
+    return np.hstack([np.zeros((len(masses), 1)), np.cumsum(masses, axis=1)])
+
+
+def _close(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
+    """The same, ascending and from 0 to 1 in spite of rounding."""
+    probabilities = np.maximum.accumulate(np.clip(probabilities, 0, 1), axis=1)
+    probabilities[:, 0], probabilities[:, -1] = 0, 1
+    return probabilities
+
+
+def _average(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    total = np.zeros(arrays[0].shape)
+    for array in arrays:
+        total += array
+    return total / len(arrays)
