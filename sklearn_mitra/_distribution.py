@@ -187,6 +187,8 @@ class PredictiveDistribution:
         scores : ndarray of shape (n_rows,), float64
         """
         y = self._of_rows(y)[:, None]
+        if np.isinf(y).any():
+            raise ValueError("'y' must be finite to be scored. Got infinity.")
         low, high, mass = self._values[..., :-1], self._values[..., 1:], self._masses()
         width = high - low
         # E|Y - y|, segment by segment; inside the one that holds y, |.| has two slopes

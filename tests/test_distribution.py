@@ -198,11 +198,23 @@ def test_targets_of_any_size(size):
             r"array of shape \(7,\), a target for each row. Got shape \(2,\)",
         ),
         (lambda d: d.crps([np.nan] * 7), "'y' must be numbers. Got NaN"),
+        (lambda d: d.crps(np.inf), "'y' must be finite to be scored. Got infinity"),
     ],
 )
 def test_errors(ask, message):
     with pytest.raises(ValueError, match=message):
         ask(draw())
+
+
+def test_infinity_has_a_probability():
+    np.testing.assert_array_equal(draw().cdf(np.inf), [1] * 7)
+    np.testing.assert_array_equal(draw().cdf(-np.inf), [0] * 7)
+
+
+def test_rows_can_be_gone_through():
+    distribution = draw()
+    medians = [row.median()[0] for row in distribution]
+    np.testing.assert_array_equal(medians, distribution.median())
 
 
 def test_nothing_handed_out_is_the_distribution_itself():

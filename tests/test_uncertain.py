@@ -2,6 +2,7 @@
 
 import json
 import pickle
+import re
 import warnings
 
 import numpy as np
@@ -386,6 +387,15 @@ def test_bundles_of_former_formats(version):
         return
     with pytest.raises(ValueError, match="of a former format, .*Fit again"):  # its trend has
         reg.predict_quantiles(X, LEVELS)  # seen all support rows
+
+
+def test_the_examples_of_the_docs_run(capsys):
+    text = (FORMATS.parents[1] / "docs" / "uncertainty.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
+    assert len(blocks) == 2
+    exec("\n".join(blocks), {})
+    share = re.fullmatch(r"(\d+)% of the targets lie inside\n", capsys.readouterr().out)
+    assert 80 <= int(share[1]) <= 97
 
 
 def test_the_classifier_has_none_of_it():

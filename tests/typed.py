@@ -5,7 +5,7 @@ Where a line is wrong, mypy has to say so: an ``ignore`` that it doesn't need is
 
 import numpy as np
 
-from sklearn_mitra import MitraClassifier, MitraRegressor, load
+from sklearn_mitra import MitraClassifier, MitraRegressor, PredictiveDistribution, load
 
 
 def right() -> None:
@@ -15,6 +15,10 @@ def right() -> None:
     size: int = classifier.context_nbytes_
     score: float = MitraRegressor(cache_context=False).fit(np.ones((2, 1)), [0, 1]).score([], [])
     bundle: bytes = load("model.wlrn").save()
+    regressor = MitraRegressor().fit(np.ones((2, 1)), [0, 1])
+    distribution: PredictiveDistribution = regressor.predict_distribution([[1.0]])
+    width = np.diff(regressor.predict_interval([[1.0]], coverage=0.5))
+    print(width, distribution[0].crps(1.0), regressor.predict([[1.0]], output="median"))
     print(size, score, bundle, classifier.get_params()["max_support"])
 
 
@@ -24,4 +28,5 @@ def wrong() -> None:
     MitraRegressor(precision="float16")  # type: ignore[arg-type]
     MitraClassifier().foo  # type: ignore[attr-defined]  # noqa: B018
     MitraClassifier().fit([[1]], [1]).foo  # type: ignore[attr-defined]  # noqa: B018
+    MitraRegressor().predict([[1]], output="best")  # type: ignore[arg-type]
     MitraRegressor().predict_proba([[1]])  # type: ignore[attr-defined]

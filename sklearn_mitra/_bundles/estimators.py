@@ -35,7 +35,8 @@ former version would misread a new bundle; a reader refuses versions that it doe
    ``dates`` is a list, or null if no column holds dates: for each column null, or the encoded
    columns that its dates make. ``nFeatures`` and ``support_x`` have the encoded columns,
    ``columns`` and ``levels`` those of the table. ``levelMeans`` has columns that views may show
-   after the encoded ones, or null.
+   after the encoded ones, or null. A regressor may have ``heldOut``, of the errors of its
+   predictions; readers may skip it, and compute them from the support.
 """
 
 import math

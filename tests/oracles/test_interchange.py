@@ -111,6 +111,20 @@ def test_regressors_with_bins(profile, make_checkpoint, make_file):
     np.testing.assert_allclose(predicted, expected, rtol=0, atol=2e-5)
 
 
+@pytest.mark.parametrize("n_outputs", [1, 25])
+def test_quantiles(n_outputs, make_checkpoint, make_file):
+    """A file gives targets, not bins, so its quantiles are those of residuals."""
+    levels = [0.1, 0.5, 0.9]
+    reg = fitted(MitraRegressor, make_file(MitraRegressor, n_outputs=n_outputs))
+    quantiles = reg.predict_quantiles(X, levels)
+    assert reg._conformal is not None
+    same(sklearn_mitra.load(reg.save(), trusted=True).predict_quantiles(X, levels), quantiles)
+    assert np.mean((quantiles[:, 0] <= Y) & (quantiles[:, 2] >= Y)) > 0.5
+    if n_outputs == 1:
+        expected = fitted(MitraRegressor, make_checkpoint(24, 1, 1, 3, "regression"))
+        np.testing.assert_allclose(quantiles, expected.predict_quantiles(X, levels), atol=1e-4)
+
+
 @pytest.mark.parametrize("labels", [[0, 1, 2], [1, 2, 5], [-1, 0, 1], [10**9, -3, 0]], ids=str)
 def test_raw_labels_in_a_wlearn_file_give_the_estimators_probabilities(
     labels, make_checkpoint, make_file
