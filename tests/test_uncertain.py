@@ -116,9 +116,9 @@ def test_a_table_of_several_chunks(fitted, monkeypatch):
 
 def test_the_same_seed_gives_the_same_bits():
     X, y = make_table()
-    whole = ask(small().fit(X, y), X)
-    same(ask(clone(small()).fit(X, y), X), whole)
-    assert (ask(small(random_state=1).fit(X, y), X) != whole).any()
+    whole = ask(small().fit(X, y), X[:9])
+    same(ask(clone(small()).fit(X, y), X[:9]), whole)
+    assert (ask(small(random_state=1).fit(X, y), X[:9]) != whole).any()
 
 
 def test_with_bins_the_mean_of_the_distribution_is_the_prediction(make_checkpoint):
@@ -328,7 +328,8 @@ def test_residuals_are_computed_once_and_only_when_needed(monkeypatch):
 def test_pickles_and_bundles_answer_the_same_bits(first, n_estimators):
     X, y = make_table()
     reg = small(max_support=50, n_estimators=n_estimators).fit(X, y)
-    expected = ask(clone(reg).fit(X, y), X)
+    other, X = clone(reg).fit(X, y), X[:9]
+    expected = ask(other, X)
     if first:
         same(ask(reg, X), expected)
     bundle = reg.save()
