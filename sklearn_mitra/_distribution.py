@@ -98,8 +98,7 @@ class PredictiveDistribution:
         last = (self._values <= y).sum(axis=1) - 1
         low, high, p_low, p_high = self._segments(last)
         width = high - low
-        with np.errstate(invalid="ignore"):
-            share = np.where(width > 0, (y[:, 0] - low) / np.where(width > 0, width, 1), 0)
+        share = np.clip((y[:, 0] - low) / np.where(width > 0, width, 1), 0, 1)
         p = np.minimum(p_low + (p_high - p_low) * share, p_high)
         n_knots = self._values.shape[-1]
         return np.where(last < 0, 0.0, np.where(last == n_knots - 1, 1.0, p))

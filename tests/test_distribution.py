@@ -206,6 +206,7 @@ def test_errors(ask, message):
         ask(draw())
 
 
+@pytest.mark.filterwarnings("error")
 def test_infinity_has_a_probability():
     np.testing.assert_array_equal(draw().cdf(np.inf), [1] * 7)
     np.testing.assert_array_equal(draw().cdf(-np.inf), [0] * 7)
