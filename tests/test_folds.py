@@ -1,5 +1,7 @@
 """Support rows that are predicted from others."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 
@@ -74,3 +76,20 @@ def test_a_detrended_member_has_the_trend_of_models_that_have_not_seen_the_row()
     # the member's answer to what is left of the target is about in the range of training
     assert (rest > low - 0.1).all() and (rest < high + 0.1).all()
     assert np.abs(view.trend.held_out - view.trend.function.transform(reg.X_support_)[:, 0]).max()
+
+
+def test_a_member_may_have_only_some_of_the_rows():
+    X, y = make_table()
+    reg = MitraRegressor(members=["detrended"]).fit(X, y)
+    (view,) = reg._views
+    rows = np.arange(0, 60, 2)
+    own = replace(view, rows=rows, trend=replace(view.trend, held_out=view.trend.held_out[rows]))
+    scaled, folds = reg._network_target(reg.y_support_), cut_folds(y, 3, 0)
+    held_out_rows = own.held_out(folds[0], reg.X_support_, scaled)
+    assert len(held_out_rows.table[0]) == len(np.setdiff1d(rows, folds[0]))
+    of_all = view.trend.function.transform(reg.X_support_)[:, 0]
+    expected = np.where(np.arange(60) % 2, of_all, view.trend.held_out)[folds[0]]
+    np.testing.assert_array_equal(held_out_rows.trend, expected)
+    np.testing.assert_array_equal(
+        view.trend.function.transform(reg.X_support_)[:, 0], of_all
+    )  # nothing shared was written to
