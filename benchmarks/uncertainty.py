@@ -45,7 +45,7 @@ def main():
         if options.quick:
             X, y = X[:150], y[:150]
         splits = [_split(X, y, i, "regression", options.rows) for i in range(options.splits)]
-        for name, model in make_models().items():
+        for name, model in make_models(10 if options.quick else 300).items():
             if name not in options.without:
                 runs = [run(model, *split) for split in splits]
                 scores.setdefault(name, {})[table.item] = {
@@ -60,12 +60,12 @@ def main():
     write(options, "uncertainty", scores, plot(scores))
 
 
-def make_models():
+def make_models(n_trees):
     """By name, each a model of a DataFrame with ``predict_quantiles``."""
     return {
         "mitra": MitraRegressor(),
-        "quantile forest": QuantileForest(),
-        "forest, out of bag": OutOfBag(),
+        "quantile forest": QuantileForest(n_trees),
+        "forest, out of bag": OutOfBag(n_trees),
         "boosting": QuantileBoosting(),
     }
 
@@ -73,8 +73,11 @@ def make_models():
 class QuantileForest(BaseEstimator):
     """Meinshausen's quantile regression forest: training targets, weighted by shared leaves."""
 
+    def __init__(self, n_trees):
+        self.n_trees = n_trees
+
     def fit(self, X, y):
-        forest = RandomForestRegressor(300, min_samples_leaf=5, random_state=0, n_jobs=-1)
+        forest = RandomForestRegressor(self.n_trees, min_samples_leaf=5, random_state=0, n_jobs=-1)
         self.model_ = _encoded(forest).fit(X, y)
         self.order_ = np.argsort(y, kind="stable")
         self.y_ = y[self.order_]
@@ -99,8 +102,11 @@ class QuantileForest(BaseEstimator):
 class OutOfBag(BaseEstimator):
     """A forest, and the quantiles of its out-of-bag residuals, the same for all rows."""
 
+    def __init__(self, n_trees):
+        self.n_trees = n_trees
+
     def fit(self, X, y):
-        forest = RandomForestRegressor(300, random_state=0, n_jobs=-1, oob_score=True)
+        forest = RandomForestRegressor(self.n_trees, random_state=0, n_jobs=-1, oob_score=True)
         self.model_ = _encoded(forest).fit(X, y)
         self.residuals_ = y - self.model_[-1].oob_prediction_
         return self
