@@ -11,6 +11,7 @@ from scipy.special import log_softmax, softmax
 from sklearn.utils._param_validation import Interval, StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
+from ._average import average
 from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
@@ -415,11 +416,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     def _combine(self, answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Average the views' logits, and correct them for the support's class frequencies."""
-        # added up one by one: NumPy's order of summation depends on the number of rows
-        total = np.zeros(answers[0].shape)
-        for logits in answers:
-            total += logits
-        mean = total / len(answers)
+        mean = average(answers)
         temperature = self.softmax_temperature
         if temperature is None:
             temperature = 1.0

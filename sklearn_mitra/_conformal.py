@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._average import average
 from ._bundles.fields import BundleFields, pack
 from ._distribution import PredictiveDistribution
 from ._folds import N_FOLDS, cut_folds
@@ -67,7 +68,7 @@ class Conformal:
             What each member predicts of them, not having seen them.
         seed : int
         """
-        residuals = np.clip(y - average(answers), -_LARGEST, _LARGEST)
+        residuals = np.clip(y - average(answers.T), -_LARGEST, _LARGEST)
         trees, scales = None, np.ones(len(x))
         size = float(np.abs(residuals).mean())
         shown = _show(x, answers)
@@ -101,7 +102,7 @@ class Conformal:
         scales = np.ones(len(x))
         if self.trees is not None:
             scales = np.maximum(self.trees.transform(_show(x, answers)), _LEAST)
-        centres = average(answers)
+        centres = average(answers.T)
         # nothing is known beyond the least and the largest: they have what is left, 1 / (n + 1)
         residuals = self.residuals[[0, *range(len(self.residuals)), -1]]
         n_levels = len(self.residuals) + 1
@@ -141,17 +142,9 @@ class Conformal:
         return cls(residuals, mode, trees)
 
 
-def average(answers: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The mean over views (n_rows,), added up one by one: in the same order for any batch."""
-    total = np.zeros(len(answers))
-    for answer in answers.T:
-        total += answer
-    return total / answers.shape[1]
-
-
 def _show(x: NDArray[np.float32], answers: NDArray[np.float64]) -> NDArray[np.float32]:
     """The columns that trees read: a table's, the mean of its answers, and their deviation."""
-    centres = average(answers)
-    deviations = np.sqrt(average((answers - centres[:, None]) ** 2))
+    centres = average(answers.T)
+    deviations = np.sqrt(average((answers.T - centres) ** 2))
     limited = np.clip(np.column_stack([centres, deviations]), -1e30, 1e30)
     return np.hstack([x, limited.astype(np.float32)])

@@ -6,6 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.special import softmax
 
+from ._average import average
 from ._distribution import PredictiveDistribution
 from ._network.bins import bin_edges
 
@@ -77,15 +78,15 @@ def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
         Of the same rows.
     """
     if all(member.shifts is None for member in members):
-        masses = _average([member.masses for member in members])
+        masses = average([member.masses for member in members])
         edges = members[0].edges
         centres = (edges[:-1] + edges[1:]) / 2
         modes = centres[masses.argmax(axis=1)]
         return PredictiveDistribution(edges, _close(_cumulate(masses)), modes)
     values = np.sort(np.hstack([member.knots() for member in members]), axis=1)
     middles = (values[:, :-1] + values[:, 1:]) / 2
-    probabilities = _average([member.look_up(values)[1] for member in members])
-    densities = _average([member.look_up(middles)[0] for member in members])
+    probabilities = average([member.look_up(values)[1] for member in members])
+    densities = average([member.look_up(middles)[0] for member in members])
     # edges that are the same but for rounding have no density between them
     least = 1e-6 * min(member.scale for member in members) / members[0].masses.shape[1]
     densities = np.where(np.diff(values, axis=1) > least, densities, 0)
@@ -103,10 +104,3 @@ def _close(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
     probabilities = np.maximum.accumulate(np.clip(probabilities, 0, 1), axis=1)
     probabilities[:, 0], probabilities[:, -1] = 0, 1
     return probabilities
-
-
-def _average(arrays: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
-    total = np.zeros(arrays[0].shape)
-    for array in arrays:
-        total += array
-    return total / len(arrays)

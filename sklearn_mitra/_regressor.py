@@ -8,9 +8,9 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
+from ._average import average
 from ._bundles.estimators import REGRESSOR, Stored
 from ._bundles.fields import BundleFields, pack
-from ._conformal import average
 from ._distribution import PredictiveDistribution
 from ._network.config import Config
 from ._network.runtime import Provider
@@ -324,7 +324,7 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
 
     def _combine(self, answers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Average the views' scaled targets, and scale them back."""
-        return self._unscale_target(average(np.column_stack(answers)))
+        return self._unscale_target(average(answers))
 
     def _scale_target(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         low, high = self._limits()
