@@ -5,7 +5,8 @@ import { Stopped } from './engine.mjs'
 import { restore } from './fit.mjs'
 
 // Colours that people with any kind of colour vision can tell apart (Okabe and Ito, and two more).
-const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442', '#7f7f7f', '#8c564b', '#17becf']
+const COLOURS = ['#0072b2', '#e69f00', '#009e73', '#cc79a7', '#56b4e9', '#d55e00', '#f0e442',
+  '#7f7f7f', '#8c564b', '#17becf']
 const STEPS = [12, 36] // cells along an axis: first a coarse picture, then a finer one
 const BORDER = 0.08
 
@@ -27,10 +28,10 @@ export class Boundary {
    */
   async show(model, points, report) {
     const count = ++this.#count
-    this.limits = this.limits ?? [limitsOf(points.map(({ x }) => x)), limitsOf(points.map(({ y }) => y))]
+    this.limits ??= [limitsOf(points.map(({ x }) => x)), limitsOf(points.map(({ y }) => y))]
     this.#drawPoints(model, points)
     for (const n of STEPS) {
-      const rows = cells(n).map(([i, j]) => [this.#value(0, (i + 0.5) / n), this.#value(1, 1 - (j + 0.5) / n)].map(String))
+      const rows = cells(n).map(([i, j]) => this.valuesAt((i + 0.5) / n, (j + 0.5) / n).map(String))
       const columns = model.columns.map((column, i) => ({ ...column, place: i }))
       const answers = await this.engine.predict(model, columns, rows, undefined, () => count !== this.#count)
       if (count !== this.#count) throw new Stopped()

@@ -65,7 +65,8 @@ function describeView({ columns, classes }) {
 function describeClasses({ labels, labelKind, prior }) {
   const dtype = labelKind === 'boolean' ? '|b1' : labels.every(Number.isSafeInteger) ? '<i8' : '<f8'
   const isText = typeof labels[0] === 'string'
-  return { labels: isText ? { dtype: 'object', labels } : pack(dtype, labels), prior: pack('<f8', prior), weights: null }
+  const packed = isText ? { dtype: 'object', labels } : pack(dtype, labels)
+  return { labels: packed, prior: pack('<f8', prior), weights: null }
 }
 
 function describeTargets({ y }) {

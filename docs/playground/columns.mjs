@@ -6,7 +6,7 @@ const NUMBER = /^[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?$/
 const CODE = /^[+-]?0\d/ // digits that name something, such as a postal code
 const COMMA = /^[+-]?\d+,\d+$/
 const INFINITE = /^[+-]?inf(inity)?$/i
-const BOOLEANS = new Map(['True', 'TRUE', 'true', 'False', 'FALSE', 'false'].map((v, i) => [v, i < 3 ? 1 : 0]))
+const BOOLEANS = new Map([['True', 1], ['TRUE', 1], ['true', 1], ['False', 0], ['FALSE', 0], ['false', 0]])
 const DATE = new RegExp(
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?/.source +
   /(?:(Z)|([+-])(\d\d):?(\d\d))?$/.source)
@@ -33,14 +33,16 @@ export const isMissing = (text) => MISSING.has(text)
 export function understand(name, values) {
   const present = values.filter((value) => !MISSING.has(value))
   const levels = [...new Set(present)]
-  const column = (kind, more) => ({ name, kind, nMissing: values.length - present.length, levels: null, advice: null, ...more })
+  const known = { name, nMissing: values.length - present.length, levels: null, advice: null }
+  const column = (kind, more) => ({ ...known, kind, ...more })
   if (!levels.length) return column('empty', { advice: 'It holds no values.' })
   if (levels.every((value) => BOOLEANS.has(value))) return column('boolean', constant(levels))
 
   const numbers = levels.filter((value) => !isMissingNumber(value))
   if (numbers.length && numbers.every(isNumber)) {
     const nMissing = values.filter((value) => MISSING.has(value) || isMissingNumber(value)).length
-    refuse(name, numbers, (value) => Math.abs(Number(value)) > LARGEST, 'is too large. Leave it empty, or change it')
+    refuse(name, numbers, (value) => Math.abs(Number(value)) > LARGEST,
+      'is too large. Leave it empty, or change it')
     return column('number', { nMissing, ...constant(new Set(numbers.map(Number))) })
   }
   const isOrdinary = (value) => isNumber(value) || COMMA.test(value.trim()) || INFINITE.test(value.trim())

@@ -1,12 +1,15 @@
 // The network in a worker, which gets query rows in pieces.
 
 import { encode } from './fit.mjs'
+import { Refusal } from './refusal.mjs'
 
 const FILES = { classification: 'mini-classifier.onnx', regression: 'mini-regressor.onnx' }
 
 // Most scores of the attention across rows in one run; each takes 4 bytes for each of 4 heads.
 const MOST_SCORES = 27_000_000
 const MOST_ROWS = 512, FEWEST_ROWS = 128
+
+const ADVICE = 'If memory is short, let it read fewer rows, or use fewer columns.'
 
 /** Thrown by a prediction that was stopped. */
 export class Stopped extends Error {}
@@ -27,18 +30,19 @@ export class Engine {
    * @throws {Stopped} if that is so, or `stop` was called
    */
   async predict(model, columns, rows, report = () => {}, isStale = () => false) {
-    const { typeId, task, nFeatures, x, y, classes, names } = model
+    const { typeId, nFeatures, x, y, classes, names } = model
+    const task = { file: FILES[model.task], model: { typeId, nFeatures, x, y, classes, names } }
     const query = encode(columns, rows)
     const size = pieceSize(y.length, nFeatures)
     const pieces = []
     for (let start = 0; start < rows.length; start += size) {
       report(start / rows.length)
       const part = query.slice(start * nFeatures, (start + size) * nFeatures)
-      pieces.push(await this.#run({ file: FILES[task], model: { typeId, nFeatures, x, y, classes, names }, query: part }))
+      pieces.push(await this.#run({ ...task, query: part }))
       if (isStale()) throw new Stopped()
     }
     report(1)
-    const key = task === 'classification' ? 'probabilities' : 'targets'
+    const key = model.task === 'classification' ? 'probabilities' : 'targets'
     return { [key]: pieces.flatMap((piece) => piece[key]) }
   }
 
@@ -61,14 +65,19 @@ export class Engine {
   }
 
   #start() {
-    const worker = new Worker(new URL('worker.mjs', import.meta.url), { type: 'module' })
+    // A worker of a blob has the page's content security policy; one of a file would have none.
+    const script = `import ${JSON.stringify(new URL('worker.mjs', import.meta.url))}`
+    const address = URL.createObjectURL(new Blob([script], { type: 'text/javascript' }))
+    const worker = new Worker(address, { type: 'module' })
     worker.onmessage = ({ data: { id, answers, error } }) => {
       const { resolve, reject } = this.#waiting.get(id)
       this.#waiting.delete(id)
-      if (error) reject(new Error(error))
+      if (error) reject(new Refusal(`The model can't be run (${error}). ${ADVICE}`))
       else resolve(answers)
     }
-    worker.onerror = ({ message }) => this.stop(new Error(message ?? 'The worker can’t be started.'))
+    worker.onerror = ({ message }) => {
+      this.stop(new Refusal(`The model can't be started${message ? ` (${message})` : ''}. Load the page again.`))
+    }
     return worker
   }
 }

@@ -20,8 +20,9 @@ export function understandTable({ names, rows }) {
 /** The task that a target suggests, and those that it allows, each null or a reason why not. */
 export function suggestTask(column, values) {
   const isNumber = column.kind === 'number'
-  const known = values.filter((value) => !isMissing(value)).map((value) => (isNumber ? toNumber(column, value) : value))
-  const distinct = new Set(known.filter((value) => !Number.isNaN(value)))
+  const known = values.filter((value) => !isMissing(value))
+  const numbers = () => known.map((value) => toNumber(column, value)).filter((value) => !Number.isNaN(value))
+  const distinct = new Set(isNumber ? numbers() : known)
   const name = `“${column.name}”`
   const refuseClasses = () => {
     if (column.kind === 'date') return `${name} holds dates.`

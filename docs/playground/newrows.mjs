@@ -63,7 +63,8 @@ export class NewRows {
     this.#clear()
     const [answer] = restore(model, await this.engine.predict(model, columns, [row]))
     const shares = names?.map((name, k) => `${name}: ${(100 * answer.probabilities[k]).toFixed(1)} %`).join(', ')
-    find('predictions').replaceChildren(make('p', {}, `${targetName}: `, make('strong', {}, shown(answer)), shares ? ` (${shares})` : ''))
+    const text = make('p', {}, `${targetName}: `, make('strong', {}, shown(answer)), shares ? ` (${shares})` : '')
+    find('predictions').replaceChildren(text)
   }
 
   async #predictTable(table) {
@@ -78,7 +79,7 @@ export class NewRows {
     const values = answers.map(({ prediction, probabilities = [] }) => [prediction, ...probabilities.map(String)])
     this.#saved = writeCsv([...table.names, ...added], table.rows.map((row, i) => [...row, ...values[i]]))
     const caption = `The first ${Math.min(MOST_SHOWN, answers.length)} of ${answers.length} predictions` +
-      (nUnseen ? `. ${nUnseen} values are categories that the model doesn't know; they count as missing` : '')
+      (nUnseen ? `. Categories that the model doesn't know, counted as missing: ${nUnseen}` : '')
     const rows = answers.slice(0, MOST_SHOWN).map((answer, i) =>
       [String(i + 1), shown(answer), ...(answer.probabilities ?? []).map((p) => p.toFixed(3))])
     find('predictions').replaceChildren(makeTable(caption, ['row', ...added], rows))

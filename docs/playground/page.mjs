@@ -86,7 +86,8 @@ function showColumns() {
   find('target').value = String(table.names.length - 1)
   find('columns').tBodies[0].replaceChildren(...columns.map((column, i) => make('tr', {},
     make('td', {}, make('input', {
-      type: 'checkbox', checked: !column.advice, disabled: column.kind === 'empty', value: String(i), ariaLabel: `Use ${column.name}`,
+      type: 'checkbox', value: String(i), checked: !column.advice, disabled: column.kind === 'empty',
+      ariaLabel: `Use ${column.name}`,
     })),
     make('th', { scope: 'row' }, column.name),
     make('td', {}, describe(column)),
@@ -165,7 +166,8 @@ async function run() {
     engine.predict(trained, trained.columns, heldRows, report)).finally(() => { find('run').disabled = false })
   if (!answers) return
   const counts = { nHeld: held.length, nTraining: training.length, nSupport: trained.y.length }
-  find('score').replaceChildren(...showScore(trained, restore(trained, answers), heldRows.map((row) => row[target]), counts))
+  const truth = heldRows.map((row) => row[target])
+  find('score').replaceChildren(...showScore(trained, restore(trained, answers), truth, counts))
   model = fit(table, columns, problem, known)
   for (const id of ['score-section', 'new-section', 'keep-section']) find(id).hidden = false
   newRows.start(model, rows[known[0]])

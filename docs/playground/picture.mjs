@@ -38,7 +38,8 @@ export class Picture {
     find('picture').hidden = !isShown
     this.boundary.reset()
     if (!isShown) return
-    this.#state = { model, table: { ...table, rows: [...table.rows] }, columns, problem, places: [...places], onChange }
+    const copy = { ...table, rows: [...table.rows] }
+    this.#state = { model, table: copy, columns, problem, places: [...places], onChange }
     find('point-class').replaceChildren(...model.names.map((name) => make('option', { value: name }, name)))
     model.columns.forEach(({ name }, i) => { find(`point-${'xy'[i]}-name`).textContent = name })
     await this.#draw()

@@ -25,8 +25,8 @@ export class Progress {
     this.status.textContent = 'Loading the model …'
     try {
       const result = await action((share) => {
-        this.bar.value = share
-        this.status.textContent = `Predicting ${nRows} rows: ${Math.round(100 * share)} %`
+        if (share) this.bar.value = share // until the first piece is done, there is nothing to tell
+        this.status.textContent = `Predicting ${nRows} rows${share ? `: ${Math.round(100 * share)} %` : ' …'}`
       })
       this.status.textContent = 'Done.'
       return result

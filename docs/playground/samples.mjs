@@ -20,7 +20,8 @@ export function drawTrips(nRows = 300, seed = 1) {
     const day = new Date(Date.UTC(2024, 0, 1 + Math.floor(180 * draw()))).toISOString().slice(0, 10)
     const isRush = hour < 9 || (hour > 16 && hour < 19)
     const slowness = 1 + (isRush && vehicle !== 'bike' ? 0.6 : 0) + (rains ? 0.15 : 0)
-    const minutes = (60 * distance * slowness) / speeds[vehicle] + (vehicle === 'bus' ? 6 : 2) + 4 * (draw() + draw() - 1)
+    const waiting = vehicle === 'bus' ? 6 : 2
+    const minutes = (60 * distance * slowness) / speeds[vehicle] + waiting + 4 * (draw() + draw() - 1)
     const shown = [distance.toFixed(1), vehicle, hour.toFixed(1), rains ? 'True' : 'False', day]
     return [...shown.map((value) => (draw() < 0.05 ? '' : value)), Math.max(1, minutes).toFixed(1)]
   })

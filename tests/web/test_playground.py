@@ -20,7 +20,7 @@ AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
 
 @pytest.fixture(scope="session")
 def site(classifier_file, regressor_file, tmp_path_factory):
-    """A function that returns what was requested so far, and the page's address."""
+    """The playground, built and served: its folder, its address, and all requests so far."""
     folder = tmp_path_factory.mktemp("playground")
     build(folder, HERE, {"classification": classifier_file, "regression": regressor_file})
     requests = []
@@ -220,7 +220,7 @@ def test_a_large_table_can_be_cancelled(page):
     upload(page, frame.assign(y=np.where(frame.c0 + frame.c1 > 0, "a", "b")))
     page.get_by_role("button", name="Fit and score").click()
     status = page.locator("#run-progress")
-    expect(status).to_contain_text("Predicting 500 rows: 0 %", timeout=TIMEOUT)
+    expect(status).to_contain_text("Predicting 500 rows", timeout=TIMEOUT)
     # the page answers while the model runs
     page.get_by_label("Use c49").focus()
     page.get_by_role("button", name="Cancel").click()
@@ -265,6 +265,21 @@ def test_what_it_refuses(page):
     expect(hint).to_contain_text("Only 2 rows have a target")
 
 
+@pytest.mark.parametrize("name", ["mini-classifier.onnx", "worker.mjs"])
+def test_a_file_of_the_page_is_missing(name, page, site):
+    folder, _, _ = site
+    page.get_by_role("button", name="Iris").click()
+    path = folder / name
+    hidden = path.rename(folder / "hidden")
+    try:
+        page.get_by_role("button", name="Fit and score").click()
+        expect(page.locator("#run-error")).to_contain_text("The model can't be", timeout=TIMEOUT)
+    finally:
+        hidden.rename(path)
+    fit_and_score(page)
+    expect(page.locator("#run-error")).to_be_empty()
+
+
 def test_names_and_labels_are_text(page):
     """Whatever they are."""
     evil = '<img src=x onerror="window.hacked=1">'
@@ -305,8 +320,12 @@ def test_nothing_leaves_the_tab(open_page, site):
     assert requests and all(r in {("GET", f, 200) for f in files} for r in requests), requests
     # nor could anything else, since the browser blocks it
     script = "url => fetch(url).then(() => 'went', (error) => String(error))"
-    assert "Failed to fetch" in page.evaluate(script, url.replace("127.0.0.1", "localhost"))
-    assert len(requests) == len([r for r in requests if r[1] in files])
+    elsewhere = url.replace("127.0.0.1", "localhost") + "elsewhere"
+    (worker,) = page.workers
+    for place in page, worker:
+        assert "Failed to fetch" in place.evaluate(script, elsewhere)
+        assert place.evaluate(script, f"{url}about.json") == "went"
+    assert "/elsewhere" not in {path for _, path, _ in requests}
 
 
 # ---- for everybody -------------------------------------------------------------------------------
