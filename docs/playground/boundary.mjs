@@ -28,7 +28,9 @@ export class Boundary {
    */
   async show(model, points, report) {
     const count = ++this.#count
-    this.limits ??= [limitsOf(points.map(({ x }) => x)), limitsOf(points.map(({ y }) => y))]
+    const values = [points.map(({ x }) => x), points.map(({ y }) => y)]
+    const isOutside = this.limits?.some(([low, high], axis) => values[axis].some((v) => v < low || v > high))
+    if (!this.limits || isOutside) this.limits = values.map(limitsOf)
     this.#drawPoints(model, points)
     for (const n of STEPS) {
       const rows = cells(n).map(([i, j]) => this.valuesAt((i + 0.5) / n, (j + 0.5) / n).map(String))

@@ -63,9 +63,8 @@ function describeView({ columns, classes }) {
 }
 
 function describeClasses({ labels, labelKind, prior }) {
-  const dtype = labelKind === 'boolean' ? '|b1' : labels.every(Number.isSafeInteger) ? '<i8' : '<f8'
   const isText = typeof labels[0] === 'string'
-  const packed = isText ? { dtype: 'object', labels } : pack(dtype, labels)
+  const packed = isText ? { dtype: 'object', labels } : pack(labelKind === 'boolean' ? '|b1' : '<i8', labels)
   return { labels: packed, prior: pack('<f8', prior), weights: null }
 }
 

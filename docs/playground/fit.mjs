@@ -26,7 +26,7 @@ export function suggestTask(column, values) {
   const name = `“${column.name}”`
   const refuseClasses = () => {
     if (column.kind === 'date') return `${name} holds dates.`
-    if (isNumber && ![...distinct].every(Number.isInteger)) return `${name} holds fractions.`
+    if (isNumber && ![...distinct].every(Number.isSafeInteger)) return `${name} holds fractions or huge numbers.`
     if (distinct.size < 2) return `${name} has fewer than two different values.`
     return distinct.size > MOST_CLASSES
       ? `${name} has ${distinct.size} different values; ${MOST_CLASSES} classes are the most.` : null

@@ -116,11 +116,7 @@ function changeTarget() {
   find('summary').textContent = `${table.rows.length} rows and ${table.names.length} columns. ` +
     (unknown ? `${unknown} rows have no “${columns[target].name}” and are left out.` : '')
   find('task-hint').textContent = suggested ? '' : Object.values(refusals).join(' ')
-  for (const box of boxes()) {
-    const isTarget = Number(box.value) === target
-    box.hidden = isTarget
-    box.closest('tr').querySelector('td').toggleAttribute('data-target', isTarget)
-  }
+  for (const box of boxes()) box.hidden = Number(box.value) === target
   find('run').disabled = !suggested || known.length < FEWEST_ROWS
   if (suggested && known.length < FEWEST_ROWS) {
     find('task-hint').textContent = `Only ${known.length} rows have a target. The page needs ${FEWEST_ROWS} at least.`
@@ -145,7 +141,7 @@ find('target').addEventListener('change', changeTarget)
 find('problem').addEventListener('change', ({ target }) => target.id !== 'target' && reset())
 find('problem').addEventListener('submit', (event) => {
   event.preventDefault()
-  guard('run-error', run)
+  if (!progress.isRunning) guard('run-error', run)
 })
 
 // ---- 3. a score, and what follows ----------------------------------------------------------------
@@ -160,10 +156,9 @@ async function run() {
   if (!held.length) throw new Refusal('Every class has too few rows to hold one out. Each needs 4 at least.')
   forget()
   const trained = fit(table, columns, problem, training)
-  find('run').disabled = true
   const heldRows = held.map((i) => rows[i])
   const answers = await progress.show(held.length, (report) =>
-    engine.predict(trained, trained.columns, heldRows, report)).finally(() => { find('run').disabled = false })
+    engine.predict(trained, trained.columns, heldRows, report))
   if (!answers) return
   const counts = { nHeld: held.length, nTraining: training.length, nSupport: trained.y.length }
   const truth = heldRows.map((row) => row[target])

@@ -39,6 +39,10 @@ export class Progress {
     }
   }
 
+  get isRunning() {
+    return !this.cancel.hidden
+  }
+
   clear() {
     this.status.textContent = ''
   }
