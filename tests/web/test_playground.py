@@ -1,113 +1,14 @@
-"""The playground in a real browser, driven as a reader does."""
+"""The playground in a real browser: what it predicts, refuses and saves."""
 
-import functools
 import io
-import threading
-from http.server import ThreadingHTTPServer
 
 import numpy as np
 import pandas as pd
 import pytest
-from browser import HERE, find_browser
-from playground import Handler, build
-from playwright.sync_api import expect, sync_playwright
+from playwright.sync_api import expect
+from reader import TIMEOUT, download, fit_and_score, make_trips, score_of, upload
 
 import sklearn_mitra
-
-TIMEOUT = 120_000  # milliseconds; on a busy machine the model takes its time to load and run
-AXE = HERE / "node_modules" / "axe-core" / "axe.min.js"
-
-
-@pytest.fixture(scope="session")
-def site(classifier_file, regressor_file, tmp_path_factory):
-    """The playground, built and served: its folder, its address, and all requests so far."""
-    folder = tmp_path_factory.mktemp("playground")
-    build(folder, HERE, {"classification": classifier_file, "regression": regressor_file})
-    requests = []
-
-    class Logged(Handler):
-        def log_message(self, *args):
-            pass
-
-        def log_request(self, code="-", size="-"):
-            requests.append((self.command, self.path, int(code)))
-
-    handler = functools.partial(Logged, directory=folder)
-    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever).start()
-    yield folder, f"http://127.0.0.1:{server.server_port}/", requests
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="session")
-def browser():
-    with sync_playwright() as playwright:
-        flags = ["--no-sandbox", "--disable-gpu", "--disable-quic"]
-        yield playwright.chromium.launch(executable_path=find_browser(), args=flags)
-
-
-@pytest.fixture
-def open_page(browser, site):
-    """A function that opens the page, in a context with the options given."""
-    _, url, _ = site
-    contexts, errors = [], []
-
-    def open_and_wait(**options):
-        contexts.append(browser.new_context(**options))
-        page = contexts[-1].new_page()
-        page.set_default_timeout(TIMEOUT / 2)
-        page.on("pageerror", lambda error: errors.append(error))
-        page.add_init_script("Math.random = () => 0.25")  # always the same moons
-        page.goto(url)
-        expect(page.locator("#versions")).to_contain_text("onnxruntime-web", timeout=TIMEOUT)
-        return page
-
-    yield open_and_wait
-    for context in contexts:
-        context.close()
-    assert not errors
-
-
-@pytest.fixture
-def page(open_page):
-    return open_page()
-
-
-def upload(page, frame, selector="#file", name="table.csv"):
-    """Give the page a DataFrame, or text, as a file."""
-    text = frame if isinstance(frame, str) else frame.to_csv(index=False)
-    page.set_input_files(
-        selector, {"name": name, "mimeType": "text/csv", "buffer": text.encode("utf-8")}
-    )
-
-
-def fit_and_score(page):
-    page.get_by_role("button", name="Fit and score").click()
-    page.locator("#score-section").wait_for(timeout=TIMEOUT)
-
-
-def score_of(page, row, column):
-    """A number in the table of scores; row 0 is the model, 1 the baseline."""
-    text = page.locator("#score table").first.locator("tbody tr").nth(row).locator("td")
-    return float(text.nth(column).inner_text().removesuffix(" %"))
-
-
-def download(page, button):
-    with page.expect_download() as pending:
-        page.get_by_role("button", name=button).click()
-    return pending.value.path()
-
-
-def make_trips(n_rows=60, seed=0):
-    rng = np.random.default_rng(seed)
-    frame = pd.DataFrame({"distance": rng.uniform(1, 9, n_rows).round(2)})
-    frame["vehicle"] = rng.choice(["bike", "car"], n_rows)
-    frame["rain"] = rng.random(n_rows) < 0.5
-    minutes = frame.distance * np.where(frame.vehicle == "car", 2, 4) + 3 * frame.rain
-    frame.loc[rng.random(n_rows) < 0.1, "distance"] = np.nan
-    return frame, minutes.round(1)
-
 
 # ---- what it predicts ----------------------------------------------------------------------------
 
@@ -234,7 +135,7 @@ def test_a_large_table_can_be_cancelled(page):
     assert score_of(page, 0, 0) > 85
 
 
-# ---- what it refuses, and what it keeps to itself ------------------------------------------------
+# ---- what it refuses ----------------------------------------------------------------------------
 
 
 def test_what_it_refuses(page):
@@ -300,91 +201,3 @@ def test_names_and_labels_are_text(page):
     assert page.evaluate("window.hacked") is None
     model = sklearn_mitra.load(download(page, "Save model.wlrn"))
     assert model.classes_.tolist() == [evil, "constructor"]
-
-
-def test_nothing_leaves_the_tab(open_page, site):
-    folder, url, requests = site
-    requests.clear()
-    page = open_page()
-    asked = []
-    page.on("request", lambda request: asked.append((request.method, request.url)))
-    frame, minutes = make_trips()
-    upload(page, frame.assign(y=minutes))
-    fit_and_score(page)
-    upload(page, frame, "#new-file")
-    download(page, "Save the predictions")
-    download(page, "Save model.wlrn")
-    files = {f"/{path.name}" for path in folder.iterdir()} | {"/"}
-    assert {method for method, _ in asked} == {"GET"}
-    is_own = [address.startswith((url, f"blob:{url}")) for _, address in asked]
-    assert all(is_own), asked
-    assert requests and all(r in {("GET", f, 200) for f in files} for r in requests), requests
-    # nor could anything else, since the browser blocks it
-    script = "url => fetch(url).then(() => 'went', (error) => String(error))"
-    elsewhere = url.replace("127.0.0.1", "localhost") + "elsewhere"
-    (worker,) = page.workers
-    for place in page, worker:
-        assert "Failed to fetch" in place.evaluate(script, elsewhere)
-        assert place.evaluate(script, f"{url}about.json") == "went"
-    assert "/elsewhere" not in {path for _, path, _ in requests}
-
-
-# ---- for everybody -------------------------------------------------------------------------------
-
-
-@pytest.mark.parametrize("scheme", ["light", "dark"])
-@pytest.mark.parametrize("width", [360, 1280])
-def test_accessible(scheme, width, open_page):
-    page = open_page(color_scheme=scheme, viewport={"width": width, "height": 740}, bypass_csp=True)
-    page.get_by_role("button", name="Two moons").click()
-    fit_and_score(page)
-    page.get_by_text("Or fill in one row by hand").click()
-    expect(page.locator("#picture-status")).to_contain_text("36 × 36", timeout=TIMEOUT)
-    page.add_script_tag(path=AXE)
-    violations = page.evaluate("axe.run().then(({ violations }) => violations)")
-    nodes = [(v["id"], [node["html"] for node in v["nodes"]]) for v in violations]
-    assert nodes == []
-    widths = "[document.documentElement.scrollWidth, innerWidth]"
-    needed, there = page.evaluate(widths)
-    assert needed <= there
-    background = page.evaluate("getComputedStyle(document.body).backgroundColor")
-    assert (background == "rgb(255, 255, 255)") == (scheme == "light")
-
-
-def test_keyboard(page):
-    def press_until(selector, key="Tab"):
-        for _ in range(60):
-            page.keyboard.press(key)
-            if page.evaluate("selector => document.activeElement.matches(selector)", selector):
-                return
-        raise AssertionError(f"{selector} can't be reached")
-
-    press_until("[data-sample=iris]")
-    page.keyboard.press("Enter")
-    page.locator("#columns-section").wait_for()
-    press_until("#target")
-    press_until("#most")
-    press_until("#run")
-    page.keyboard.press("Enter")
-    page.locator("#score-section").wait_for()
-    # the score is what is read out next
-    expect(page.locator("#score-heading")).to_be_focused()
-    press_until("#new-file")
-    press_until("summary")
-    page.keyboard.press("Enter")
-    press_until("#by-hand button")
-    page.keyboard.press("Enter")
-    expect(page.locator("#predictions strong")).to_have_text("setosa", timeout=TIMEOUT)
-    press_until("#save-model")
-
-
-def test_drop(page):
-    frame, minutes = make_trips()
-    script = """text => {
-        const transfer = new DataTransfer()
-        transfer.items.add(new File([text], 'dropped.csv', { type: 'text/csv' }))
-        return transfer
-    }"""
-    transfer = page.evaluate_handle(script, frame.assign(y=minutes).to_csv(index=False))
-    page.dispatch_event("#drop", "drop", {"dataTransfer": transfer})
-    expect(page.locator("#summary")).to_contain_text("60 rows and 4 columns")
