@@ -11,7 +11,8 @@ WEB = tests/web
 # What needs neither AutoGluon nor much time.
 FAST = tests --ignore=tests/oracles -m "not slow"
 
-.PHONY: help demo format lint hooks test test-fast test-all fuzz test-min test-web coverage release clean
+.PHONY: help demo format lint hooks test test-fast test-all fuzz test-min test-web playground coverage \
+	release clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -49,9 +50,14 @@ test-min: .venv-min/installed  ## Run the fast tests with the oldest dependencie
 	$(MIN) -m pytest $(FAST)
 
 # The exported files in onnxruntime for Node.js and for browsers, and in a page.
-test-web: .venv-test/installed $(WEB)/node_modules/installed  ## Test exported files in Node.js and a browser
+test-web: .venv-test/web-installed $(WEB)/node_modules/installed  ## Test exported files and the playground in Node.js and a browser
 	$(TEST) -m sklearn_mitra.export.verify --runtime all --npm $(WEB)
 	$(TEST) -m pytest $(WEB)
+
+# PORT= only builds it.
+PORT ?= 8000
+playground: .venv-test/installed $(WEB)/node_modules/installed  ## Build the playground in docs/_build/playground, and serve it
+	$(TEST) docs/playground/build.py docs/_build/playground --npm $(WEB) $(if $(PORT),--port $(PORT))
 
 coverage: .venv-test/installed  ## Run all tests, and show which lines they reach
 	$(TEST) -m pytest --cov --cov-report=term
@@ -87,7 +93,7 @@ release: .venv-test/installed  ## Build sdist and wheel in dist/, check them, an
 	cd "$$folder"; env -u PYTHONPATH "$$folder/venv/bin/python" -c "$$SMOKE"
 
 clean:  ## Remove the environments and all that was built
-	rm -rf .venv .venv-test .venv-min $(WEB)/node_modules build dist *.egg-info .hypothesis
+	rm -rf .venv .venv-test .venv-min $(WEB)/node_modules build dist *.egg-info .hypothesis docs/_build
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .coverage .coverage.* htmlcov
 	find $(wildcard sklearn_mitra export tests benchmarks) -name __pycache__ -exec rm -rf {} +
 
@@ -102,6 +108,10 @@ clean:  ## Remove the environments and all that was built
 	$(PYTHON) -m venv .venv-test
 	$(TEST) -m pip install --quiet --editable .[test] -r tests/requirements-oracles.txt
 	$(TEST) -m pip install --quiet --no-deps -r tests/requirements-autogluon.txt
+	touch $@
+
+.venv-test/web-installed: .venv-test/installed
+	$(TEST) -m pip install --quiet --editable .[test,web]
 	touch $@
 
 .venv-min/installed: pyproject.toml tests/requirements-min.txt

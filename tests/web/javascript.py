@@ -15,19 +15,19 @@ AS_JAVASCRIPT = {"n_estimators": 1, "support_sampling": "equal", "prior_correcti
 HERE = Path(__file__).parent
 
 
-def run_jobs(*jobs):
-    """Results of jobs, see run_client.mjs. One that fails has only an error."""
+def run_jobs(*jobs, script="run_client.mjs"):
+    """Results of jobs, see the script. One that fails has only an error."""
     text = json.dumps(jobs, default=_as_json)
     environment = {"ORT_DISABLE_TELEMETRY": "1", **os.environ}
-    command = ["node", HERE / "run_client.mjs"]
+    command = ["node", HERE / script]
     process = subprocess.run(
         command, input=text, env=environment, stdout=subprocess.PIPE, text=True, check=True
     )
     return json.loads(process.stdout)
 
 
-def run_job(**job):
-    (result,) = run_jobs(job)
+def run_job(script="run_client.mjs", **job):
+    (result,) = run_jobs(job, script=script)
     assert "error" not in result, result["error"]
     return result
 

@@ -1,5 +1,5 @@
 // Carries out jobs with the client: in Node.js those of standard input, as JSON.
-import * as client from './client.mjs'
+import * as client from '../../docs/playground/client.mjs'
 
 /**
  * @param ort onnxruntime-node or onnxruntime-web

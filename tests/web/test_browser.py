@@ -3,21 +3,18 @@
 import functools
 import json
 import queue
-import shutil
 import subprocess
 import threading
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
-from pathlib import Path
 
 import numpy as np
 import pytest
+from browser import HERE, find_browser
 from sklearn.datasets import load_wine
 from sklearn.model_selection import train_test_split
 
 from sklearn_mitra import MitraClassifier
 
-HERE = Path(__file__).parent
-BROWSERS = ("chromium", "chromium-browser", "google-chrome")
 FLAGS = (
     "--headless",
     "--no-sandbox",  # which a container's root can't have
@@ -51,10 +48,10 @@ class Handler(SimpleHTTPRequestHandler):
 @pytest.fixture
 def open_page(tmp_path):
     """A function that opens the page in a browser and returns what the page posts."""
-    browser = next(filter(None, map(shutil.which, BROWSERS)), None)
-    assert browser, f"No browser: none of {BROWSERS} is installed; try 'apt install chromium'."
-    for name in ("page.html", "client.mjs", "run_client.mjs", "node_modules"):
+    browser = find_browser()
+    for name in ("page.html", "run_client.mjs", "node_modules"):
         (tmp_path / name).symlink_to((HERE / name).resolve())
+    (tmp_path / "docs").symlink_to(HERE.parents[1] / "docs")
     posted = queue.Queue()
     handler = functools.partial(Handler, posted, directory=tmp_path)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)

@@ -2,7 +2,8 @@
 // profile (docs/export.md), in Node.js from 20 on and in browsers.
 //
 // The tests hold it against Python. It keeps to what @wlearn/mitra does: one run of the network,
-// no ensemble, no correction for the support's class frequencies, constant columns kept.
+// no ensemble, no correction for the support's class frequencies, constant columns kept. The playground
+// (fit.mjs) adds what of that Python adds.
 //
 // A model is {typeId, params: {maxSupport, seed}, nFeatures, onnxSha256, x, y}, where x is a
 // Float32Array of support rows, one after the other, and y an Int32Array of labels or a
@@ -59,21 +60,30 @@ export async function predict(ort, session, model, query) {
 
 // ---- support rows --------------------------------------------------------------------------------
 
-/** The numbers of the support rows, ascending: as many of each class, as far as they go. */
-export function selectSupport(typeId, y, maxSupport, seed) {
+/**
+ * The numbers of the support rows, ascending: as many of each class, as far as they go. With
+ * topUp, other rows take the places that a small class leaves, as in Python's default.
+ */
+export function selectSupport(typeId, y, maxSupport, seed, { topUp = false } = {}) {
   const rows = Array.from(y.keys())
   if (rows.length <= maxSupport) return rows
   const draw = makeGenerator(seed)
   if (typeId === REGRESSOR) return ascending(shuffle(rows, draw).slice(0, maxSupport))
   const classes = distinct(y), share = Math.floor(maxSupport / classes.length)
-  return ascending(classes.flatMap((label, k) => {
+  const selected = classes.flatMap((label, k) => {
     const places = share + (k < maxSupport % classes.length ? 1 : 0)
     return shuffle(rows.filter((i) => y[i] === label), draw).slice(0, places)
-  }))
+  })
+  if (topUp && selected.length < maxSupport) {
+    const taken = new Set(selected)
+    const rest = shuffle(rows.filter((i) => !taken.has(i)), draw)
+    selected.push(...rest.slice(0, maxSupport - selected.length))
+  }
+  return ascending(selected)
 }
 
 /** A linear congruential generator. Its draws lie in [0, 1], both ends included. */
-function makeGenerator(seed) {
+export function makeGenerator(seed) {
   let state = seed & 0x7fffffff
   return () => {
     state = (state * 1664525 + 1013904223) & 0x7fffffff // below 2**53: exact
@@ -81,7 +91,8 @@ function makeGenerator(seed) {
   }
 }
 
-function shuffle(values, draw) {
+/** Shuffles in place. */
+export function shuffle(values, draw) {
   for (let i = values.length - 1; i > 0; i--) {
     const j = Math.min(Math.floor(draw() * (i + 1)), i)
     ;[values[i], values[j]] = [values[j], values[i]]
@@ -109,16 +120,25 @@ export async function read(bytes) {
   return typeId === CLASSIFIER ? { ...model, classes, names: classNames ?? classes } : model
 }
 
-/** @returns {Promise<Uint8Array>} a bundle. The classes' names must be the classes themselves. */
-export async function write({ typeId, params, nFeatures, onnxSha256, x, y, classes }) {
+/**
+ * @param {object} model
+ * @param {object} learned for the artifact that only Python reads; null for none
+ * @returns {Promise<Uint8Array>} a bundle
+ */
+export async function write({ typeId, params, nFeatures, onnxSha256, x, y, classes, names }, learned = null) {
   const meta = { nFeatures, nSupport: y.length, onnxSha256, seed: params.seed }
   const metadata = { nFeatures }
   if (classes) {
     meta.classes = classes
+    if (names.some((name, i) => name !== classes[i])) {
+      meta.classNames = names.map(String)
+      meta.labels = 'ids'
+    }
     metadata.nClasses = classes.length
   }
   return writeBundle({ typeId, params, metadata, bundleVersion: 1 }, {
     meta: padded(json(meta)),
+    ...(learned && { sklearn_mitra: padded(json(learned)) }),
     support_x: new Uint8Array(x.buffer, x.byteOffset, x.byteLength),
     support_y: new Uint8Array(y.buffer, y.byteOffset, y.byteLength),
   })
@@ -148,7 +168,7 @@ async function writeBundle(manifest, artifacts) {
   const toc = []
   let offset = 0
   for (const id of Object.keys(artifacts).sort()) {
-    const { length } = artifacts[id], mediaType = id === 'meta' ? JSON_TYPE : BYTES_TYPE
+    const { length } = artifacts[id], mediaType = id.startsWith('support_') ? BYTES_TYPE : JSON_TYPE
     toc.push({ id, length, mediaType, offset, sha256: await hash(artifacts[id]) })
     offset += length
   }
