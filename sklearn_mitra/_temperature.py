@@ -12,6 +12,9 @@ MOST_ROWS = 384
 # rows often choose worse than the default: see benchmarks/README.md.
 _SPREAD = 0.2
 _LOWEST, _HIGHEST = 0.1, 10.0
+# Of the logarithm of a probability: some .onnx files give classes without support rows a logit of
+# minus infinity, which no temperature changes.
+_LEAST = -1e3
 
 
 def cut_folds(y: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
@@ -63,7 +66,7 @@ def choose_temperature(
     def loss(log_temperature: float) -> float:
         log_p = log_softmax(logits / np.exp(log_temperature) + log_correction, axis=1)
         distance = (log_temperature - np.log(default)) / _SPREAD
-        return float(distance**2 / 2 - log_p[rows, y].sum())
+        return float(distance**2 / 2 - np.maximum(log_p[rows, y], _LEAST).sum())
 
     bounds = np.log(_LOWEST), np.log(_HIGHEST)
     return float(np.exp(minimize_scalar(loss, bounds=bounds, method="bounded").x))

@@ -81,6 +81,14 @@ def test_the_choice_is_the_best_of_a_grid():
     assert choose_temperature(logits, corrections, y, 0.8) == pytest.approx(best, rel=2e-3)
 
 
+def test_a_logit_of_minus_infinity_chooses_nothing():
+    logits, corrections, y = drawn(100, 1.5)
+    expected = choose_temperature(logits, corrections, y, 0.8)
+    logits = np.vstack([logits, [-np.inf, 0]])
+    corrections, y = np.vstack([corrections, [0, 0]]), np.append(y, 0)
+    assert choose_temperature(logits, corrections, y, 0.8) == pytest.approx(expected, rel=1e-4)
+
+
 @pytest.mark.parametrize(("logit", "limit"), [(0.1, 0.1), (-5.0, 10.0)])
 def test_the_choice_has_limits(logit, limit):
     """Of rows that are all right, or all wrong, as sure as can be."""
