@@ -33,10 +33,17 @@ from ._peers import encoded, one_hot
 from ._tables import Table
 from ._tools import make_axes, make_parser, parse, print_table, write
 
-TASKS = {"diamonds": "classification", "hotel_rates": "regression"}
+TASKS = {"diamonds": "classification", "hotel_rates": "regression", "flights": "classification"}
 TABLES = [
     Table("ggplot2", "diamonds", "cut"),
     Table("modeldata", "hotel_rates", "avg_price_per_room", ("arrival_date",)),
+    Table(
+        "nycflights13",
+        "flights",
+        "arr_delay",  # more than 15 minutes
+        ("year", "dep_time", "dep_delay", "arr_time", "air_time", "flight", "tailnum", "hour")
+        + ("minute", "time_hour"),
+    ),
 ]
 MOST_TRAINING_ROWS = 50_000
 N_NEAR = 512
@@ -72,6 +79,8 @@ def main():
 def load(table, options):
     """Training and test rows of a table, and their targets: class ids or floats."""
     X, y = table.load()
+    if table.item == "flights":
+        y = y > 15
     if TASKS[table.item] == "classification":
         y = np.unique(y, return_inverse=True)[1]
     else:
