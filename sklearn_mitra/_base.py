@@ -250,7 +250,7 @@ class BaseMitra(Loaded):
         self._encoder, x = TableEncoder.fit(X, getattr(self, "feature_names_in_", None))
         self._take_network(network)
         self._take_support(x, y, network)
-        self._calibrate(x, y, network)
+        self._learn_held_out(x, y, network)
         self.__dict__.pop("_disposed", None)
 
     def _take_support(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
@@ -261,7 +261,7 @@ class BaseMitra(Loaded):
         self._views = self._make_views(x, self._network_target(y), network)
         self._make_context()
 
-    def _calibrate(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
+    def _learn_held_out(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
         """Learn what takes predictions of training rows. Most estimators learn nothing so."""
 
     def _make_views(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> list[View]:

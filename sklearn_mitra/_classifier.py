@@ -455,7 +455,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             return 1.0
         return recommend_temperature(len(self.classes_))
 
-    def _calibrate(self, x: NDArray[np.float32], y: NDArray[np.int64], network: Network) -> None:
+    def _learn_held_out(
+        self, x: NDArray[np.float32], y: NDArray[np.int64], network: Network
+    ) -> None:
         self.__dict__.pop("softmax_temperature_", None)
         if self.softmax_temperature != "auto":
             return
