@@ -15,6 +15,7 @@ __all__ = [
     "encode",
     "encode_flop",
     "expected_shapes",
+    "fit_to_support",
     "make_session",
     "onnxruntime",
     "predict_nbytes",
@@ -30,6 +31,28 @@ def encode(estimator):
 def encode_flop(config, n_support, n_features):
     """Floating point operations of :func:`encode`, for one view."""
     return sum(Workload(config, n_support, n_features).encode_flop())
+
+
+def fit_to_support(estimator, X, y, rows):
+    """Fit a copy of an estimator whose support is these rows, whatever it would choose.
+
+    Parameters
+    ----------
+    estimator : MitraClassifier or MitraRegressor
+    X, y : table of n_samples rows, and their targets
+    rows : ndarray of int64
+        Ascending.
+
+    Returns
+    -------
+    fitted : object
+    """
+
+    class Chosen(type(estimator)):
+        def _select_support(self, y):
+            return rows
+
+    return Chosen(**estimator.get_params()).fit(X, y)
 
 
 def predict_nbytes(config):

@@ -2,7 +2,9 @@
 
 from typing import NamedTuple
 
+import numpy as np
 from sklearn import datasets
+from sklearn.model_selection import train_test_split
 
 
 class Table(NamedTuple):
@@ -117,3 +119,30 @@ REGRESSION = [
     Table("robustbase", "possumDiv", "Diversity"),
     Table("MASS", "cpus", "perf", ("name", "estperf")),
 ]  # fmt: skip
+
+
+def choose_half(task, half):
+    """Tables of a task, list of Table.
+
+    Parameters
+    ----------
+    task : {"classification", "regression"}
+    half : {"decide", "report", "all"}
+        The tables that choices are made on, those for reports, or both.
+    """
+    tables = CLASSIFICATION if task == "classification" else REGRESSION
+    places = {"decide": slice(0, None, 2), "report": slice(1, None, 2), "all": slice(None)}
+    return tables[places[half]]
+
+
+def split_table(X, y, seed, task, n_rows):
+    """Training and test rows, and their targets."""
+    y = np.unique(y, return_inverse=True)[1] if task == "classification" else y.to_numpy(float)
+    X = X.copy()
+    for name in X.columns[[dtype.kind not in "biuf" for dtype in X.dtypes]]:
+        X[name] = X[name].astype(object).where(X[name].notna(), None)
+    stratify = y if task == "classification" else None
+    X, X_test, y, y_test = train_test_split(
+        X, y, test_size=0.4, random_state=seed, stratify=stratify
+    )
+    return X, X_test[:n_rows], y, y_test[:n_rows]

@@ -14,7 +14,6 @@ import warnings
 
 import numpy as np
 from scipy.stats import rankdata
-from sklearn.compose import make_column_selector, make_column_transformer
 from sklearn.ensemble import (
     ExtraTreesClassifier,
     ExtraTreesRegressor,
@@ -23,16 +22,13 @@ from sklearn.ensemble import (
     RandomForestClassifier,
     RandomForestRegressor,
 )
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
-from sklearn.model_selection import train_test_split
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, OrdinalEncoder, StandardScaler
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
-from ._tables import CLASSIFICATION, REGRESSION
+from ._peers import encoded, one_hot
+from ._tables import choose_half, split_table
 from ._tools import make_axes, make_parser, parse, print_table, write
 
 _REFERENCE = "forest"
@@ -59,9 +55,7 @@ def main():
 
 def compare(task, options):
     """Scores and seconds by model, then by table: means over splits."""
-    tables = CLASSIFICATION if task == "classification" else REGRESSION
-    places = {"decide": slice(0, None, 2), "report": slice(1, None, 2), "all": slice(None)}
-    tables = tables[places[options.half]]
+    tables = choose_half(task, options.half)
     if options.quick:
         tables = [table for table in tables if table.package == "sklearn"][:1]
     n_trees = 10 if options.quick else 300
@@ -70,7 +64,7 @@ def compare(task, options):
         X, y = table.load()
         if options.quick:
             X, y = X[:150], y[:150]
-        splits = [_split(X, y, seed, task, options.rows) for seed in range(options.splits)]
+        splits = [split_table(X, y, seed, task, options.rows) for seed in range(options.splits)]
         for name, model in make_models(task, n_trees).items():
             if name not in options.without:
                 runs = [run(model, task, *split) for split in splits]
@@ -98,10 +92,10 @@ def make_models(task, n_trees):
         "mitra": mitra(),
         "mitra, 2 members": mitra(members=two),
         "mitra, plain": mitra(members="plain"),
-        "forest": _encoded(forest(n_trees, random_state=0, n_jobs=-1)),
-        "extra trees": _encoded(extra(n_trees, random_state=0, n_jobs=-1)),
-        "boosting": _encoded(boosting(random_state=0), impute=False),
-        "linear": _one_hot(linear),
+        "forest": encoded(forest(n_trees, random_state=0, n_jobs=-1)),
+        "extra trees": encoded(extra(n_trees, random_state=0, n_jobs=-1)),
+        "boosting": encoded(boosting(random_state=0), impute=False),
+        "linear": one_hot(linear),
     }
     for package, prefix in _OTHERS.items():
         try:
@@ -111,42 +105,8 @@ def make_models(task, n_trees):
         suffix = "Classifier" if task == "classification" else "Regressor"
         quiet = {"xgboost": {}, "lightgbm": {"verbose": -1}, "catboost": {"verbose": 0}}[package]
         peer = getattr(module, prefix + suffix)(random_state=0, **quiet)
-        models[package] = _encoded(peer, impute=False)
+        models[package] = encoded(peer, impute=False)
     return models
-
-
-def _encoded(model, impute=True):
-    """Levels as integers, and the mean of a column for missing numbers."""
-    levels = OrdinalEncoder(
-        handle_unknown="use_encoded_value", unknown_value=-1, encoded_missing_value=-1
-    )
-    return _after_columns(levels, SimpleImputer() if impute else "passthrough", model)
-
-
-def _one_hot(model):
-    levels = OneHotEncoder(handle_unknown="ignore", min_frequency=2)
-    return _after_columns(levels, make_pipeline(SimpleImputer(), StandardScaler()), model)
-
-
-def _after_columns(levels, numbers, model):
-    """A model of a DataFrame whose columns of levels and of numbers are transformed before."""
-    is_number = make_column_selector(dtype_include=["number", "bool"])
-    is_level = make_column_selector(dtype_exclude=["number", "bool"])
-    columns = make_column_transformer((levels, is_level), (numbers, is_number), sparse_threshold=0)
-    return make_pipeline(columns, model)
-
-
-def _split(X, y, seed, task, n_rows):
-    """Training and test rows, and their targets."""
-    y = np.unique(y, return_inverse=True)[1] if task == "classification" else y.to_numpy(float)
-    X = X.copy()
-    for name in X.columns[[dtype.kind not in "biuf" for dtype in X.dtypes]]:
-        X[name] = X[name].astype(object).where(X[name].notna(), None)
-    stratify = y if task == "classification" else None
-    X, X_test, y, y_test = train_test_split(
-        X, y, test_size=0.4, random_state=seed, stratify=stratify
-    )
-    return X, X_test[:n_rows], y, y_test[:n_rows]
 
 
 def run(model, task, X, X_test, y, y_test):

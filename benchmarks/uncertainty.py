@@ -17,9 +17,10 @@ from sklearn.metrics import mean_pinball_loss
 
 from sklearn_mitra import MitraRegressor
 
-from ._tables import REGRESSION
+from ._peers import encoded
+from ._tables import REGRESSION, choose_half, split_table
 from ._tools import make_axes, make_parser, parse, print_table, write
-from .accuracy import _encoded, _interval, _split
+from .accuracy import _interval
 
 LEVELS = np.round(np.arange(0.05, 1, 0.1), 2)  # the outer ones are the ends of the interval
 COVERAGE = 0.9
@@ -33,8 +34,7 @@ def main():
     parser.add_argument("--rows", type=int, default=500, help="most rows to predict")
     parser.add_argument("--without", nargs="*", default=[], help="models to leave out")
     options = parse(parser)
-    places = {"decide": slice(0, None, 2), "report": slice(1, None, 2), "all": slice(None)}
-    tables = REGRESSION[places[options.half]]
+    tables = choose_half("regression", options.half)
     if options.quick:
         options.splits, options.rows = 1, 60
         tables = [table for table in tables if table.package == "sklearn"][:1]
@@ -44,7 +44,7 @@ def main():
         X, y = table.load()
         if options.quick:
             X, y = X[:150], y[:150]
-        splits = [_split(X, y, i, "regression", options.rows) for i in range(options.splits)]
+        splits = [split_table(X, y, i, "regression", options.rows) for i in range(options.splits)]
         for name, model in make_models(10 if options.quick else 300).items():
             if name not in options.without:
                 runs = [run(model, *split) for split in splits]
@@ -78,7 +78,7 @@ class QuantileForest(BaseEstimator):
 
     def fit(self, X, y):
         forest = RandomForestRegressor(self.n_trees, min_samples_leaf=5, random_state=0, n_jobs=-1)
-        self.model_ = _encoded(forest).fit(X, y)
+        self.model_ = encoded(forest).fit(X, y)
         self.order_ = np.argsort(y, kind="stable")
         self.y_ = y[self.order_]
         self.leaves_ = self._leaves(X)[self.order_]
@@ -107,7 +107,7 @@ class OutOfBag(BaseEstimator):
 
     def fit(self, X, y):
         forest = RandomForestRegressor(self.n_trees, random_state=0, n_jobs=-1, oob_score=True)
-        self.model_ = _encoded(forest).fit(X, y)
+        self.model_ = encoded(forest).fit(X, y)
         self.residuals_ = y - self.model_[-1].oob_prediction_
         return self
 
@@ -124,7 +124,7 @@ class QuantileBoosting(BaseEstimator):
             q: HistGradientBoostingRegressor(loss="quantile", quantile=q, random_state=0)
             for q in LEVELS
         }
-        self.models_ = {q: _encoded(b, impute=False).fit(X, y) for q, b in boosting.items()}
+        self.models_ = {q: encoded(b, impute=False).fit(X, y) for q, b in boosting.items()}
         return self
 
     def predict_quantiles(self, X, quantiles):

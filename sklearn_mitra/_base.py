@@ -22,7 +22,7 @@ from ._linear import LinearModels
 from ._loading import Loaded
 from ._members import PLAIN, check_members, choose_kinds, make_views
 from ._network.config import Config
-from ._network.context import Context
+from ._network.context import Context, Member
 from ._network.network import Network
 from ._network.resolve import resolve_network
 from ._network.runtime import Provider, Runtime
@@ -247,14 +247,22 @@ class BaseMitra(Loaded):
         network.check_runtime(runtime)
         y = self._learn_target(y, network.config)
         self._seed = draw_seed(self.random_state)
-        self.support_indices_ = self._select_support(y)
         self._encoder, x = TableEncoder.fit(X, getattr(self, "feature_names_in_", None))
+        self._take_network(network)
+        self._take_support(x, y, network)
+        self._learn_held_out(x, y, network)
+        self.__dict__.pop("_disposed", None)
+
+    def _take_support(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
+        """Choose the support from encoded training rows and their targets, and make the views."""
+        self.support_indices_ = self._select_support(y)
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
-        self._take_network(network)
         self._views = self._make_views(x, self._network_target(y), network)
         self._make_context()
-        self.__dict__.pop("_disposed", None)
+
+    def _learn_held_out(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
+        """Learn what takes predictions of training rows. Most estimators learn nothing so."""
 
     def _make_views(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> list[View]:
         """Views of the encoded training rows and their targets as the network takes them."""
@@ -312,8 +320,8 @@ class BaseMitra(Loaded):
         n_rows, chunks = self._run(X)
         answers = self._start_answers(n_rows)
         for chunk, rows, outputs in chunks:
-            restored = [view.restore(out, rows) for view, out in zip(self._views, outputs)]
-            answers[chunk.indices] = self._combine(restored)[chunk.places]
+            predicted = self._combine(self._restore(rows, outputs))
+            answers[chunk.indices] = predicted[chunk.places]
         return answers
 
     def _run(self, X: Any) -> tuple[int, Iterator[Answered]]:
@@ -335,11 +343,21 @@ class BaseMitra(Loaded):
         plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
         chunks = self._chunks(X, x, plan.chunk_rows)
         for chunk in self._show_progress(chunks, len(X), plan.chunk_rows):
-            encoded = chunk.rows
-            if self._level_means is not None:
-                encoded = self._level_means.query(encoded)
-            rows, views = Rows(encoded), zip(self._views, members)
-            yield chunk, rows, [member.outputs(view.query(rows)) for view, member in views]
+            rows, outputs = self._run_views(chunk.rows, members)
+            yield chunk, rows, outputs
+
+    def _run_views(
+        self, encoded: NDArray[np.float32], members: Sequence[Member]
+    ) -> tuple[Rows, list[NDArray[np.float32]]]:
+        """Encoded rows with the means of their levels, and each view's outputs."""
+        if self._level_means is not None:
+            encoded = self._level_means.query(encoded)
+        rows, views = Rows(encoded), zip(self._views, members)
+        return rows, [member.outputs(view.query(rows)) for view, member in views]
+
+    def _restore(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> list[NDArray[Any]]:
+        """What the views' outputs say of these rows: logits, or scaled targets."""
+        return [view.restore(output, rows) for view, output in zip(self._views, outputs)]
 
     def _chunks(
         self, X: Any, x: NDArray[np.float32] | None, chunk_rows: int

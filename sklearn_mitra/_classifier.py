@@ -21,8 +21,10 @@ from ._errors import BundleError
 from ._fields import brief
 from ._linear import recommend_temperature
 from ._network.config import Config
+from ._network.network import Network
 from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
+from ._temperature import choose_temperature, cut_folds
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
@@ -101,10 +103,12 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         the weights and divided by their sum. "balanced": as if all classes had the same number of
         rows.
 
-    softmax_temperature : float, default=None
+    softmax_temperature : float or "auto", default=None
         Logits are divided by it: more than 1 makes probabilities less extreme. None is 1 if all
         members are plain and there are no more classes than outputs, else less: 0.9 for two
-        classes, 0.5 for ten or more.
+        classes, 0.5 for ten or more. "auto" chooses it in ``fit``, by the log loss of up to 384
+        training rows that are held out in three folds; ``fit`` then takes as long as three more
+        fits with their first predictions.
 
     random_state : int, RandomState instance or None, default=42
         Chooses the support rows and the views. An int chooses the rows that the JavaScript
@@ -153,6 +157,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     context_nbytes_ : int
         Size of the cached context in bytes. There after the first prediction; 0 if nothing is
         cached.
+    softmax_temperature_ : float
+        The temperature that ``softmax_temperature="auto"`` chose. There with "auto" only.
     checkpoint_ : dict
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
@@ -178,7 +184,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     ``prior_correction``, ``class_weight``, ``softmax_temperature``, ``n_jobs``, ``providers``,
     ``precision``, ``cache_context`` and ``verbose`` may be set after ``fit``; the other parameters
-    take effect in the next ``fit``.
+    take effect in the next ``fit``, and so does "auto" as a temperature.
 
     If there are more classes than the checkpoint has outputs, mostly ten, each ensemble member
     has a tree of them: the network tells groups of similar classes apart, and then the classes of
@@ -221,12 +227,17 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     }
     classes_: NDArray[Any]
     class_prior_: NDArray[np.float64]
+    softmax_temperature_: float
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         **BaseMitra._parameter_constraints,
         "support_sampling": [StrOptions({"balanced", "equal", "stratified", "random"})],
         "prior_correction": ["boolean"],
         "class_weight": [dict, StrOptions({"balanced"}), None],
-        "softmax_temperature": [Interval(Real, 0, None, closed="neither"), None],
+        "softmax_temperature": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+            None,
+        ],
     }
 
     def __init__(
@@ -239,7 +250,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         support_sampling: Literal["balanced", "equal", "stratified", "random"] = "balanced",
         prior_correction: bool = True,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
-        softmax_temperature: float | None = None,
+        softmax_temperature: float | Literal["auto"] | None = None,
         random_state: int | np.random.RandomState | None = 42,
         n_jobs: int | None = None,
         providers: Sequence[Provider] | None = None,
@@ -266,7 +277,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         """Choose the support rows and encode them.
 
         No weights are trained. The checkpoint is looked up (and downloaded, if it is on the
-        hub); the network itself first runs in the first prediction.
+        hub); the network itself first runs in the first prediction, unless
+        ``softmax_temperature="auto"``.
 
         Parameters
         ----------
@@ -378,6 +390,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
                 "example with .astype(str)."
             )
 
+    def _check_ready(self) -> None:
+        super()._check_ready()
+        self._temperature()  # "auto" may have been set since fit
+
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.int64]:
         check_classification_targets(y)
         classes, ids = np.unique(y, return_inverse=True)
@@ -417,15 +433,74 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def _combine(self, answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Average the views' logits, and correct them for the support's class frequencies."""
         mean = average(answers)
-        temperature = self.softmax_temperature
-        if temperature is None:
-            temperature = 1.0
-            if not all(view.is_plain and view.node is None for view in self._views):
-                temperature = recommend_temperature(len(self.classes_))
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
-            scaled = (mean - mean.max(axis=1, keepdims=True)) / temperature
+            scaled = (mean - mean.max(axis=1, keepdims=True)) / self._temperature()
         corrected: NDArray[np.float64] = scaled + self._log_correction()
         return corrected
+
+    def _temperature(self) -> float:
+        if self.softmax_temperature is None:
+            return self._default_temperature()
+        if not isinstance(self.softmax_temperature, str):
+            return self.softmax_temperature
+        if not hasattr(self, "softmax_temperature_"):
+            raise ValueError(
+                "softmax_temperature='auto' takes effect in fit, and was set after it. Call 'fit' "
+                "again, or set a number or None."
+            )
+        return self.softmax_temperature_
+
+    def _default_temperature(self) -> float:
+        if all(view.is_plain and view.node is None for view in self._views):
+            return 1.0
+        return recommend_temperature(len(self.classes_))
+
+    def _learn_held_out(
+        self, x: NDArray[np.float32], y: NDArray[np.int64], network: Network
+    ) -> None:
+        self.__dict__.pop("softmax_temperature_", None)
+        if self.softmax_temperature != "auto":
+            return
+        default = self._default_temperature()
+        folds = [] if self._is_foregone() else cut_folds(y, self._seed)
+        held_out = [self._hold_out(x, y, rows, network) for rows in folds]
+        if held_out:
+            logits, corrections = map(np.concatenate, zip(*held_out))
+            held_out_y = y[np.concatenate(folds)]
+            default = choose_temperature(logits, corrections, held_out_y, default)
+        self.softmax_temperature_ = default
+
+    def _hold_out(
+        self,
+        x: NDArray[np.float32],
+        y: NDArray[np.int64],
+        rows: NDArray[np.int64],
+        network: Network,
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """Logits of training rows by a fit to the others, and their corrections for frequencies.
+
+        Parameters
+        ----------
+        x : ndarray of shape (n_samples, n_encoded), float32
+        y : ndarray of shape (n_samples,), int64
+        rows : ndarray of shape (n_rows,), int64
+        network : Network
+
+        Returns
+        -------
+        logits, log_corrections : ndarray of shape (n_rows, n_classes), float64
+        """
+        fold = self._snapshot()
+        fold.prior_correction, fold.class_weight = True, None  # as the held out rows are
+        others = np.setdiff1d(np.arange(len(y)), rows)
+        fold.class_prior_ = np.bincount(y[others], minlength=len(self.classes_)) / len(others)
+        fold._take_support(x[others], y[others], network)
+        # nothing is kept: these tables and rows go through the network once
+        plan, members = fold._context.prepare(fold._make_runtime(), False)
+        chunks = [rows[i : i + plan.chunk_rows] for i in range(0, len(rows), plan.chunk_rows)]
+        logits = [average(fold._restore(*fold._run_views(x[chunk], members))) for chunk in chunks]
+        correction = np.tile(fold._log_correction(), (len(rows), 1))
+        return np.concatenate(logits), correction
 
     def _log_correction(self) -> NDArray[np.float64]:
         """What takes logits from the class frequencies of the support to those that are wanted."""
@@ -460,6 +535,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     def _pack_params(self) -> dict[str, Any]:
         params = super()._pack_params()
+        if isinstance(self.softmax_temperature, str):  # "auto" takes training rows to choose
+            params["softmax_temperature"] = self._temperature()
         if isinstance(self.class_weight, dict):  # its keys may be of any type
             params["class_weight"] = None
         return params

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 from bundles import assert_survives, changed
 from estimators import both, make_table, same, small
+from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import has_fit_parameter
@@ -147,3 +148,23 @@ def test_bagging_repeats_rows():
     member, rows = bagging.estimators_[0], bagging.estimators_samples_[0]
     same(member.X_support_, X[rows].astype(np.float32))
     assert len(np.unique(rows)) < 30
+
+
+def test_a_repeated_row_is_a_weight():
+    """Which is what the documentation gives instead of weights of rows."""
+    X, y = make_classification(250, 5, flip_y=0.2, random_state=0)
+    X, y, query = X[:150], y[:150], X[150:]
+    clf = small(max_support=None, members="plain").fit(X, y)
+    plain, weighted = clf.predict_proba(query), clf.set_params(class_weight={1: 2})
+    weights = np.where(y == 1, 2, 1)
+    rows = np.repeat(np.arange(len(y)), weights)
+    repeated = small(max_support=None, members="plain").fit(X[rows], y[rows])
+    expected = np.average(np.eye(2)[y], axis=0, weights=weights)
+    np.testing.assert_allclose(repeated.class_prior_, expected)
+    assert len(repeated.X_support_) == weights.sum()
+    distance = np.abs(repeated.predict_proba(query) - weighted.predict_proba(query)).mean()
+    assert distance < 0.3 * np.abs(repeated.predict_proba(query) - plain).mean()
+    # a weight of 2 for all rows is no weight
+    rows = np.repeat(np.arange(len(y)), 2)
+    twice = small(max_support=None, members="plain").fit(X[rows], y[rows])
+    np.testing.assert_allclose(twice.predict_proba(query), plain, atol=0.03)
