@@ -88,7 +88,11 @@ def test_the_version_is_that_of_the_package(capsys):
 
 @pytest.mark.parametrize(
     "arguments",
-    [[], ["--quick"], ["fly"], ["demo", "--fast"], ["fit", "a.csv"], ["estimate", "m", "--rows=x"]],
+    [
+        *([], ["--quick"], ["fly"], ["demo", "--fast"], ["fit", "a.csv"]),
+        *(["estimate", "m", "--rows=x"], ["predict", "m", "a.csv", "--quantiles", ".1", "10"]),
+        ["predict", "m", "a.csv", "--quantiles", "low"],
+    ],
     ids=str,
 )
 def test_wrong_arguments_are_errors(arguments, capsys):
@@ -96,7 +100,7 @@ def test_wrong_arguments_are_errors(arguments, capsys):
         main(arguments)
     assert stop.value.code == 2
     captured = capsys.readouterr()
-    assert captured.out == "" and re.search("required|unrecognized|invalid", captured.err)
+    assert captured.out == "" and re.search("required|unrecognized|invalid|must be", captured.err)
 
 
 def test_info_shows_versions_and_checkpoints(capsys):
@@ -149,6 +153,12 @@ def test_a_regressor_is_the_same_as_in_python(folder, capsys, suffix, tmp_path):
     np.testing.assert_array_equal(written["prediction"], expected)
     assert main(["score", f"{folder}/price.wlrn", source, "--target", "price"]) == 0
     assert f"R2         {r2_score(table['price'], expected):.6g}\n" in capsys.readouterr().out
+    again = ["predict", f"{folder}/price.wlrn", source, "-o", str(out), "--quantiles", ".1", ".5"]
+    assert main(again) == 0
+    written = read_table(str(out)) if suffix == "csv" else pd.read_parquet(out)
+    assert list(written) == ["prediction", "quantile 0.1", "quantile 0.5"]
+    quantiles = reg.predict_quantiles(columns(table), [0.1, 0.5])
+    np.testing.assert_allclose(written.iloc[:, 1:], quantiles, rtol=1e-6)
 
 
 def test_pieces_are_put_together(folder, monkeypatch, tmp_path):
@@ -227,6 +237,7 @@ def test_mistakes_are_messages(folder, tmp_path, capsys):
     fails(["fit", f"{folder}/nothing.csv", "--target", "y", *out], capsys, "No such file")
     fails(["predict", table, table], capsys, "table.csv|bundle")
     fails(["predict", f"{folder}/price.wlrn", table, "--proba"], capsys, "--proba is for classif")
+    fails(["predict", model, table, "--quantiles", ".5"], capsys, "--quantiles are for regress")
     fails(["predict", model, table, "--keep", "x", *out], capsys, "no column 'x'")
     fails(["score", model, table, "--target", "id"], capsys, "classes that the model doesn't know")
     (tmp_path / "less.csv").write_text("size,wet\n1,True\n")

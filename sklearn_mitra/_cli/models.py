@@ -67,6 +67,7 @@ def add_commands(commands: Any) -> None:
         """
         sklearn-mitra predict churn.wlrn new.csv --out predictions.csv --proba --keep id
         cat new.csv | sklearn-mitra predict churn.wlrn - > predictions.csv
+        sklearn-mitra predict houses.wlrn new.csv --quantiles .05 .95 --out predictions.csv
         """,
     )
     _add_model(predict)
@@ -80,6 +81,13 @@ def add_commands(commands: Any) -> None:
     )
     predict.add_argument(
         "--proba", action="store_true", help="a column with the probability of every class, too"
+    )
+    predict.add_argument(
+        "--quantiles",
+        nargs="+",
+        type=_probability,
+        metavar="Q",
+        help="columns with these quantiles of the target, too, such as .1 .5 .9",
     )
 
     score = _add(
@@ -129,6 +137,16 @@ def _add_table(parser: Any) -> None:
     parser.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
 
 
+def _probability(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not 0 <= value <= 1:
+        raise argparse.ArgumentTypeError(f"a quantile must be 0 to 1. Got {text!r}.")
+    return value
+
+
 def _add_quiet(parser: Any) -> None:
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress on stderr")
 
@@ -174,6 +192,8 @@ def run_predict(options: argparse.Namespace) -> int:
     estimator = _load(options)
     if options.proba and not hasattr(estimator, "predict_proba"):
         raise CommandError("--proba is for classifiers, and this model is a regressor.")
+    if options.quantiles and not hasattr(estimator, "predict_quantiles"):
+        raise CommandError("--quantiles are for regressors, and this model is a classifier.")
     with writer(options.out) as write:
         for table, X in _read_rows(estimator, options):
             check_columns(table, options.keep, options.table)
@@ -184,6 +204,9 @@ def run_predict(options: argparse.Namespace) -> int:
                 columns.update(zip(map(str, estimator.classes_.tolist()), probabilities.T))
             else:
                 columns["prediction"] = estimator.predict(X)
+            if options.quantiles:
+                quantiles = estimator.predict_quantiles(X, options.quantiles)
+                columns.update(zip((f"quantile {q:g}" for q in options.quantiles), quantiles.T))
             write(pandas.DataFrame(columns))
     return 0
 
