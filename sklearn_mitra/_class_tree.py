@@ -166,6 +166,7 @@ def _cut(
         return [np.sort(classes)]
     points = centres[classes] - centres[classes].mean(axis=0)
     axis = np.linalg.svd(points, full_matrices=False)[2][0]
+    axis *= np.sign(axis[np.abs(axis).argmax()])  # which else depends on the machine
     along = classes[np.argsort(points @ axis, kind="stable")]
     n_left = n_parts // 2
     place = len(classes) * n_left // n_parts
