@@ -108,8 +108,8 @@ class BaseMitra(Loaded):
     def estimate_cost(self, n_rows: float) -> Bunch:
         """Estimate the time and memory of a prediction, without making it.
 
-        To see how fast this machine is at the moment, the network runs on a few rows, mostly for
-        some tenths of a second. Sessions that this needs are kept for the prediction.
+        The network runs on a few rows to measure how fast the machine is at the moment. That mostly
+        takes some tenths of a second. The sessions it makes are kept for the prediction.
 
         Parameters
         ----------
@@ -119,11 +119,11 @@ class BaseMitra(Loaded):
         Returns
         -------
         cost : sklearn.utils.Bunch
-            ``first_seconds`` and ``later_seconds``, float, of a prediction before and after the
-            network has seen the support; ``context_nbytes``, int, what will be kept of it, as
-            ``context_nbytes_`` says afterwards; ``peak_nbytes``, int, the most that predictions
-            add to the memory of the process, beside the rows and the predictions. But for
-            ``context_nbytes``, which is exact, these are right within a factor of two or so.
+            ``first_seconds`` and ``later_seconds``, float: the time of a prediction before and
+            after the context is cached. ``context_nbytes``, int: the size of the cached context.
+            ``peak_nbytes``, int: the most memory that a prediction adds to the process, beside the
+            rows and the predictions. ``context_nbytes`` is exact; the others are right within a
+            factor of two or so.
 
         Raises
         ------
@@ -156,7 +156,7 @@ class BaseMitra(Loaded):
         return Bunch(**self._context.estimate(n_rows, self._make_runtime(), self.cache_context))
 
     def dispose(self) -> None:
-        """Drop the support and all else that was learned.
+        """Forget the support set and everything else that was learned.
 
         Predictions raise a ``DisposedError`` from then on, until the next ``fit``. The memory that
         the network works in stays with onnxruntime, for other estimators to use, until
@@ -170,13 +170,13 @@ class BaseMitra(Loaded):
     def context_nbytes_(self) -> int:
         """Memory of the cached context in bytes, int.
 
-        There after the first prediction. 0 if nothing is kept; see ``cache_context``.
+        Available after the first prediction. 0 if nothing is kept; see ``cache_context``.
         """
         self = self._snapshot()
         self._check_fitted()
         nbytes = self._context.nbytes
         if nbytes is None:
-            raise AttributeError("context_nbytes_ is there after the first prediction.")
+            raise AttributeError("context_nbytes_ is available after the first prediction.")
         return nbytes
 
     @property

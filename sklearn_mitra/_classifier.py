@@ -36,8 +36,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     """Classifier that reads the training table in context, with Mitra's Tab2D network.
 
     ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
-    prediction, a pretrained transformer takes the support and the rows in question through its
-    layers and puts out the logits of their classes.
+    prediction, a pretrained transformer passes the support set and the query rows through its
+    layers and outputs logits of the classes.
 
     .. warning::
         A fitted classifier, its pickle and its bundle contain training rows: the encoded
@@ -57,16 +57,16 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
         - a directory with ``config.json`` and ``model.safetensors``,
         - an ``.onnx`` file made of one of these by ``sklearn_mitra.export.convert``, or by
-          others with the same inputs. It passes the support through the network in every
-          prediction anew.
+          others with the same inputs. Every prediction then passes the support set through the
+          network again.
 
     max_support : int or None, default=512
-        Most training rows in the support set; None is all of them. Time and memory of the first
-        prediction grow with it, as do those of every later one, more slowly.
+        Largest number of training rows in the support set; None is all of them. Time and memory
+        of the first prediction grow with it. Those of later predictions grow more slowly.
 
     n_estimators : int, default=None
-        Ensemble members to average. All but the first see the classes permuted and random
-        columns turned over. None is one for each of ``members`` if that is a list, else the
+        Number of ensemble members to average. All but the first see permuted classes and random
+        columns reversed. None is one for each of ``members`` if that is a list, else the
         checkpoint's recommendation, 4 for "mini" and 1 for others.
 
     members : {"auto", "plain"} or list of str, default="auto"
@@ -88,8 +88,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         ones in tables of more than 40 columns.
 
     support_sampling : {"balanced", "equal", "stratified", "random"}, default="balanced"
-        How to choose the support set from more than ``max_support`` rows: the same number for
-        every class, in proportion to the classes, or regardless of them. "balanced" fills places
+        How to choose the support set from more than ``max_support`` rows: as many for every
+        class, in proportion to the classes, or regardless of them. "balanced" fills places
         that a small class leaves with rows of the others; "equal" leaves them empty, as the
         JavaScript package ``@wlearn/mitra`` does.
 
@@ -145,17 +145,16 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     class_prior_ : ndarray of shape (n_classes,), float64
         Frequency of each class in training.
     support_indices_ : ndarray of shape (n_support,), int64
-        Rows of the training data that are the support, ascending. Not there in a classifier
+        Rows of the training data that are the support set, ascending. Missing in a classifier
         loaded from a bundle that another package wrote.
     X_support_ : ndarray of shape (n_support, n_encoded), float32
-        The support with encoded categories and with missing values filled. Each feature is an
-        encoded column, but for dates, which are up to five. A column whose values
-        float32 could hardly tell apart, such as times in seconds since 1970, is less its mean in
-        training.
+        The support set with encoded categories and filled missing values. Each feature is one
+        encoded column; dates are up to five. If float32 could hardly tell a column's values apart,
+        such as times in seconds since 1970, its mean in training is subtracted.
     y_support_ : ndarray of shape (n_support,), int64
         Class ids of the support: places in ``classes_``.
     context_nbytes_ : int
-        Size of the cached context in bytes. There after the first prediction; 0 if nothing is
+        Size of the cached context in bytes, available after the first prediction; 0 if nothing is
         cached.
     softmax_temperature_ : float
         The temperature that ``softmax_temperature="auto"`` chose. There with "auto" only.
@@ -163,7 +162,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if ``X`` had names that are all strings.
 
     See Also

@@ -3,7 +3,7 @@
 ::
 
     ValueError
-    ├── CheckpointError       the weights can't be had or don't fit
+    ├── CheckpointError       the weights aren't available or don't fit
     ├── BundleError           a .wlrn bundle is damaged or foreign
     └── NotFittedError        (scikit-learn's)
         └── DisposedError     predicting after ``dispose()``
@@ -26,4 +26,4 @@ class BundleError(ValueError):
 
 
 class DisposedError(NotFittedError):
-    """A prediction was asked of an estimator whose support was dropped by ``dispose()``."""
+    """An estimator can't predict after ``dispose()``: it has forgotten its support set."""

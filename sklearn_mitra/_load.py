@@ -47,7 +47,7 @@ def load(
     BundleError
         If the bundle is damaged, of a foreign type, or was made with other weights.
     CheckpointError
-        If the checkpoint can't be had.
+        If the checkpoint isn't available.
 
     Warns
     -----

@@ -28,8 +28,8 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
     """Regressor that reads the training table in context, with Mitra's Tab2D network.
 
     ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
-    prediction, a pretrained transformer takes the support and the rows in question through its
-    layers and puts out their targets, scaled to the range of the training targets.
+    prediction, a pretrained transformer passes the support set and the query rows through its
+    layers and outputs targets, scaled to the range of the training targets.
 
     .. warning::
         A fitted regressor, its pickle and its bundle contain training rows: the encoded
@@ -47,17 +47,18 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
         - a directory with ``config.json`` and ``model.safetensors``,
         - an ``.onnx`` file made of one of these by ``sklearn_mitra.export.convert``, or by
-          others with the same inputs. It passes the support through the network in every
-          prediction anew.
+          others with the same inputs. Every prediction then passes the support set through the
+          network again.
 
     max_support : int or None, default=512
-        Most training rows in the support set, chosen at random; None is all of them. Time and
-        memory of the first prediction grow with it, as do those of every later one, more slowly.
+        Largest number of training rows in the support set, chosen at random; None is all of them.
+        Time and memory of the first prediction grow with it. Those of later predictions grow more
+        slowly.
 
     n_estimators : int, default=None
-        Ensemble members to average. All but the first see random columns turned over, and every
-        other one the target, too. None is one for each of ``members`` if that is a list, else the
-        checkpoint's recommendation, 4 for "mini" and 1 for others.
+        Number of ensemble members to average. All but the first see random columns reversed, and
+        every other one a reversed target. None is one for each of ``members`` if that is a list,
+        else the checkpoint's recommendation, 4 for "mini" and 1 for others.
 
     members : {"auto", "plain"} or list of str, default="auto"
         What each ensemble member sees:
@@ -123,23 +124,22 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
     target_transform_ : str
         "none", "clip" or "asinh": how the targets were transformed.
     support_indices_ : ndarray of shape (n_support,), int64
-        Rows of the training data that are the support, ascending. Not there in a regressor
+        Rows of the training data that are the support set, ascending. Missing in a regressor
         loaded from a bundle that another package wrote.
     X_support_ : ndarray of shape (n_support, n_encoded), float32
-        The support with encoded categories and with missing values filled. Each feature is an
-        encoded column, but for dates, which are up to five. A column whose values
-        float32 could hardly tell apart, such as times in seconds since 1970, is less its mean in
-        training.
+        The support set with encoded categories and filled missing values. Each feature is one
+        encoded column; dates are up to five. If float32 could hardly tell a column's values apart,
+        such as times in seconds since 1970, its mean in training is subtracted.
     y_support_ : ndarray of shape (n_support,), float64
         Targets of the support.
     context_nbytes_ : int
-        Size of the cached context in bytes. There after the first prediction; 0 if nothing is
+        Size of the cached context in bytes, available after the first prediction; 0 if nothing is
         cached.
     checkpoint_ : dict
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
         Number of features seen in fit.
-    feature_names_in_ : ndarray of shape (n_features_in_,)
+    feature_names_in_ : ndarray of shape (n_features,)
         Names of the features, if ``X`` had names that are all strings.
 
     See Also

@@ -100,8 +100,7 @@ def _warn(y: NDArray[np.float64], n_outliers: int, kind: str) -> None:
     warnings.warn(
         f"The targets range from {y.min():.6g} to {y.max():.6g}, more than {_EXTREME} times their "
         f"interquartile range. {outcome[kind]}. Check them for mistakes. target_transform='none' "
-        "takes them as they are; another transform can be had by scikit-learn's "
-        "TransformedTargetRegressor.",
+        "takes them as they are; scikit-learn's TransformedTargetRegressor has other transforms.",
         UserWarning,
         stacklevel=7,
     )

@@ -72,9 +72,9 @@ def set_context_budget(nbytes: int | None) -> None:
 
 
 def clear_sessions() -> None:
-    """Forget all onnxruntime sessions and cached contexts of this process, to give memory back.
+    """Free the memory of all onnxruntime sessions and cached contexts of this process.
 
-    Estimators stay fitted; the next prediction makes again what it needs.
+    Estimators stay fitted. The next prediction makes what it needs again.
 
     Examples
     --------

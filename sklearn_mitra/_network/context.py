@@ -178,8 +178,8 @@ class Context:
         if network.file.sha256 != self._sha256:
             raise CheckpointError(
                 f"The weights of {self._name!r} are not those of the fit: the sha256 was "
-                f"{self._sha256} and is {network.file.sha256} now. Fit again, or bring the former "
-                "checkpoint back."
+                f"{self._sha256} and is {network.file.sha256} now. Fit again, or restore the "
+                "former checkpoint."
             )
         return network
 
@@ -196,5 +196,5 @@ class Context:
         else:
             raise CheckpointError(
                 f"The weights of {self._name!r} have been replaced or deleted since they were "
-                "first used. Fit again, or bring the former checkpoint back."
+                "first used. Fit again, or restore the former checkpoint."
             )
