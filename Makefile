@@ -1,5 +1,6 @@
 # Every command sets up what it needs in environments of its own: .venv to use the package,
-# .venv-test and tests/web/node_modules to work on it, .venv-min for the oldest dependencies.
+# .venv-test and tests/web/node_modules to work on it, .venv-docs for its documentation, .venv-min
+# for the oldest dependencies.
 PYTHON ?= python3
 # The oldest dependencies have no wheels for later Pythons.
 MIN_PYTHON ?= $(shell for python in python3.10 python3.11 $(PYTHON); do \
@@ -11,8 +12,8 @@ WEB = tests/web
 # What needs neither AutoGluon nor much time.
 FAST = tests --ignore=tests/oracles -m "not slow"
 
-.PHONY: help demo format lint hooks test test-fast test-all fuzz test-min test-web playground coverage \
-	release clean
+.PHONY: help demo format lint hooks test test-fast test-all fuzz test-min test-web playground docs \
+	coverage release clean
 
 help:  ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "make %-10s %s\n", $$1, $$2 }' Makefile
@@ -59,6 +60,12 @@ PORT ?= 8000
 playground: .venv-test/installed $(WEB)/node_modules/installed  ## Build the playground in docs/_build/playground, and serve it
 	$(TEST) docs/playground/build.py docs/_build/playground --npm $(WEB) $(if $(PORT),--port $(PORT))
 
+# Warnings are errors. Examples that have not changed since the last time don't run again.
+docs: .venv-docs/installed  ## Build the documentation, run its examples, and check its links
+	.venv-docs/bin/python -m sphinx -W --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
+	.venv-docs/bin/python docs/check_links.py docs/_build/html
+	@echo "Open docs/_build/html/index.html"
+
 coverage: .venv-test/installed  ## Run all tests, and show which lines they reach
 	$(TEST) -m pytest --cov --cov-report=term
 
@@ -93,7 +100,8 @@ release: .venv-test/installed  ## Build sdist and wheel in dist/, check them, an
 	cd "$$folder"; env -u PYTHONPATH "$$folder/venv/bin/python" -c "$$SMOKE"
 
 clean:  ## Remove the environments and all that was built
-	rm -rf .venv .venv-test .venv-min $(WEB)/node_modules build dist *.egg-info .hypothesis docs/_build
+	rm -rf .venv .venv-test .venv-min .venv-docs $(WEB)/node_modules build dist *.egg-info .hypothesis
+	rm -rf docs/_build docs/auto_gallery docs/reference/generated
 	rm -rf .pytest_cache .ruff_cache .mypy_cache .import_linter_cache .coverage .coverage.* htmlcov
 	find $(wildcard sklearn_mitra export tests benchmarks) -name __pycache__ -exec rm -rf {} +
 
@@ -112,6 +120,11 @@ clean:  ## Remove the environments and all that was built
 
 .venv-test/web-installed: .venv-test/installed
 	$(TEST) -m pip install --quiet --editable .[test,web]
+	touch $@
+
+.venv-docs/installed: pyproject.toml
+	$(PYTHON) -m venv .venv-docs
+	.venv-docs/bin/python -m pip install --quiet --editable .[docs]
 	touch $@
 
 .venv-min/installed: pyproject.toml tests/requirements-min.txt

@@ -1,0 +1,47 @@
+"""The guide's page on checkpoints. It downloads one, and predicts from an exported file."""
+
+import os
+import shutil
+import subprocess
+import sys
+
+from hub_server import HubServer
+from snippets import ROOT
+
+# In a new process, since huggingface_hub reads its environment when it is imported. The table has
+# a quarter of its rows and columns.
+RUN = """
+import sys
+from pathlib import Path
+from sklearn import datasets
+from snippets import run_page
+
+X, y = datasets.load_breast_cancer(return_X_y=True)
+datasets.load_breast_cancer = lambda return_X_y: (X[::4, ::4], y[::4])
+assert run_page(Path(sys.argv[1])) == 2
+"""
+
+
+def test_code_of_the_page_runs(tmp_path, export_once):
+    # A repository by the name of AutoGluon's, with the embedded checkpoint in it.
+    mini = ROOT / "sklearn_mitra" / "checkpoints" / "mini-classifier"
+    page = ROOT / "docs" / "guide" / "checkpoints.md"
+    shutil.copy(export_once("mini", "classification"), tmp_path / "mini-classifier.onnx")
+    paths = [str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    with HubServer({"autogluon/mitra-classifier": {"main": mini}}) as hub:
+        environment = {
+            **os.environ,
+            "HF_ENDPOINT": hub.url,
+            "HF_HOME": str(tmp_path / "hub"),
+            "PYTHONPATH": os.pathsep.join(paths),
+        }
+        result = subprocess.run(
+            [sys.executable, "-c", RUN, page],
+            cwd=tmp_path,
+            env=environment,
+            capture_output=True,
+            text=True,
+        )
+        requests = hub.take_requests()
+    assert result.returncode == 0, result.stderr
+    assert any("model.safetensors" in request for request in requests)
