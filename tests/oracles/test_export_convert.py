@@ -142,10 +142,6 @@ def test_the_same_bytes_in_another_process_and_folder(make_checkpoint, export_on
         assert os.fsencode(path) not in content
 
 
-def test_mini_fits_into_ten_megabytes(export_once):
-    assert os.path.getsize(export_once("mini", "classification")) < 10e6
-
-
 # ---- what it computes ----------------------------------------------------------------------------
 
 SHAPES = [

@@ -81,9 +81,13 @@ def test_all_implementations_agree_with_autogluon(large_checkpoint, large_export
 
 
 def test_large_weights_are_held_in_one_copy(large_checkpoint):
-    """Beside the mapped file: in the layout of the kernels for query rows."""
+    """Beside the mapped file: in the layout of the kernels for query rows.
+
+    A second copy would make it 2.1 times the weights, which memory that the allocator hasn't given
+    back would only add to: that is up to half a copy.
+    """
     n_bytes = 4 * resolve_checkpoint(large_checkpoint, "classification").config.n_parameters
-    assert added_memory(large_checkpoint, 16, 3) < 1.6 * n_bytes
+    assert added_memory(large_checkpoint, 16, 3) < 1.9 * n_bytes
 
 
 def test_int8_gives_about_the_same_logits_from_a_quarter_of_the_bytes(
