@@ -39,6 +39,7 @@ def test_mode_is_the_middle_of_the_shortest_half():
     assert conformal.mode == pytest.approx(0.25)  # of -1 to 1.5
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize(("n_rows", "n_draws"), [(15, 100), (60, 12)], ids=["alone", "trees"])
 def test_intervals_hold_as_often_as_they_say_on_average(n_rows, n_draws):
     """Over many draws of the rows."""

@@ -21,6 +21,7 @@ def test_there_are_pages_with_code():
     assert {"index.md", "guide/how_it_works.md", "guide/serving.md"} <= {*PAGES}
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("page", PAGES)
 def test_code_prints_what_the_page_says(page, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)

@@ -156,6 +156,7 @@ def test_quantiles_are_the_prediction_and_a_residual_of_the_support(params):
     assert (np.diff(shifts[0]) > 0).all() and shifts[0, 0] < 0 < shifts[0, -1]
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("members", ["plain", ["compressed+detrended"]], ids=str)
 def test_intervals_cover_what_they_say_on_diabetes(members):
     X, y = load_diabetes(return_X_y=True)
@@ -390,6 +391,7 @@ def test_bundles_of_former_formats(version):
         reg.predict_quantiles(X, LEVELS)  # seen all support rows
 
 
+@pytest.mark.slow
 def test_the_examples_of_the_docs_run(capsys):
     text = (FORMATS.parents[1] / "docs" / "uncertainty.md").read_text(encoding="utf-8")
     blocks = re.findall(r"^```python\n(.*?)^```", text, flags=re.MULTILINE | re.DOTALL)
