@@ -28,13 +28,13 @@ from sklearn.metrics import accuracy_score, log_loss, r2_score, roc_auc_score
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
 from ._peers import encoded, one_hot
+from ._scores import clipped, interval
 from ._tables import choose_half, split_table
 from ._tools import make_axes, make_parser, parse, print_table, write
 
 _REFERENCE = "forest"
 _SCORES = {"classification": ["AUC", "log loss", "accuracy"], "regression": ["R2"]}
 _SECONDS = ["fit", "1000 rows"]
-_LEAST = 1e-3  # of a probability in a log loss; a forest's are often 0
 _TIE = 5e-4  # scores that differ by less are equal in a table of three digits
 _OTHERS = {"xgboost": "XGB", "lightgbm": "LGBM", "catboost": "CatBoost"}
 
@@ -126,8 +126,7 @@ def run(model, task, X, X_test, y, y_test):
     seconds = dict(zip(_SECONDS, [fitted - start, rows]))
     if task == "regression":
         return {"R2": r2_score(y_test, predictions), **seconds}
-    p = np.clip(predictions, _LEAST, None)
-    p /= p.sum(axis=1, keepdims=True)
+    p = clipped(predictions)
     labels = np.arange(p.shape[1])
     return {
         "AUC": _auc(y_test, p),
@@ -158,7 +157,7 @@ def summarise(task, scores):
             wins, losses = (difference > _TIE).sum(), (difference < -_TIE).sum()
             counts = f"{wins} / {len(own) - wins - losses} / {losses}"
             cells = [f"{value.mean():.3f}", f"{np.median(value):.3f}", f"{rank:.1f}", counts]
-            rows.append([name, *cells, _interval(difference), *seconds[name]])
+            rows.append([name, *cells, interval(difference), *seconds[name]])
         header = ["", "mean", "median", "mean rank", "wins / ties / losses", "better by", *_SECONDS]
         print_table(f"{score}, {values.shape[1]} tables; against the {_REFERENCE}", header, rows)
 
@@ -168,14 +167,6 @@ def _rank(scores, score):
     values = np.array([[r[score] for r in by_table.values()] for by_table in scores.values()])
     better = -values if score == "log loss" else values
     return values, better, rankdata(-better, axis=0).mean(axis=1)
-
-
-def _interval(differences):
-    """Mean, and a bootstrap's interval of it."""
-    rng = np.random.default_rng(0)
-    means = rng.choice(differences, (2000, len(differences))).mean(axis=1)
-    low, high = np.quantile(means, [0.025, 0.975])
-    return f"{differences.mean():+.3f} ({low:+.3f} to {high:+.3f})"
 
 
 def plot(results):

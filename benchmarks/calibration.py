@@ -17,11 +17,11 @@ from sklearn.metrics import log_loss
 from sklearn_mitra import MitraClassifier
 
 from ._peers import encoded, one_hot
+from ._scores import clipped
 from ._tables import choose_half, split_table
 from ._tools import make_axes, make_parser, parse, print_table, write
 
 SCORES = ["log loss", "Brier score", "calibration error"]
-LEAST = 1e-3  # of a probability in a log loss; a forest's are often 0
 N_GROUPS = 10
 
 
@@ -84,16 +84,11 @@ def compare(item, split, n_jobs, scores, pooled):
     for name, p in predict(X, X_test, y, n_jobs):
         is_right = p.argmax(axis=1) == y_test
         top = np.array([p.max(axis=1), is_right])
+        loss = float(log_loss(y_test, clipped(p), labels=np.arange(p.shape[1])))
         scores.setdefault(name, {}).setdefault(item, []).append(
-            [log_loss_of(y_test, p), brier_score(y_test, p), calibration_error(top)]
+            [loss, brier_score(y_test, p), calibration_error(top)]
         )
         pooled.setdefault(name, []).append(top)
-
-
-def log_loss_of(y, p):
-    p = np.clip(p, LEAST, None)
-    p /= p.sum(axis=1, keepdims=True)
-    return float(log_loss(y, p, labels=np.arange(p.shape[1])))
 
 
 def brier_score(y, p):

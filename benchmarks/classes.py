@@ -20,6 +20,7 @@ from sklearn.multiclass import OneVsRestClassifier
 
 from sklearn_mitra import MitraClassifier
 
+from ._scores import clipped
 from ._tools import make_axes, make_parser, parse, print_table, write
 
 _KEYS = ["accuracy", "log loss", "fit and 1 row", "all rows, again"]
@@ -71,10 +72,8 @@ def score(model, X_train, X_test, y_train, y_test):
     times.append(time.perf_counter())
     probabilities = model.predict_proba(X_test)
     times.append(time.perf_counter())
-    clipped = np.maximum(probabilities, 1e-3)  # a forest's zeros would be infinite losses
-    clipped /= clipped.sum(axis=1, keepdims=True)
-    best = model.classes_[clipped.argmax(axis=1)]
-    loss = log_loss(y_test, clipped, labels=model.classes_)
+    best = model.classes_[probabilities.argmax(axis=1)]
+    loss = log_loss(y_test, clipped(probabilities), labels=model.classes_)
     return accuracy_score(y_test, best), loss, *np.diff(times)
 
 

@@ -30,6 +30,7 @@ from sklearn_mitra import MitraClassifier, MitraRegressor
 
 from ._internals import fit_to_support
 from ._peers import encoded, one_hot
+from ._scores import clipped
 from ._tables import Table
 from ._tools import make_axes, make_parser, parse, print_table, write
 
@@ -143,8 +144,7 @@ def score(item, y, prediction):
     """Scores of probabilities or numbers."""
     if TASKS[item] == "regression":
         return {"R2": float(r2_score(y, prediction))}
-    p = np.clip(prediction, 1e-3, None)
-    p /= p.sum(axis=1, keepdims=True)
+    p = clipped(prediction)
     auc = roc_auc_score(y, p[:, 1] if p.shape[1] == 2 else p, multi_class="ovr")
     return {
         "AUC": float(auc),

@@ -18,9 +18,9 @@ from sklearn.metrics import mean_pinball_loss
 from sklearn_mitra import MitraRegressor
 
 from ._peers import encoded
+from ._scores import interval
 from ._tables import REGRESSION, choose_half, split_table
 from ._tools import make_axes, make_parser, parse, print_table, write
-from .accuracy import _interval
 
 LEVELS = np.round(np.arange(0.05, 1, 0.1), 2)  # the outer ones are the ends of the interval
 COVERAGE = 0.9
@@ -169,7 +169,7 @@ def summarise(scores):
         ]
         if _REFERENCE in losses:
             wins = (losses[name] < losses[_REFERENCE]).sum()
-            row += [f"{wins} of {len(coverage)}", _interval(losses[_REFERENCE] - losses[name])]
+            row += [f"{wins} of {len(coverage)}", interval(losses[_REFERENCE] - losses[name])]
         rows.append([name, *row, *(f"{values[key].mean():.2f}" for key in keys[3:])])
     header = ["", "pinball loss", "coverage", "of tables", "width"]
     header += ["wins", "better by"] * (_REFERENCE in losses) + ["fit", "1000 rows"]

@@ -115,19 +115,17 @@ def grow_tree(
     return nodes
 
 
-def is_tree(nodes: Sequence[ClassNode], n_nodes: int, y: NDArray[np.int64]) -> bool:
+def is_tree(nodes: Sequence[ClassNode], y: NDArray[np.int64]) -> bool:
     """Whether these are all nodes of a tree that tells apart the classes of the support.
 
     Parameters
     ----------
     nodes : sequence of ClassNode
         The root first.
-    n_nodes : int
-        How many there should be.
     y : ndarray of shape (n_support,), int64
         Class ids of the support.
     """
-    are_all = len(nodes) == n_nodes and all(node.n_nodes == n_nodes for node in nodes)
+    are_all = all(node.n_nodes == len(nodes) for node in nodes)
     paths = np.column_stack([node.groups for node in nodes])
     seen = np.zeros(len(paths), bool)
     seen[y] = True

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
+from ._deal import deal
+from ._functions import Rows
 from ._network.context import Context
 from ._network.runtime import Runtime
 from ._views import View
@@ -34,9 +36,55 @@ def cut_folds(y: NDArray[Any], n_folds: int, seed: int) -> list[NDArray[np.int64
     folds : list of ndarray of int64
         Disjoint, and all rows together; each ascending.
     """
-    shuffled = np.random.RandomState(seed).permutation(len(y))
-    by_target = shuffled[np.argsort(y[shuffled], kind="stable")]
-    return [np.sort(by_target[i::n_folds]) for i in range(min(n_folds, len(y)))]
+    return deal(np.random.RandomState(seed).permutation(len(y)), y, n_folds)
+
+
+class HeldOut:
+    """A regressor's view whose support rows are left out and predicted, fold by fold.
+
+    Parameters
+    ----------
+    view : View
+    x : ndarray of shape (n_support, n_features), float32
+        The support as views get it.
+    y : ndarray of shape (n_support,), float32
+        Its scaled targets.
+    rows : Rows
+        ``x``, for what views have in common to be computed once.
+
+    Attributes
+    ----------
+    trend : ndarray of shape (n_support,) or None
+        The view's trend, of the view's own rows that of models that haven't seen them.
+    """
+
+    def __init__(
+        self, view: View, x: NDArray[np.float32], y: NDArray[np.float32], rows: Rows
+    ) -> None:
+        self._view = view
+        self._shown, self._target = view.support(x, y)
+        self._query = view.query(rows)
+        self._query[view.rows] = self._shown
+        self.trend: NDArray[Any] | None = None
+        if view.trend is not None:
+            self.trend = rows.apply(view.trend.function)[:, 0].copy()
+            self.trend[view.rows] = view.trend.support(x[view.rows])
+
+    def table(self, fold: NDArray[np.int64]) -> Table:
+        """The view's support without these rows."""
+        stays = ~np.isin(self._view.rows, fold)
+        return self._shown[stays], self._target[stays]
+
+    def query(self, fold: NDArray[np.int64]) -> NDArray[np.float32]:
+        """The rows as queries. Their derived columns are of models that haven't seen them."""
+        return self._query[fold]
+
+    def restore(self, outputs: NDArray[np.float32], fold: NDArray[np.int64]) -> NDArray[Any]:
+        """Outputs (n_rows, n_outputs) for the rows as scaled targets (n_rows,)."""
+        answers = self._view.target.restore(outputs)
+        if self._view.trend is None or self.trend is None:
+            return answers
+        return self._view.trend.add_to(self.trend[fold], answers)
 
 
 def predict_held_out(
@@ -70,14 +118,15 @@ def predict_held_out(
     answers : ndarray of shape (n_support, n_views), float64
         Scaled targets.
     """
-    answers = np.empty((len(x), len(views)))
+    answers, rows = np.empty((len(x), len(views))), Rows(x)
+    held_out = [HeldOut(view, x, y, rows) for view in views]
     for fold in folds:
-        held_out = [view.held_out(fold, x, y) for view in views]
-        context = new_context([view.table for view in held_out])
+        context = new_context([view.table(fold) for view in held_out])
         # nothing is kept: these tables and their rows go through the network once
         plan, members = context.prepare(runtime, False)
+        step = plan.chunk_rows
         for j, (view, member) in enumerate(zip(held_out, members)):
-            step = plan.chunk_rows
-            parts = [view.query[i : i + step] for i in range(0, len(fold), step)]
-            answers[fold, j] = view.restore(np.concatenate([member.outputs(p) for p in parts]))
+            query = view.query(fold)
+            parts = [member.outputs(query[i : i + step]) for i in range(0, len(fold), step)]
+            answers[fold, j] = view.restore(np.concatenate(parts), fold)
     return answers

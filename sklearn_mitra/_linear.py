@@ -12,6 +12,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._deal import deal
 from ._derived import Derived, Trend, Vote
 from ._functions import Linear, Terms
 from ._trees import fit_trees
@@ -198,8 +199,7 @@ class LinearModels:
     def _folds(self) -> list[NDArray[np.int64]]:
         """Disjoint sets of rows, each with about the same targets."""
         shuffled = self._generator.permutation(len(self._y))
-        by_target = shuffled[np.argsort(self._y[shuffled], kind="stable")]
-        return [np.sort(by_target[i::_N_FOLDS]) for i in range(_N_FOLDS)]
+        return deal(shuffled, self._y, _N_FOLDS)
 
     def _held_out(self, fit: Callable[[NDArray[np.int64]], Any]) -> NDArray[np.float64]:
         """Of all rows, what a model says that was fitted to the other folds."""

@@ -44,26 +44,32 @@ class BinnedMember:
         self.masses = masses
         self.edges = bin_edges(outputs.shape[1]).astype(np.float64)
         self.scale = max(scale, _LEAST)
-        self.shifts = shifts
+        self.is_shifted = shifts is not None
+        self._shifts = np.zeros(len(masses)) if shifts is None else shifts
 
     def knots(self) -> NDArray[np.float64]:
         """Edges of the bins of each row, (n_rows, n_bins + 1), in units of the scaled target."""
-        shifts = np.zeros(len(self.masses)) if self.shifts is None else self.shifts
-        return self.edges * self.scale + shifts[:, None]
+        return self.edges * self.scale + self._shifts[:, None]
 
-    def look_up(self, y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Densities and cumulative probabilities at scaled targets (n_rows, n_values)."""
-        shifts = np.zeros(len(self.masses)) if self.shifts is None else self.shifts
-        y = (y - shifts[:, None]) / self.scale
-        n_bins = len(self.edges) - 1
-        bins = np.clip(np.searchsorted(self.edges, y, side="right") - 1, 0, n_bins - 1)
-        widths = np.diff(self.edges)
-        inside = np.clip((y - self.edges[bins]) / widths[bins], 0, 1)
+    def densities(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Densities at scaled targets (n_rows, n_values)."""
+        y, bins = self._find(y)
         masses = np.take_along_axis(self.masses, bins, axis=1)
-        before = np.take_along_axis(_cumulate(self.masses), bins, axis=1)
         is_bin = (y >= self.edges[0]) & (y <= self.edges[-1])
-        densities = np.where(is_bin, masses / (widths[bins] * self.scale), 0)
-        return densities, before + masses * inside
+        return np.where(is_bin, masses / (np.diff(self.edges)[bins] * self.scale), 0)
+
+    def probabilities(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+        """Probabilities of at most the scaled targets (n_rows, n_values)."""
+        y, bins = self._find(y)
+        inside = np.clip((y - self.edges[bins]) / np.diff(self.edges)[bins], 0, 1)
+        masses = np.take_along_axis(self.masses, bins, axis=1)
+        return np.take_along_axis(_cumulate(self.masses), bins, axis=1) + masses * inside
+
+    def _find(self, y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
+        """Scaled targets as the member's, and the bins that they are in."""
+        y = (y - self._shifts[:, None]) / self.scale
+        bins = np.searchsorted(self.edges, y, side="right") - 1
+        return y, np.clip(bins, 0, len(self.edges) - 2)
 
 
 def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
@@ -77,7 +83,7 @@ def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
     members : sequence of BinnedMember
         Of the same rows.
     """
-    if all(member.shifts is None for member in members):
+    if not any(member.is_shifted for member in members):
         masses = average([member.masses for member in members])
         edges = members[0].edges
         centres = (edges[:-1] + edges[1:]) / 2
@@ -85,8 +91,8 @@ def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
         return PredictiveDistribution(edges, _close(_cumulate(masses)), modes)
     values = np.sort(np.hstack([member.knots() for member in members]), axis=1)
     middles = (values[:, :-1] + values[:, 1:]) / 2
-    probabilities = average([member.look_up(values)[1] for member in members])
-    densities = average([member.look_up(middles)[0] for member in members])
+    probabilities = average([member.probabilities(values) for member in members])
+    densities = average([member.densities(middles) for member in members])
     # edges that are the same but for rounding have no density between them
     least = 1e-6 * min(member.scale for member in members) / members[0].masses.shape[1]
     densities = np.where(np.diff(values, axis=1) > least, densities, 0)

@@ -5,6 +5,8 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 from scipy.special import log_softmax
 
+from ._deal import deal
+
 N_FOLDS = 3
 # Most rows to hold out. One parameter needs no more.
 MOST_ROWS = 384
@@ -33,9 +35,7 @@ def cut_folds(y: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     """
     chosen = np.random.RandomState(seed).permutation(len(y))
     chosen = chosen[(np.bincount(y) > 1)[y[chosen]]][:MOST_ROWS]
-    by_class = chosen[np.argsort(y[chosen], kind="stable")]
-    folds = [np.sort(by_class[i::N_FOLDS]) for i in range(N_FOLDS)]
-    return [fold for fold in folds if len(fold)]
+    return deal(chosen, y, N_FOLDS)
 
 
 def choose_temperature(

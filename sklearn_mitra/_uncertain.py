@@ -199,8 +199,8 @@ class UncertainRegressor(BaseMitra):
             else:
                 if self._conformal is None:
                     self._conformal = fitted["_conformal"] = self._calibrate()
-                answers = [view.restore(out, rows) for view, out in zip(self._views, outputs)]
-                scaled = self._conformal.predict(rows.x, np.column_stack(answers))
+                answers = np.column_stack(self._restore(rows, outputs))
+                scaled = self._conformal.predict(rows.x, answers)
             yield chunk.indices, transform(scaled, self._unscale_target)[chunk.places]
 
     def _calibrate(self) -> Conformal:

@@ -195,29 +195,6 @@ class View:
             answers = self.node.spread(answers)
         return answers if self.trend is None else self.trend.add(answers, rows)
 
-    def held_out(
-        self, places: NDArray[np.int64], x: NDArray[np.float32], y: NDArray[np.float32]
-    ) -> "HeldOut":
-        """The view of a regressor without some of its support rows, which are to be predicted.
-
-        Parameters
-        ----------
-        places : ndarray of shape (n_rows,), int64
-            Of stored support rows.
-        x, y : ndarray of shape (n_support, n_features) and (n_support,), float32
-            As :meth:`support` takes them.
-        """
-        shown, target = self.support(x, y)
-        stays, rows = ~np.isin(self.rows, places), Rows(x)
-        query = self.query(rows)
-        query[self.rows] = shown
-        trend = None
-        if self.trend is not None:
-            trend = rows.apply(self.trend.function)[:, 0].copy()
-            trend[self.rows] = self.trend.support(x[self.rows])
-            trend = trend[places]
-        return HeldOut(self, (shown[stays], target[stays]), query[places], trend)
-
     def pack(self, n_support: int, functions: Functions) -> dict[str, Any]:
         """The view as an object in a bundle of so many support rows and these functions."""
         return {
@@ -270,34 +247,6 @@ class View:
         fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
         target = ClassOrder.unpack(fields, n_classes) if n_classes else Direction.unpack(fields)
         return cls(rows, columns, signs, target, derived, trend, vote, node)
-
-
-@dataclass(frozen=True)
-class HeldOut:
-    """A regressor's view of rows that are left out of its support.
-
-    Attributes
-    ----------
-    view : View
-    table : tuple of (ndarray of shape (n_others, n_view_columns), ndarray of shape (n_others,))
-        Its support without these rows.
-    query : ndarray of shape (n_rows, n_view_columns), float32
-        The rows. Their derived columns are of models that haven't seen them.
-    trend : ndarray of shape (n_rows,) or None
-        The view's trend, also of such a model.
-    """
-
-    view: View
-    table: tuple[NDArray[np.float32], NDArray[Any]]
-    query: NDArray[np.float32]
-    trend: NDArray[Any] | None
-
-    def restore(self, outputs: NDArray[np.float32]) -> NDArray[Any]:
-        """Outputs (n_rows, n_outputs) for the rows as scaled targets (n_rows,)."""
-        answers = self.view.target.restore(outputs)
-        if self.view.trend is None or self.trend is None:
-            return answers
-        return self.view.trend.add_to(self.trend, answers)
 
 
 def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.int64]:
@@ -359,7 +308,7 @@ def are_trees(views: Sequence[View], y: NDArray[np.int64]) -> bool:
     n_nodes = views[0].n_nodes
     for start in range(0, len(views), n_nodes):
         nodes = [view.node for view in views[start : start + n_nodes] if view.node is not None]
-        if nodes and not is_tree(nodes, n_nodes, y):
+        if nodes and not is_tree(nodes, y):
             return False
     return all(
         np.array_equal(view.rows, view.node.find(y)) if view.node else n_nodes == 1

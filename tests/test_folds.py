@@ -6,7 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_mitra import MitraRegressor
-from sklearn_mitra._folds import cut_folds, predict_held_out
+from sklearn_mitra._folds import HeldOut, cut_folds, predict_held_out
+from sklearn_mitra._functions import Rows
 
 
 def make_table(n_rows=60, seed=0):
@@ -85,11 +86,12 @@ def test_a_member_may_have_only_some_of_the_rows():
     rows = np.arange(0, 60, 2)
     own = replace(view, rows=rows, trend=replace(view.trend, held_out=view.trend.held_out[rows]))
     scaled, folds = reg._network_target(reg.y_support_), cut_folds(y, 3, 0)
-    held_out_rows = own.held_out(folds[0], reg.X_support_, scaled)
-    assert len(held_out_rows.table[0]) == len(np.setdiff1d(rows, folds[0]))
+    x = reg.X_support_
+    held_out_rows = HeldOut(own, x, scaled, Rows(x))
+    assert len(held_out_rows.table(folds[0])[0]) == len(np.setdiff1d(rows, folds[0]))
     of_all = view.trend.function.transform(reg.X_support_)[:, 0]
     expected = np.where(np.arange(60) % 2, of_all, view.trend.held_out)[folds[0]]
-    np.testing.assert_array_equal(held_out_rows.trend, expected)
+    np.testing.assert_array_equal(held_out_rows.trend[folds[0]], expected)
     np.testing.assert_array_equal(
         view.trend.function.transform(reg.X_support_)[:, 0], of_all
     )  # nothing shared was written to

@@ -24,7 +24,7 @@ def grow(n_classes, n_outputs=10, seed=0, n_rows=2):
 )
 def test_a_tree_tells_all_classes_apart_by_few_outputs(n_classes, n_outputs, n_nodes):
     nodes, y = grow(n_classes, n_outputs)
-    assert len(nodes) == n_nodes and is_tree(nodes, n_nodes, y)
+    assert len(nodes) == n_nodes and is_tree(nodes, y)
     for node in nodes:
         found = node.groups[node.groups >= 0]
         assert set(found) == set(range(node.n_groups)) and 2 <= node.n_groups <= n_outputs
@@ -68,7 +68,7 @@ def test_trees_of_other_seeds_are_others_and_of_the_same_seed_the_same():
 )
 def test_what_is_no_tree_is_known(spoil):
     nodes, y = grow(26)
-    assert is_tree(nodes, 4, y) and not is_tree(spoil(nodes), 4, y)
+    assert is_tree(nodes, y) and not is_tree(spoil(nodes), y)
 
 
 def make_table(n_classes, n_rows=6):
