@@ -11,3 +11,7 @@ if _missing:
         f"sklearn_mitra.export needs {', '.join(_missing)}. Install them, in the versions that it "
         "was tested with, by: pip install 'sklearn-mitra[export]'"
     )
+
+from .finetune import finetune  # noqa: E402
+
+__all__ = ["finetune"]

@@ -63,7 +63,8 @@ class Tab2D(nn.Module):
         network : Tab2D
             In float32, whatever the file has.
         """
-        network = cls(checkpoint.config)
+        with torch.random.fork_rng(devices=[]):  # fresh weights are drawn, to be replaced
+            network = cls(checkpoint.config)
         network.load_state_dict(load_file(checkpoint.weights_file), strict=True)
         return network.eval()
 
@@ -150,12 +151,20 @@ class Attention(nn.Module):
     def forward(self, x, context):
         """Tokens (b, g, n, d) that attend to (b, g, m, d), in each of g groups apart."""
         q, k, v = self._heads(self.q(x)), self._heads(self.k(context)), self._heads(self.v(context))
-        a = scaled_dot_product_attention(q, k, v)  # (b * g, h, n, e)
+        a = _attend(q, k, v)  # (b * g, h, n, e)
         return self.o(a.transpose(1, 2).reshape(x.shape))
 
     def _heads(self, x):
         """(b, g, n, d) to (b * g, h, n, e)."""
         return x.flatten(0, 1).unflatten(2, (self.n_heads, -1)).transpose(1, 2)
+
+
+def _attend(q, k, v):
+    """Attention (..., n, e) of (..., n, e) to (..., m, e)."""
+    if q.dtype == torch.bfloat16 and q.device.type == "cpu":
+        # torch's fused kernel takes ten times as long backwards, for lack of such a product
+        return (q / math.sqrt(q.shape[-1]) @ k.transpose(-1, -2)).softmax(-1).to(v.dtype) @ v
+    return scaled_dot_product_attention(q, k, v)
 
 
 # ---- embeddings ----------------------------------------------------------------------------------

@@ -10,7 +10,7 @@ from safetensors.torch import save_file
 from sklearn_mitra._files import replaced
 
 
-def write_checkpoint(directory, config, weights, half=False):
+def write_checkpoint(directory, config, weights, half=False, n_estimators=None):
     """Write weights in the layout of AutoGluon's ``Tab2D.save_pretrained``.
 
     Parameters
@@ -22,15 +22,18 @@ def write_checkpoint(directory, config, weights, half=False):
         A state dict of Tab2D.
     half : bool, default=False
         Whether to store float16 instead of float32.
+    n_estimators : int, default=None
+        Recommended number of ensemble members, if it is to be told.
     """
     os.makedirs(directory, exist_ok=True)
     dtype = torch.float16 if half else torch.float32
     weights = {name: w.detach().to("cpu", dtype).contiguous() for name, w in weights.items()}
     with replaced(os.path.join(directory, "model.safetensors")) as path:
         save_file(weights, path)
+    recommended = {} if n_estimators is None else {"n_estimators": n_estimators}
     with replaced(os.path.join(directory, "config.json")) as path:
         with open(path, "w", encoding="utf-8") as file:
-            json.dump(config.as_json(), file, indent=2)
+            json.dump({**config.as_json(), **recommended}, file, indent=2)
 
 
 def write_state(path, state):

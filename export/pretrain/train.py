@@ -2,26 +2,24 @@
 
 import contextlib
 import dataclasses
-import json
 import math
 import os
 import time
 
 import torch
-from torch import nn
 from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..tab2d import Tab2D
 from .batches import N_QUERY, draw_batch, draw_shape
 from .checkpoints import read_state, write_checkpoint, write_state
+from .log import Log
 from .losses import batch_loss
+from .optimizer import Optimizer
 
 STATE, LOG = "state.pt", "log.jsonl"
 
 _WEIGHT_DECAY = 0.02  # of matrices, not of biases and norms
 _BETAS = 0.9, 0.98
-_LARGEST_NORM = 1.0  # of a gradient
-_MOST_SKIPPED = 20  # steps in a row
 # Without cuDNN, which torch would try on recent GPUs: it failed on these shapes.
 _BACKENDS = [SDPBackend.FLASH_ATTENTION, SDPBackend.EFFICIENT_ATTENTION, SDPBackend.MATH]
 _SHAPES = 2**32  # added to the seed, so that shapes don't repeat the numbers of tables
@@ -115,16 +113,14 @@ class Trainer:
             network.load_state_dict(weights)
         self.network = network.to(self.device)
         self.average = {name: w.clone() for name, w in network.state_dict().items()}
-        self.optimizer = torch.optim.AdamW(
-            _parameter_groups(network), betas=_BETAS, fused=self.device.type == "cuda"
-        )
+        self.optimizer = Optimizer(network, _BETAS, _WEIGHT_DECAY)
         self.shapes = torch.Generator().manual_seed(_SHAPES + options.seed)
         self.tables = torch.Generator(self.device).manual_seed(options.seed)
-        self.step = self.n_tokens = self.n_tables = self.n_skipped = 0
+        self.step = self.n_tokens = self.n_tables = 0
         self.elapsed = 0.0
         self._forward = torch.compile(network, dynamic=True) if options.compile else network
         self._losses = []
-        self._skipped_in_a_row = 0
+        self._log_file = Log(os.path.join(directory, LOG))
 
     @classmethod
     def resume(cls, config, options, directory, device="cpu"):
@@ -136,7 +132,7 @@ class Trainer:
         trainer.optimizer.load_state_dict(state["optimizer"])
         trainer.shapes.set_state(state["shapes"])
         trainer.tables.set_state(state["tables"])
-        for name in ("step", "n_tokens", "n_tables", "n_skipped", "elapsed"):
+        for name in ("step", "n_tokens", "n_tables", "elapsed"):
             setattr(trainer, name, state[name])
         return trainer
 
@@ -149,7 +145,7 @@ class Trainer:
 
     def run(self):
         """Train to the end of the run, and save."""
-        self._forget_log_after(self.step)
+        self._log_file.forget_after(self.step)
         start = time.monotonic() - self.elapsed
         saved = self.elapsed
         while self.progress < 1:
@@ -167,25 +163,17 @@ class Trainer:
     def train_step(self):
         """Draw one batch and learn from it."""
         lr = learning_rate(self.progress, self.options)
-        for group in self.optimizer.param_groups:
-            group["lr"] = lr
         shape = draw_shape(self.options.budget, self.shapes)
         with torch.no_grad():
             batch = draw_batch(self.network.config, shape, self.tables)
         with self._precision(), sdpa_kernel(_BACKENDS):
             loss = batch_loss(self._forward, batch)
-        self.optimizer.zero_grad(set_to_none=True)
-        loss.backward()
-        norm = nn.utils.clip_grad_norm_(self.network.parameters(), _LARGEST_NORM)
         self.step += 1
+        is_taken = self.optimizer.step(loss, lr)
         self.n_tables += shape.n_tables
         self.n_tokens += shape.n_tables * (shape.n_support + N_QUERY) * (shape.n_features + 1)
-        if norm.isfinite():
-            self._skipped_in_a_row = 0
-            self.optimizer.step()
+        if is_taken:
             self._losses.append(loss.detach())
-        else:
-            self._skip()
         decay = average_decay(self.step)
         for name, weight in self.network.state_dict().items():
             self.average[name].lerp_(weight, 1 - decay)
@@ -206,7 +194,6 @@ class Trainer:
             "step": self.step,
             "n_tokens": self.n_tokens,
             "n_tables": self.n_tables,
-            "n_skipped": self.n_skipped,
             "elapsed": self.elapsed,
         }
         write_state(os.path.join(self.directory, STATE), state)
@@ -216,16 +203,6 @@ class Trainer:
         if self.device.type == "cuda":
             return torch.autocast("cuda", dtype=torch.bfloat16)
         return contextlib.nullcontext()
-
-    def _skip(self):
-        self.n_skipped += 1
-        self._skipped_in_a_row += 1
-        if self._skipped_in_a_row == _MOST_SKIPPED:
-            raise FloatingPointError(
-                f"The gradients of {_MOST_SKIPPED} steps in a row were not finite, the last in "
-                f"step {self.step}. Start again with a smaller learning rate than "
-                f"{self.options.lr}."
-            )
 
     # ---- log -------------------------------------------------------------------------------------
 
@@ -240,10 +217,9 @@ class Trainer:
             "lr": learning_rate(self.progress, self.options),
             "tokens": self.n_tokens,
             "tables": self.n_tables,
-            "skipped": self.n_skipped,
+            "skipped": self.optimizer.n_skipped,
         }
-        with open(os.path.join(self.directory, LOG), "a", encoding="utf-8") as file:
-            file.write(json.dumps(line) + "\n")
+        self._log_file.append(line)
         speed = self.n_tokens / max(self.elapsed, 1e-9)
         print(
             f"{100 * self.progress:5.1f} %  step {self.step}  "
@@ -251,21 +227,3 @@ class Trainer:
             f"lr {line['lr']:.2e}  {self.n_tables} tables  {speed:.3g} tokens/s",
             flush=True,
         )
-
-    def _forget_log_after(self, step):
-        """Drop lines of steps that were lost with the process that took them."""
-        path = os.path.join(self.directory, LOG)
-        with contextlib.suppress(FileNotFoundError):
-            with open(path, encoding="utf-8") as file:
-                lines = [line for line in file if line.endswith("\n")]
-            with open(path, "w", encoding="utf-8") as file:
-                file.writelines(line for line in lines if json.loads(line)["step"] <= step)
-
-
-def _parameter_groups(network):
-    matrices = [p for p in network.parameters() if p.ndim > 1]
-    others = [p for p in network.parameters() if p.ndim <= 1]
-    return [
-        {"params": matrices, "weight_decay": _WEIGHT_DECAY},
-        {"params": others, "weight_decay": 0.0},
-    ]

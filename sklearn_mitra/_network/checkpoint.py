@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .._errors import CheckpointError
 from . import hub
-from .config import TASKS, check_config, check_task
+from .config import TASKS, check_config, check_recommended, check_task
 from .weights import WeightsFile, find_weights, identify, read_weights
 
 _CONFIG, _WEIGHTS = "config.json", "model.safetensors"
@@ -157,12 +157,14 @@ def _open_embedded(name: str, task: str) -> Checkpoint:
 def _open(name: str, task: str, fetch: Callable[[str, int], str]) -> Checkpoint:
     """The checkpoint whose files ``fetch`` has, by their names and most bytes."""
     config_file = fetch(_CONFIG, _MOST_CONFIG_BYTES)
-    config = check_config(_read_json(config_file), config_file)
+    values = _read_json(config_file)
+    config = check_config(values, config_file)
     check_task(config, name, task)  # said before any weights are downloaded
     weights_file = fetch(_WEIGHTS, 4 * config.n_parameters + _MOST_HEADER_BYTES)
     find_weights(identify(weights_file), config)
     known = CHECKPOINTS.get(name)
-    return Checkpoint(name, weights_file, config, known.n_estimators if known else 1)
+    n_estimators = known.n_estimators if known else check_recommended(values, config_file)
+    return Checkpoint(name, weights_file, config, n_estimators)
 
 
 def expand_user(path: str) -> str:

@@ -12,6 +12,8 @@ TASKS = {"classification": "classifier", "regression": "regressor"}
 # The largest sizes, far beyond those of any checkpoint: what a config says is counted with before
 # its weights are seen.
 _MOST = {"dim": 2**16, "dim_output": 2**16, "n_layers": 2**10, "n_heads": 2**16}
+#: Most ensemble members that a checkpoint may recommend.
+MOST_ESTIMATORS = 1000
 
 
 @dataclass(frozen=True)
@@ -85,6 +87,19 @@ def check_config(values: object, path: str) -> Config:
     task = fields.get("task", f"one of {tasks}", str)
     fields.require(task in tasks, "task", f"one of {tasks}")
     return Config(**sizes, task=task.lower())
+
+
+def check_recommended(values: object, path: str) -> int:
+    """The number of ensemble members that ``config.json`` recommends; 1 if it doesn't.
+
+    Upstream's files have none. See :func:`check_config` for the parameters and errors.
+    """
+    fields = _ConfigFields(values, repr(path))
+    if "n_estimators" not in fields:
+        return 1
+    n_estimators = fields.count("n_estimators")
+    fields.require(n_estimators <= MOST_ESTIMATORS, "n_estimators", f"at most {MOST_ESTIMATORS}")
+    return n_estimators
 
 
 class _ConfigFields(Fields):

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 
 from .._errors import CheckpointError
 from .checkpoint import expand_user
-from .config import Config, check_config, check_task
+from .config import MOST_ESTIMATORS, Config, check_config, check_task
 from .network import Network, Support
 from .plan import Workload
 from .runtime import Runtime
@@ -31,7 +31,6 @@ RANKED = "ranked"  # the metadata's "labels", where any integers are; else they 
 # plan memory, and ten is the number of classes where the graph doesn't say it.
 _UPSTREAM: dict[str, Any] = {"dim": 512, "dim_output": 10, "n_layers": 12, "n_heads": 4}
 
-_MOST_ESTIMATORS = 1000
 _BITS = 4  # that a weight takes at least, in the formats of ONNX
 
 
@@ -219,7 +218,7 @@ def _read_interchange(path: str) -> tuple[Config, str, int, bool]:
     try:
         values = json.loads(metadata["config"])
         n_estimators = int(metadata.get("n_estimators", "1"))
-        fits = values["task"] == task.upper() and 0 < n_estimators <= _MOST_ESTIMATORS
+        fits = values["task"] == task.upper() and 0 < n_estimators <= MOST_ESTIMATORS
         fits = fits and n_outputs in (None, 1 if task == "regression" else values["dim_output"])
     except (ValueError, TypeError, KeyError, RecursionError):
         fits = False

@@ -229,7 +229,7 @@ def test_steps_without_finite_gradients_change_nothing(tmp_path):
     before = {key: w.clone() for key, w in trainer.network.state_dict().items()}
     with pytest.raises(FloatingPointError, match="20 steps in a row.*smaller learning rate"):
         trainer.run()
-    assert trainer.step == trainer.n_skipped == 20
+    assert trainer.step == trainer.optimizer.n_skipped == 20
     for key, weight in trainer.network.state_dict().items():
         torch.testing.assert_close(weight, before[key], rtol=0, atol=0, equal_nan=True)
 

@@ -1,0 +1,171 @@
+"""Fine-tuning as one function: from an estimator and a table to a fitted estimator."""
+
+import os
+
+from sklearn.base import clone
+
+from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra._network.interchange import SUFFIX
+from sklearn_mitra._network.resolve import resolve_network
+from sklearn_mitra._support import draw_seed
+
+from .history import HISTORY
+from .settings import STATE, Settings
+from .task import Task, split
+
+
+def finetune(
+    estimator,
+    X,
+    y,
+    *,
+    directory,
+    X_val=None,
+    y_val=None,
+    validation_fraction=0.2,
+    seconds=300.0,
+    n_steps=None,
+    learning_rate=Settings.lr,
+    weight_decay=Settings.weight_decay,
+    support_size=Settings.n_support,
+    query_size=Settings.n_query,
+    patience=None,
+    device="auto",
+    random_state=0,
+    resume=False,
+    verbose=0,
+):
+    """Tune the weights of an estimator's checkpoint to a table.
+
+    Every step splits training rows at random into a support set and queries, shows them as one of
+    the estimator's ensemble members would, and takes a step towards the queries' labels. The
+    weights that predict the validation rows best are kept; those before the first step are among
+    them, so the result is never worse on these rows than the checkpoint was.
+
+    Parameters
+    ----------
+    estimator : MitraClassifier or MitraRegressor
+        Its ``model`` is the checkpoint to start from, its other parameters are those of the
+        result. It isn't changed, and needn't be fitted.
+    X : array-like or DataFrame of shape (n_samples, n_features)
+        As ``fit`` takes it.
+    y : array-like of shape (n_samples,)
+    directory : str or PathLike
+        Made if it doesn't exist. Gets the tuned checkpoint, ``config.json`` and
+        ``model.safetensors``, and the history of its losses.
+    X_val, y_val : array-like, default=None
+        Rows to validate with. None takes some of ``X`` and ``y``.
+    validation_fraction : float, default=0.2
+        Part of the rows to validate with, 1000 rows at most. They are among the training rows of
+        the result again.
+    seconds : float, default=300
+        Length of the tuning. The fits before and after it are not counted.
+    n_steps : int, default=None
+        Length in steps instead. Two such runs with the same seed on one machine have the same
+        result to the bit.
+    learning_rate : float, default=3e-4
+        It rises to this and falls to 0. Larger networks need a smaller one: 1e-5 to 1e-4 for
+        75.7 million parameters.
+    weight_decay : float, default=0.01
+    support_size, query_size : int, default=512 and 256
+        Most rows of a step. Fewer are taken if they don't fit the memory.
+    patience : int, default=None
+        Number of validations without a better score that end the run. None is no end.
+    device : {"auto", "cpu", "cuda"}, default="auto"
+        "auto" is "cuda" if there is one.
+    random_state : int, RandomState instance or None, default=0
+        Draws the validation rows and the steps.
+    resume : bool, default=False
+        Go on with the run in ``directory``, which was interrupted. The data and all parameters
+        but ``seconds``, ``n_steps`` and ``patience`` must be the same.
+    verbose : int, default=0
+        1 shows a progress bar with the losses.
+
+    Returns
+    -------
+    tuned : MitraClassifier or MitraRegressor
+        A clone with ``model=directory``, fitted to ``X`` and ``y``.
+
+    Raises
+    ------
+    CheckpointError
+        If ``estimator.model`` can't be found, downloaded or used for the task.
+    TypeError, ValueError
+        If a parameter, ``X`` or ``y`` is not of a kind described here, or if ``directory`` holds
+        a checkpoint already.
+    MemoryError
+        If the smallest step doesn't fit the memory.
+    KeyboardInterrupt
+        Once the best weights so far have been written, and what ``resume`` needs.
+
+    Notes
+    -----
+    The recipe is that of AutoGluon's Mitra [1]_ with differences that ``docs/finetuning.md``
+    lists. PyTorch is needed for the tuning only: the result is a checkpoint as any other.
+
+    References
+    ----------
+    .. [1] ``autogluon/tabular/models/mitra/_internal/core/trainer_finetune.py`` in AutoGluon 1.6.3.
+    """
+    settings = Settings(
+        seconds,
+        n_steps,
+        learning_rate,
+        weight_decay,
+        support_size,
+        query_size,
+        patience,
+        draw_seed(random_state),
+    )
+    _check_estimator(estimator)
+    _check_device(device)
+    directory = _check_directory(directory, resume)
+    checkpoint = resolve_network(estimator.model, estimator._task).file
+    train, validation = split(estimator, X, y, X_val, y_val, validation_fraction, settings.seed)
+    task = Task.fit(estimator, checkpoint.n_estimators, train, validation)
+
+    from .tuner import tune  # brings in torch
+
+    os.makedirs(directory, exist_ok=True)
+    tune(checkpoint, task, settings, directory, device, resume, verbose)
+    return clone(estimator).set_params(model=directory).fit(X, y)
+
+
+def _check_estimator(estimator):
+    """Raise an error unless it is an estimator of ours with a checkpoint that can be tuned."""
+    if not isinstance(estimator, (MitraClassifier, MitraRegressor)):
+        raise TypeError(
+            f"'estimator' must be a MitraClassifier or MitraRegressor. Got {estimator!r} instead. "
+            "Tune the estimator alone, with the columns as it gets them, and put the result into a "
+            "Pipeline or search."
+        )
+    if os.fsdecode(estimator.model).endswith(SUFFIX):
+        raise ValueError(
+            f"The model {estimator.model!r} is an interchange file, whose weights can't be tuned. "
+            "Pass the checkpoint that it was made of."
+        )
+
+
+def _check_device(device):
+    if device not in ("auto", "cpu", "cuda"):
+        raise ValueError(f"'device' must be 'auto', 'cpu' or 'cuda'. Got {device!r} instead.")
+
+
+def _check_directory(directory, resume):
+    """The directory as str; an error if it is in use or, to resume, is not."""
+    directory = os.fsdecode(directory)
+    if os.path.lexists(directory) and not os.path.isdir(directory):
+        raise ValueError(f"'directory' must be a directory or new. {directory!r} is neither.")
+    has_state = os.path.exists(os.path.join(directory, STATE))
+    if resume and not has_state:
+        raise ValueError(
+            f"There is no interrupted run in {directory!r}: it has no {STATE}. Leave out resume."
+        )
+    for name in () if resume else (STATE, HISTORY, "config.json", "model.safetensors"):
+        if os.path.exists(os.path.join(directory, name)):
+            hint = "Pass resume=True to go on with the run that was interrupted, or another"
+            raise ValueError(
+                f"{directory!r} holds {name} already. {hint if has_state else 'Pass another'} "
+                "directory."
+            )
+    return directory

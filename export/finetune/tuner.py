@@ -1,0 +1,329 @@
+"""The loop: steps, validations, the best weights so far, stop and resume."""
+
+import contextlib
+import dataclasses
+import math
+import os
+import signal
+import threading
+import time
+
+import numpy as np
+import torch
+from tqdm import tqdm
+
+from sklearn_mitra._network.memory import total_memory
+
+from ..pretrain.batches import Batch
+from ..pretrain.checkpoints import read_state, write_checkpoint, write_state
+from ..pretrain.log import Log
+from ..pretrain.losses import batch_loss
+from ..pretrain.optimizer import Optimizer
+from ..pretrain.train import learning_rate
+from ..tab2d import Tab2D
+from .episodes import Episodes
+from .history import HISTORY
+from .settings import STATE
+from .validation import Validation
+
+_BETAS = 0.9, 0.999
+_SAVE_EVERY = 60.0  # seconds, at least; after a validation
+# A validation takes about this part of the time of the steps since the last one.
+_VALIDATION_SHARE = 0.2
+_FEWEST_STEPS, _MOST_STEPS = 5, 50  # from one validation to the next
+# What a step keeps of every token and layer, in numbers of 4 bytes and of a token's width; and of
+# every pair of rows that attend to one another, in bytes. Measured: benchmarks/finetuning.py.
+_KEPT_PER_TOKEN, _KEPT_PER_PAIR = 40, 12
+_SHARE_OF_MEMORY = 0.6
+_SMALLEST_SUPPORT = 16
+
+
+def tune(checkpoint, task, settings, directory, device, resume, verbose):
+    """Tune a checkpoint, and write the best weights.
+
+    Parameters
+    ----------
+    checkpoint : sklearn_mitra._network.checkpoint.Checkpoint
+    task : Task
+    settings : Settings
+    directory : str
+    device : {"auto", "cpu", "cuda"}
+    resume, verbose : bool
+    """
+    if device == "auto":
+        device = "cuda" if torch.cuda.is_available() else "cpu"
+    elif device == "cuda" and not torch.cuda.is_available():
+        raise ValueError("There is no CUDA device. Pass device='cpu' or 'auto'.")
+    device = torch.device(device)
+    lasting = dataclasses.replace(settings, seconds=1.0, n_steps=None, patience=None)
+    tuner = Tuner(
+        checkpoint,
+        Tab2D.from_checkpoint(checkpoint),
+        Episodes(task.learner, settings.n_support, settings.n_query, task.sampling),
+        Validation(task.served, task.x, task.y, device),
+        settings,
+        directory,
+        device,
+        task.fingerprint(checkpoint.sha256, lasting),
+    )
+    if resume:
+        tuner.resume()
+    with _progress_bar(settings, tuner, verbose) as report:
+        tuner.run(report)
+
+
+@contextlib.contextmanager
+def _progress_bar(settings, tuner, verbose):
+    """A function that shows how far a tuner is."""
+    total = settings.seconds if settings.n_steps is None else settings.n_steps
+    unit = "s" if settings.n_steps is None else "step"
+    with tqdm(total=round(total), unit=unit, disable=not verbose, desc="fine-tuning") as bar:
+
+        def report(tuner):
+            done = tuner.elapsed if settings.n_steps is None else tuner.step
+            bar.n = min(round(done), bar.total)
+            bar.set_postfix_str(
+                f"step {tuner.step}, validation {tuner.first_loss:.4f} -> {tuner.best_loss:.4f}"
+            )
+
+        yield report
+
+
+class Tuner:
+    """A run of fine-tuning.
+
+    Parameters
+    ----------
+    checkpoint : sklearn_mitra._network.checkpoint.Checkpoint
+        To start from.
+    network : Tab2D
+        With its weights.
+    episodes : Episodes
+    validation : Validation
+    settings : Settings
+    directory : str
+        Gets the checkpoint with the best weights, the history, and the state of a run that was
+        interrupted.
+    device : torch.device
+    fingerprint : str
+        Of what a resumed run must have in common with its first part.
+    """
+
+    def __init__(
+        self, checkpoint, network, episodes, validation, settings, directory, device, fingerprint
+    ):
+        self.settings, self.directory, self.device = settings, directory, device
+        self._checkpoint, self._episodes, self._validation = checkpoint, episodes, validation
+        self._fingerprint = fingerprint
+        self.network = network.to(device)
+        self.optimizer = Optimizer(self.network, _BETAS, settings.weight_decay)
+        self.best = _copy(self.network)
+        self.best_loss, self.best_step, self.first_loss = math.inf, 0, math.inf
+        self.step, self.elapsed = 0, 0.0
+        self._n_worse = 0
+        self._history = Log(os.path.join(directory, HISTORY))
+        self._losses = []
+        fit_memory(episodes, network.config, device)
+        self.validate_every = self._choose_interval()
+
+    def resume(self):
+        """Go on from the state in the directory.
+
+        Raises
+        ------
+        ValueError
+            If it can't be read, or is of another run.
+        """
+        state = read_state(os.path.join(self.directory, STATE))
+        if state.get("fingerprint") != self._fingerprint:
+            raise ValueError(
+                f"The run in {self.directory!r} is of other data, another estimator or other "
+                "settings. Pass the same ones, or another directory."
+            )
+        self.network.load_state_dict(state["network"])
+        self.best = {name: w.to(self.device) for name, w in state["best"].items()}
+        self.optimizer.load_state_dict(state["optimizer"])
+        self._losses = [torch.tensor(loss, device=self.device) for loss in state["losses"]]
+        for name in ("best_loss", "best_step", "first_loss", "step", "elapsed", "_n_worse"):
+            setattr(self, name, state[name])
+        self._history.forget_after(self.step)
+
+    @property
+    def progress(self):
+        """How much of the run is over, from 0 to 1."""
+        if self.settings.n_steps is not None:
+            return self.step / self.settings.n_steps if self.settings.n_steps else 1.0
+        return min(1.0, self.elapsed / self.settings.seconds)
+
+    def run(self, report):
+        """Tune to the end of the run, and write the best checkpoint.
+
+        Parameters
+        ----------
+        report : callable
+            Called with the tuner after every step.
+        """
+        start = saved = time.monotonic() - self.elapsed
+        if self.step == 0:
+            self._validate()
+        with _deferred_interrupt() as is_interrupted:
+            while self.progress < 1 and not self._is_patience_over():
+                self._train_step()
+                self.elapsed = time.monotonic() - start
+                if self.step % self.validate_every == 0 or self.progress == 1:
+                    self._validate()
+                    if time.monotonic() - saved >= _SAVE_EVERY:
+                        self._save()
+                        saved = time.monotonic()
+                report(self)
+                if is_interrupted():
+                    self._save()
+                    raise KeyboardInterrupt
+        self._write_best()
+        with contextlib.suppress(FileNotFoundError):
+            os.unlink(os.path.join(self.directory, STATE))
+
+    def _train_step(self):
+        """Learn from one episode; a smaller one, if the device hasn't the memory."""
+        batch = self._episodes.draw(np.random.RandomState([self.settings.seed, self.step]))
+        batch = Batch(*(part if part is None else part.to(self.device) for part in batch))
+        try:
+            with self._precision():
+                loss = batch_loss(self.network, batch)
+            is_taken = self.optimizer.step(loss, learning_rate(self.progress, self.settings))
+        except torch.OutOfMemoryError:
+            halve(self._episodes)
+            return
+        self.step += 1
+        if is_taken:
+            self._losses.append(loss.detach())
+
+    def _validate(self):
+        loss = self._validation.loss(self.network)
+        if self.step == 0:
+            self.first_loss = loss
+        if loss < self.best_loss:
+            self.best, self.best_loss, self.best_step = _copy(self.network), loss, self.step
+            self._n_worse = 0
+        else:
+            self._n_worse += 1
+        mean = torch.stack(self._losses).mean().item() if self._losses else None
+        self._losses.clear()
+        line = {
+            "step": self.step,
+            "seconds": round(self.elapsed, 2),
+            "loss": mean,
+            "validation_loss": loss,
+            "lr": learning_rate(self.progress, self.settings),
+        }
+        self._history.append(line)
+
+    def _is_patience_over(self):
+        return self.settings.patience is not None and self._n_worse >= self.settings.patience
+
+    def _choose_interval(self):
+        """Steps from one validation to the next, by what both take."""
+        n_rows = self._episodes.n_support + self._episodes.n_query
+        n_tokens = n_rows * (self._episodes.mean_columns + 1)
+        in_steps = self._validation.n_tokens / (3 * n_tokens)  # backwards takes twice as long
+        return round(min(max(in_steps / _VALIDATION_SHARE, _FEWEST_STEPS), _MOST_STEPS))
+
+    def _precision(self):
+        """bfloat16 where products of it are fast."""
+        if self.device.type == "cuda" or has_bfloat16():
+            return torch.autocast(self.device.type, dtype=torch.bfloat16)
+        return contextlib.nullcontext()
+
+    def _write_best(self):
+        config, n_estimators = self._checkpoint.config, self._checkpoint.n_estimators
+        write_checkpoint(self.directory, config, self.best, n_estimators=n_estimators)
+
+    def _save(self):
+        """Write the best checkpoint so far, and the state to resume from."""
+        self._write_best()
+        state = {
+            "config": vars(self._checkpoint.config),
+            "options": dataclasses.asdict(self.settings),
+            "fingerprint": self._fingerprint,
+            "network": self.network.state_dict(),
+            "best": self.best,
+            "optimizer": self.optimizer.state_dict(),
+            "best_loss": self.best_loss,
+            "best_step": self.best_step,
+            "first_loss": self.first_loss,
+            "losses": [loss.item() for loss in self._losses],
+            "step": self.step,
+            "elapsed": self.elapsed,
+            "_n_worse": self._n_worse,
+        }
+        write_state(os.path.join(self.directory, STATE), state)
+
+
+@contextlib.contextmanager
+def _deferred_interrupt():
+    """A function that says whether Ctrl-C was pressed; if it is once more, Python goes on as ever.
+
+    In the middle of a step, the weights are neither the old ones nor the new ones.
+    """
+    former = signal.getsignal(signal.SIGINT)
+    if threading.current_thread() is not threading.main_thread() or former is None:
+        yield lambda: False  # other threads get no signals
+        return
+    asked = []
+
+    def ask(number, frame):
+        asked.append(number)
+        signal.signal(signal.SIGINT, former)
+
+    signal.signal(signal.SIGINT, ask)
+    try:
+        yield lambda: bool(asked)
+    finally:
+        signal.signal(signal.SIGINT, former)
+
+
+def has_bfloat16():
+    """Whether this CPU multiplies matrices of bfloat16 faster than of float32."""
+    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
+
+
+def fit_memory(episodes, config, device):
+    """Halve the rows of steps until one fits the memory of the machine.
+
+    Parameters
+    ----------
+    episodes : Episodes
+    config : sklearn_mitra._network.config.Config
+    device : torch.device
+        Of a CUDA device, what fits is found by trying.
+    """
+    if device.type != "cpu":
+        return
+    most = _SHARE_OF_MEMORY * total_memory() - 16 * config.n_parameters
+    while step_nbytes(episodes, config) > most and episodes.n_support > _SMALLEST_SUPPORT:
+        halve(episodes)
+
+
+def step_nbytes(episodes, config):
+    """Memory that a step of the widest table takes, beside weights and optimizer, float."""
+    s, n = episodes.n_support, episodes.n_support + episodes.n_query
+    t = episodes.most_columns + 1
+    per_layer = 4 * _KEPT_PER_TOKEN * config.dim * n * t
+    per_layer += _KEPT_PER_PAIR * config.n_heads * (t * n * s + n * t * t)
+    return config.n_layers * per_layer
+
+
+def halve(episodes):
+    """Have the steps to come half as many rows."""
+    if episodes.n_support <= _SMALLEST_SUPPORT:
+        raise MemoryError(
+            f"A step of {episodes.n_support} support rows doesn't fit the memory. Use a smaller "
+            "checkpoint, or a table of fewer columns."
+        )
+    episodes.n_support //= 2
+    episodes.n_query = max(1, episodes.n_query // 2)
+
+
+def _copy(network):
+    """A network's weights, apart from those that go on changing."""
+    return {name: weight.detach().clone() for name, weight in network.state_dict().items()}

@@ -1,0 +1,350 @@
+"""Fine-tuning: what it gives, interruption, wrong input, what a tuned checkpoint is used for."""
+
+import json
+import os
+import pickle
+import shutil
+import signal
+import threading
+import time
+
+import numpy as np
+import pandas as pd
+import pytest
+import torch
+from safetensors.torch import load_file
+from sklearn.datasets import load_diabetes, load_iris
+from sklearn.model_selection import GridSearchCV
+from sklearn.pipeline import make_pipeline
+
+import sklearn_mitra
+from sklearn_mitra import CheckpointError, MitraClassifier, MitraRegressor
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra.export import finetune
+from sklearn_mitra.export.finetune import plot_history, read_history
+
+CLASSES = 16, 10, 2, 2, "classification"
+VALUES = 16, 1, 2, 2, "regression"
+BINS = 16, 30, 2, 2, "regression"
+
+
+@pytest.fixture
+def base(make_checkpoint):
+    """A function that returns an estimator with small random weights, and a table."""
+
+    def make(config=CLASSES, **params):
+        is_classifier = config[-1] == "classification"
+        X, y = (load_iris if is_classifier else load_diabetes)(return_X_y=True)
+        kind = MitraClassifier if is_classifier else MitraRegressor
+        params = {"members": ["plain", "components+scores"], "max_support": 64, **params}
+        return kind(model=str(make_checkpoint(*config)), **params), X[:150], y[:150]
+
+    return make
+
+
+def weights(directory):
+    return load_file(os.path.join(directory, "model.safetensors"))
+
+
+def same(one, other):
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+def global_state():
+    """Of NumPy's global generator, which is not to be drawn from."""
+    return np.random.get_state()[1].copy()  # noqa: NPY002
+
+
+# ---- what it gives -------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("config", [CLASSES, VALUES, BINS], ids=["classes", "values", "bins"])
+def test_it_learns_and_returns_a_fitted_clone(base, config, tmp_path):
+    estimator, X, y = base(config)
+    directory = tmp_path / "tuned"
+    tuned = finetune(estimator, X, y, directory=directory, n_steps=40, learning_rate=3e-3)
+    history = read_history(directory)
+    losses = [line["validation_loss"] for line in history]
+    assert min(losses) < losses[0] - 0.02
+    assert [line["step"] for line in history] == sorted({line["step"] for line in history})
+    assert history[0]["step"] == 0 and history[-1]["step"] == 40
+    assert type(tuned) is type(estimator) and tuned is not estimator
+    others = {name: value for name, value in tuned.get_params().items() if name != "model"}
+    assert others == {k: v for k, v in estimator.get_params().items() if k != "model"}
+    assert tuned.model == str(directory) and not hasattr(estimator, "X_support_")
+    assert tuned.checkpoint_["sha256"] == resolve_checkpoint(directory, tuned._task).sha256
+    refit = type(estimator)(**tuned.get_params()).fit(X, y)
+    np.testing.assert_array_equal(tuned.predict(X), refit.predict(X))
+    assert sorted(os.listdir(directory)) == ["config.json", "history.jsonl", "model.safetensors"]
+
+
+def test_the_best_weights_are_kept_and_those_before_tuning_are_among_them(base, tmp_path):
+    estimator, X, y = base()
+    finetune(estimator, X, y, directory=tmp_path / "bad", n_steps=15, learning_rate=3.0)
+    losses = [line["validation_loss"] for line in read_history(tmp_path / "bad")]
+    assert len(losses) > 2 and min(losses[1:]) > losses[0]
+    assert same(weights(tmp_path / "bad"), weights(estimator.model))
+
+
+def test_no_step_leaves_the_weights_as_they_are(base, tmp_path):
+    estimator, X, y = base(VALUES)
+    tuned = finetune(estimator, X, y, directory=tmp_path, n_steps=0)
+    assert same(weights(tmp_path), weights(estimator.model))
+    np.testing.assert_array_equal(tuned.predict(X), estimator.fit(X, y).predict(X))
+
+
+def test_runs_of_as_many_steps_are_the_same_to_the_bit(base, tmp_path):
+    estimator, X, y = base()
+    for name, seed in ("a", 0), ("b", 0), ("c", 1):
+        finetune(estimator, X, y, directory=tmp_path / name, n_steps=6, random_state=seed)
+    a, b, c = (weights(tmp_path / name) for name in "abc")
+    assert same(a, b) and not same(a, c)
+
+
+def test_nothing_of_the_caller_or_the_process_changes(base, tmp_path):
+    estimator, X, y = base()
+    frame = pd.DataFrame(X, columns=list("abcd")).assign(
+        kind=np.array(["a", "b", None])[np.arange(len(X)) % 3]
+    )
+    labels = y.astype(str)
+    before = frame.copy(), labels.copy(), estimator.get_params(), dict(os.environ)
+    states = torch.get_rng_state(), global_state(), torch.get_num_threads()
+    finetune(estimator, frame, labels, directory=tmp_path, n_steps=2)
+    pd.testing.assert_frame_equal(frame, before[0])
+    assert (labels == before[1]).all() and estimator.get_params() == before[2]
+    assert dict(os.environ) == before[3]
+    assert torch.equal(torch.get_rng_state(), states[0])
+    assert (global_state() == states[1]).all()
+    assert torch.get_num_threads() == states[2]
+
+
+def test_more_classes_than_outputs(make_checkpoint, tmp_path):
+    rng = np.random.default_rng(0)
+    y = np.arange(240) % 12
+    X = np.eye(12)[y] + rng.normal(scale=0.5, size=(240, 12))
+    clf = MitraClassifier(model=str(make_checkpoint(*CLASSES)), members=["plain"])
+    tuned = finetune(clf, X, y, directory=tmp_path, n_steps=30, learning_rate=3e-3)
+    losses = [line["validation_loss"] for line in read_history(tmp_path)]
+    assert min(losses) < losses[0] - 0.02 and len(tuned.classes_) == 12
+
+
+def test_a_run_by_the_clock_ends(base, tmp_path):
+    estimator, X, y = base()
+    finetune(estimator, X, y, directory=tmp_path, seconds=0.3)
+    history = read_history(tmp_path)
+    assert history[-1]["seconds"] >= 0.3 and history[-1]["step"] > 0
+
+
+def test_patience_ends_a_run(base, tmp_path):
+    estimator, X, y = base()
+    options = {"n_steps": 1000, "learning_rate": 3.0, "patience": 2}
+    finetune(estimator, X, y, directory=tmp_path, **options)
+    losses = [line["validation_loss"] for line in read_history(tmp_path)]
+    assert len(losses) == 2 + losses.index(min(losses)) + 1
+
+
+def test_validation_rows_of_the_caller(base, tmp_path):
+    estimator, X, y = base()
+    tuned = finetune(
+        estimator, X[::2], y[::2], directory=tmp_path, X_val=X[1::2], y_val=y[1::2], n_steps=0
+    )
+    p = tuned.predict_proba(X[1::2])
+    (line,) = read_history(tmp_path)
+    expected = -np.log(p[np.arange(len(p)), y[1::2]]).mean()
+    assert line["validation_loss"] == pytest.approx(expected, abs=1e-5)
+
+
+# ---- interruption --------------------------------------------------------------------------------
+
+
+def test_an_interrupted_run_keeps_the_best_and_goes_on_to_the_same_weights(base, tmp_path):
+    estimator, X, y = base()
+    options = {"n_steps": 20, "learning_rate": 3e-3}
+    finetune(estimator, X, y, directory=tmp_path / "whole", **options)
+
+    handler = signal.getsignal(signal.SIGINT)
+    _interrupt_after(tmp_path / "parts" / "history.jsonl", 2)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(estimator, X, y, directory=tmp_path / "parts", **options)
+    assert signal.getsignal(signal.SIGINT) is handler
+    assert (tmp_path / "parts" / "state.pt").exists()
+    MitraClassifier(model=str(tmp_path / "parts")).fit(X, y)
+    with pytest.raises(ValueError, match="holds state.pt already.*resume=True"):
+        finetune(estimator, X, y, directory=tmp_path / "parts", **options)
+    finetune(estimator, X, y, directory=tmp_path / "parts", resume=True, **options)
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+    one, other = (read_history(tmp_path / name) for name in ("parts", "whole"))
+    for a, b in zip(one, other, strict=True):
+        assert {**a, "seconds": 0} == {**b, "seconds": 0}
+    assert not (tmp_path / "parts" / "state.pt").exists()
+
+
+def test_what_another_run_left_is_refused(base, tmp_path):
+    estimator, X, y = base()
+    _interrupt_after(tmp_path / "run" / "history.jsonl", 2)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(estimator, X, y, directory=tmp_path / "run", n_steps=500)
+    options = {"directory": tmp_path / "run", "n_steps": 500, "resume": True}
+    for changed in (
+        {"y": np.roll(y, 1)},
+        {"X": X[:, ::-1]},
+        {"random_state": 1},
+        {"learning_rate": 1e-3},
+        {"estimator": MitraClassifier(model=estimator.model)},
+    ):
+        arguments = {"estimator": estimator, "X": X, "y": y, **changed}
+        with pytest.raises(ValueError, match="other data, another estimator or other settings"):
+            finetune(**arguments, **options)
+    (tmp_path / "run" / "state.pt").write_bytes(b"nonsense")
+    with pytest.raises(ValueError, match="can't be read as the state"):
+        finetune(estimator, X, y, **options)
+
+
+def _interrupt_after(path, n_lines):
+    """Press Ctrl-C once the file has so many lines."""
+
+    def watch():
+        while not path.exists() or path.read_text().count("\n") < n_lines:
+            time.sleep(0.001)
+        signal.pthread_kill(threading.main_thread().ident, signal.SIGINT)
+
+    threading.Thread(target=watch, daemon=True).start()
+
+
+# ---- wrong input ---------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(
+    "options, error, message",
+    [
+        ({"estimator": "mini"}, TypeError, "must be a MitraClassifier or MitraRegressor"),
+        (
+            {"estimator": make_pipeline(MitraClassifier())},
+            TypeError,
+            "Tune the estimator alone, with the columns as it gets them",
+        ),
+        ({"estimator": MitraClassifier(model="x.onnx")}, ValueError, "an interchange file"),
+        ({"estimator": MitraClassifier(model="/nowhere")}, CheckpointError, "no such directory"),
+        ({"estimator": MitraClassifier(max_support=0)}, ValueError, "max_support"),
+        ({"seconds": 0}, ValueError, "'seconds' must be a finite number, more than 0. Got 0"),
+        ({"seconds": "60"}, TypeError, "'seconds' must be a finite number"),
+        ({"n_steps": 2.5}, TypeError, "'n_steps' must be an integer, 0 or more, or None"),
+        ({"learning_rate": -1}, ValueError, "'learning_rate' must be a finite number, more than"),
+        ({"learning_rate": np.nan}, ValueError, "'learning_rate' must be a finite number"),
+        ({"weight_decay": -0.1}, ValueError, "'weight_decay'"),
+        ({"support_size": 1}, ValueError, "'support_size' must be an integer, 2 or more"),
+        ({"query_size": True}, TypeError, "'query_size' must be an integer"),
+        ({"patience": 0}, ValueError, "'patience' must be an integer, 1 or more, or None"),
+        ({"device": "tpu"}, ValueError, "'device' must be 'auto', 'cpu' or 'cuda'. Got 'tpu'"),
+        ({"validation_fraction": 1.0}, ValueError, "'validation_fraction' must be a number betw"),
+        ({"validation_fraction": "a"}, ValueError, "'validation_fraction' must be a number"),
+        ({"X_val": [[1.0]]}, ValueError, "both 'X_val' and 'y_val'"),
+        ({"X_val": np.ones((2, 3)), "y_val": [0, 1]}, ValueError, "3 features"),
+        ({"X_val": np.ones((2, 4)), "y_val": [0, 7]}, ValueError, r"'y' lacks: \[7\]"),
+        ({"X_val": np.ones((2, 4)), "y_val": [0]}, ValueError, "inconsistent numbers of samples"),
+        ({"y": np.zeros(150)}, ValueError, "the same target. There is nothing to tune"),
+        ({"y": np.zeros(149)}, ValueError, "inconsistent numbers of samples"),
+        ({"y": [0, None] * 75}, ValueError, "NaN, None or NA in 75 rows"),
+        ({"X": np.full((150, 4), np.inf)}, ValueError, "infinity"),
+        ({"X": np.ones((150, 4))[:10], "y": [0, 1] * 5}, ValueError, "20 rows or more. Got 10"),
+        ({"resume": True}, ValueError, "There is no interrupted run"),
+    ],
+)
+def test_wrong_input_is_refused_before_any_work(options, error, message, tmp_path):
+    X, y = load_iris(return_X_y=True)
+    arguments = {"estimator": MitraClassifier(), "X": X, "y": y, "seconds": 60, **options}
+    with pytest.raises(error, match=message):
+        finetune(**arguments, directory=tmp_path / "tuned")
+    assert not (tmp_path / "tuned").exists()
+
+
+def test_a_directory_in_use_is_refused(base, tmp_path):
+    estimator, X, y = base()
+    before = weights(estimator.model)
+    with pytest.raises(ValueError, match="holds config.json already. Pass another directory"):
+        finetune(estimator, X, y, directory=estimator.model, n_steps=1)
+    assert same(weights(estimator.model), before)
+    (tmp_path / "file").write_text("")
+    with pytest.raises(ValueError, match="must be a directory or new"):
+        finetune(estimator, X, y, directory=tmp_path / "file", n_steps=1)
+
+
+def test_no_cuda_device(base, tmp_path):
+    assert not torch.cuda.is_available()
+    estimator, X, y = base()
+    with pytest.raises(ValueError, match="There is no CUDA device"):
+        finetune(estimator, X, y, directory=tmp_path, n_steps=1, device="cuda")
+
+
+# ---- what a tuned checkpoint is used for ---------------------------------------------------------
+
+
+@pytest.fixture(scope="module")
+def tuned_mini(tmp_path_factory):
+    """A tuned "mini", fitted, and its table."""
+    X, y = load_iris(return_X_y=True)
+    directory = tmp_path_factory.mktemp("tuned") / "iris"
+    clf = MitraClassifier(max_support=40)
+    options = {"support_size": 40, "query_size": 40, "learning_rate": 1e-3}
+    return finetune(clf, X, y, directory=directory, n_steps=5, **options), X, y
+
+
+def test_it_has_as_many_members_as_the_checkpoint_it_comes_from(tuned_mini):
+    tuned, X, y = tuned_mini
+    plain = MitraClassifier(max_support=40).fit(X, y)
+    assert tuned.n_estimators is None and len(tuned._views) == len(plain._views) == 4
+    assert np.abs(tuned.predict_proba(X) - plain.predict_proba(X)).max() > 1e-3
+
+
+def test_grid_search_over_checkpoints(tuned_mini):
+    tuned, X, y = tuned_mini
+    search = GridSearchCV(
+        MitraClassifier(max_support=40, n_estimators=1),
+        {"model": ["mini", tuned.model]},
+        cv=2,
+        scoring="neg_log_loss",
+    ).fit(X, y)
+    scores = search.cv_results_["mean_test_score"]
+    assert scores[0] != scores[1] and search.best_params_["model"] in ("mini", tuned.model)
+
+
+def test_pickles_bundles_and_int8(tuned_mini, tmp_path):
+    tuned, X, y = tuned_mini
+    expected = tuned.predict_proba(X)
+    np.testing.assert_array_equal(pickle.loads(pickle.dumps(tuned)).predict_proba(X), expected)
+    bundle = tuned.save()
+    again = sklearn_mitra.load(bundle, trusted=True)
+    assert again.checkpoint_ == tuned.checkpoint_
+    np.testing.assert_array_equal(again.predict_proba(X), expected)
+    int8 = pickle.loads(pickle.dumps(tuned)).set_params(precision="int8").predict_proba(X)
+    assert 0 < np.abs(int8 - expected).max() < 0.1
+
+
+def test_a_bundle_whose_checkpoint_has_moved(tuned_mini, tmp_path):
+    tuned, X, y = tuned_mini
+    shutil.copytree(tuned.model, tmp_path / "old")
+    clf = MitraClassifier(max_support=40, model=str(tmp_path / "old")).fit(X, y)
+    bundle, expected = clf.save(), clf.predict_proba(X)
+    os.rename(tmp_path / "old", tmp_path / "new")
+    with pytest.raises(CheckpointError, match="no such directory"):
+        sklearn_mitra.load(bundle, trusted=True)
+    moved = sklearn_mitra.load(bundle, str(tmp_path / "new"))
+    np.testing.assert_array_equal(moved.predict_proba(X), expected)
+
+
+def test_the_history_can_be_drawn(tuned_mini, tmp_path):
+    import matplotlib
+
+    matplotlib.use("agg")
+    tuned, _, _ = tuned_mini
+    history = read_history(tuned.model)
+    line = plot_history(tuned.model).get_lines()[0]
+    assert line.get_xydata().tolist() == [[h["step"], h["validation_loss"]] for h in history]
+    with pytest.raises(FileNotFoundError, match="no history of fine-tuning"):
+        plot_history(tmp_path)
+
+
+def test_config_says_how_many_members(tuned_mini):
+    tuned, _, _ = tuned_mini
+    with open(os.path.join(tuned.model, "config.json"), encoding="utf-8") as file:
+        assert json.load(file)["n_estimators"] == 4
