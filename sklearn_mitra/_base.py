@@ -1,51 +1,32 @@
 """What the classifier and the regressor share: the sequence of fit and predict."""
 
-import os
 from abc import abstractmethod
 from collections.abc import Iterator, Sequence
 from numbers import Integral
-from typing import Any, ClassVar, Literal, TypeVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 from numpy.typing import NDArray
-from sklearn import config_context, get_config
+from sklearn import config_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
-from sklearn.utils._param_validation import Interval, StrOptions
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
-from ._columns import UnseenLevels
 from ._encoding import TableEncoder
-from ._errors import DisposedError
+from ._ensemble import TrainingTable, learn_views
 from ._functions import Rows
-from ._level_means import fit_level_means
-from ._linear import LinearModels
 from ._loading import Loaded
-from ._members import PLAIN, check_members, choose_kinds, make_views
+from ._members import PLAIN, choose_kinds
 from ._network.config import Config
 from ._network.context import Context, Member
 from ._network.network import Network
 from ._network.resolve import resolve_network
-from ._network.runtime import Provider, Runtime
+from ._queries import DistinctRows, Queries
 from ._support import draw_seed
-from ._table import DistinctRows, check_table, cut_distinct, take_rows
-from ._views import View
-
-# The names that wlearn gives to two of the parameters.
-_ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
-
-# Most rows to encode at a time. A table of more is encoded twice: piece by piece to see that all of
-# it can be, before the network runs, and again when a piece's turn has come.
-_ENCODED_ROWS = 10_000
+from ._table import check_table
 
 _CAPABILITIES = (  # that wlearn asks for
     *("classifier", "regressor", "predictProba", "decisionFunction"),
     *("sampleWeight", "csr", "earlyStopping"),
-)
-
-# What fit learns beside attributes that end in an underscore.
-_LEARNED = (
-    *("_conformal", "_context", "_encoder", "_level_means", "_onnx_sha256", "_seed"),
-    *("_transform", "_views"),
 )
 
 # Distinct rows of a table, the same with the means of their levels, and each view's outputs.
@@ -57,53 +38,8 @@ E = TypeVar("E", bound="BaseMitra")
 class BaseMitra(Loaded):
     """Base of both estimators; not to be used itself."""
 
-    max_support: int | None
-    members: str | Sequence[str]
-    random_state: int | np.random.RandomState | None
-    n_jobs: int | None
-    providers: Sequence[Provider] | None
-    precision: Literal["float32", "int8"]
-    cache_context: bool | Literal["auto"]
-    verbose: int
     _context: Context
-
-    _parameter_constraints: ClassVar[dict[str, Any]] = {
-        "model": [str, os.PathLike],
-        "max_support": [Interval(Integral, 1, None, closed="left"), None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
-        "members": [str, list, tuple],  # and as check_members says
-        "random_state": ["random_state"],
-        "n_jobs": [
-            Interval(Integral, 1, None, closed="left"),
-            Interval(Integral, None, -1, closed="right"),
-            None,
-        ],
-        "providers": [list, tuple, None],
-        "precision": [StrOptions({"float32", "int8"})],
-        "cache_context": [StrOptions({"auto"}), "boolean"],
-        "verbose": ["verbose"],
-    }
-
-    def set_params(self: E, **params: Any) -> E:
-        """Set the parameters of this estimator.
-
-        Parameters
-        ----------
-        **params : dict
-            Parameters by name. wlearn's names for two of them are understood as well:
-            ``maxSupport`` for ``max_support`` and ``seed`` for ``random_state``.
-
-        Returns
-        -------
-        self : object
-        """
-        for alias, name in _ALIASES.items():
-            if alias in params:
-                if name in params:
-                    raise ValueError(f"{alias!r} is another name of {name!r}: pass only one.")
-                params[name] = params.pop(alias)
-        super().set_params(**params)
-        return self
+    _capabilities: ClassVar[set[str]]
 
     def estimate_cost(self, n_rows: float) -> Bunch:
         """Estimate the time and memory of a prediction, without making it.
@@ -155,17 +91,6 @@ class BaseMitra(Loaded):
             return Bunch(**dict.fromkeys(keys, 0))
         return Bunch(**self._context.estimate(n_rows, self._make_runtime(), self.cache_context))
 
-    def dispose(self) -> None:
-        """Forget the support set and everything else that was learned.
-
-        Predictions raise a ``DisposedError`` from then on, until the next ``fit``. The memory that
-        the network works in stays with onnxruntime, for other estimators to use, until
-        :func:`sklearn_mitra.clear_sessions`.
-        """
-        state = vars(self._snapshot())
-        kept = {n: v for n, v in state.items() if n not in _LEARNED and not n.endswith("_")}
-        self.__dict__ = {**kept, "_disposed": True}
-
     @property
     def context_nbytes_(self) -> int:
         """Memory of the cached context in bytes, int.
@@ -182,7 +107,7 @@ class BaseMitra(Loaded):
     @property
     def capabilities(self) -> dict[str, bool]:
         """What wlearn asks of a model, dict of str to bool."""
-        return dict.fromkeys(_CAPABILITIES, False)
+        return {name: name in self._capabilities for name in _CAPABILITIES}
 
     # ------------------------------------------------------------ what the subclasses differ in
 
@@ -215,9 +140,6 @@ class BaseMitra(Loaded):
         """Predictions from what the views answer."""
 
     # ------------------------------------------------------------ the usual
-
-    def __sklearn_is_fitted__(self) -> bool:
-        return hasattr(self, "X_support_")
 
     def __sklearn_tags__(self) -> Any:
         tags = super().__sklearn_tags__()
@@ -258,44 +180,21 @@ class BaseMitra(Loaded):
         self.support_indices_ = self._select_support(y)
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
-        self._views = self._make_views(x, self._network_target(y), network)
+        rest = self._encoder.shown, self._encoder.n_levels, self._n_classes
+        table = TrainingTable(x, self._network_target(y), self.support_indices_, *rest)
+        kinds, n_outputs = self._choose_kinds(table, network), network.config.dim_output
+        self._level_means, self._views = learn_views(kinds, table, n_outputs, self._seed)
         self._make_context()
 
     def _learn_held_out(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
         """Learn what takes predictions of training rows. Most estimators learn nothing so."""
 
-    def _make_views(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> list[View]:
-        """Views of the encoded training rows and their targets as the network takes them."""
-        columns, levels = self._encoder.shown, self._encoder.n_levels
-        n_recommended, is_sample = network.file.n_estimators, len(self.X_support_) < len(x)
-        kinds = choose_kinds(
-            self.members, self.n_estimators, n_recommended, len(columns), self._task, is_sample
-        )
-        models, mean_columns = None, columns
-        self.__dict__.pop("_level_means", None)
-        is_learned = {*kinds} != {PLAIN} and not self._is_foregone()
-        if is_learned:
-            rest = self.support_indices_, columns, levels, self._n_classes, self._seed
-            fitted = fit_level_means(x, y, *rest)
-            if fitted is not None:
-                self._level_means, x = fitted
-                others = np.setdiff1d(columns, self._level_means.sources)
-                mean_columns = np.concatenate([others, np.arange(len(levels), x.shape[1])])
-                levels = [*levels, *[0] * self._level_means.n_columns]
-        views: list[View] = []
-        for part, node in self._divide(kinds, network.config):
-            table, support, n_classes = (x, y), self.support_indices_, self._n_classes
-            rows = np.arange(len(support))
-            if node is not None:
-                here, rows, n_classes = node.find(y), node.find(y[support]), node.n_groups
-                support = np.searchsorted(here, support[rows])
-                table = x[here], node.groups[y[here]]
-            if is_learned:
-                models = LinearModels(*table, support, mean_columns, levels, n_classes, self._seed)
-            views += make_views(
-                part, models, rows, columns, n_classes, self._seed, mean_columns, node
-            )
-        return views
+    def _choose_kinds(self, table: TrainingTable, network: Network) -> list[str]:
+        """The kind of each ensemble member; all are plain if the predictions are known already."""
+        is_sample = len(table.support) < len(table.x)
+        rest = network.file.n_estimators, len(table.columns), self._task, is_sample
+        kinds = choose_kinds(self.members, self.n_estimators, *rest)
+        return [PLAIN] * len(kinds) if self._is_foregone() else kinds
 
     def _make_context(self) -> None:
         y = self._network_target(self.y_support_)
@@ -330,19 +229,14 @@ class BaseMitra(Loaded):
         There are none if no network is needed. To be called by what a public method calls, or
         the warning of unseen levels points elsewhere.
         """
-        X = check_table(self, X, reset=False)
-        unseen = UnseenLevels()
-        x = self._encoder.transform(X, unseen) if len(X) <= _ENCODED_ROWS else None
-        if x is None:  # see that all of it can be encoded, before the network runs
-            for start in range(0, len(X), _ENCODED_ROWS):
-                self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS), unseen)
-        unseen.warn(stacklevel=4)
-        return len(X), iter(()) if self._is_foregone() else self._run_chunks(X, x)
+        queries = Queries(check_table(self, X, reset=False), self._encoder)
+        queries.unseen.warn(stacklevel=4)
+        return len(queries), iter(()) if self._is_foregone() else self._run_chunks(queries)
 
-    def _run_chunks(self, X: Any, x: NDArray[np.float32] | None) -> Iterator[Answered]:
+    def _run_chunks(self, queries: Queries) -> Iterator[Answered]:
         plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
-        chunks = self._chunks(X, x, plan.chunk_rows)
-        for chunk in self._show_progress(chunks, len(X), plan.chunk_rows):
+        title = type(self).__name__ if self.verbose else None
+        for chunk in queries.chunks(plan.chunk_rows, title):
             rows, outputs = self._run_views(chunk.rows, members)
             yield chunk, rows, outputs
 
@@ -358,51 +252,3 @@ class BaseMitra(Loaded):
     def _restore(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> list[NDArray[Any]]:
         """What the views' outputs say of these rows: logits, or scaled targets."""
         return [view.restore(output, rows) for view, output in zip(self._views, outputs)]
-
-    def _chunks(
-        self, X: Any, x: NDArray[np.float32] | None, chunk_rows: int
-    ) -> Iterator[DistinctRows]:
-        """The rows of a table to predict, with x its encoded columns if there are."""
-        for start in range(0, len(X), _ENCODED_ROWS):
-            rows = x
-            if rows is None:
-                rows = self._encoder.transform(take_rows(X, start, start + _ENCODED_ROWS))
-            for chunk in cut_distinct(rows, chunk_rows):
-                yield chunk._replace(indices=start + chunk.indices)
-
-    def _show_progress(
-        self, chunks: Iterator[DistinctRows], n_rows: int, chunk_rows: int
-    ) -> Iterator[DistinctRows]:
-        """The chunks, with a progress bar if there are several and it is wanted."""
-        if not self.verbose or n_rows <= chunk_rows:
-            yield from chunks
-            return
-        from tqdm import tqdm
-
-        with tqdm(total=n_rows, unit="row", desc=type(self).__name__) as bar:
-            for chunk in chunks:
-                yield chunk
-                bar.update(len(chunk.indices))
-
-    def _make_runtime(self) -> Runtime:
-        return Runtime.resolve(self.n_jobs, self.providers, self.precision)
-
-    def _check_ready(self) -> None:
-        self._check_fitted()
-        self._check_params()  # some take effect in prediction, and may have been set since fit
-
-    def _check_fitted(self) -> None:
-        if getattr(self, "_disposed", False):
-            raise DisposedError(
-                f"This {type(self).__name__} instance was disposed of: its support is gone. "
-                "Call 'fit' again before using it."
-            )
-        check_is_fitted(self)
-
-    def _check_params(self) -> None:
-        if not get_config()["skip_parameter_validation"]:
-            self._validate_params()
-
-    def _validate_params(self) -> None:
-        super()._validate_params()
-        check_members(self.members, self._task, type(self).__name__)

@@ -6,7 +6,7 @@ the group's rows as its support. The probability of a class is the product along
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -73,8 +73,24 @@ class ClassNode:
         return cls(groups, n_nodes, other)
 
 
-# Kinds of ensemble members, and the node that their views are of.
-Parts: TypeAlias = Sequence[tuple[list[str], ClassNode | None]]
+def divide(
+    kinds: Sequence[str],
+    x: NDArray[np.float32],
+    y: NDArray[Any],
+    n_classes: int,
+    n_outputs: int,
+    seed: int,
+) -> list[tuple[Sequence[str], ClassNode | None]]:
+    """Kinds of ensemble members, and the node that their views are of.
+
+    All kinds and None, unless there are more classes than the network has outputs. Then each
+    member has a tree of its own, and a pair for every node; see :func:`grow_tree` for the
+    parameters.
+    """
+    if n_classes <= n_outputs:
+        return [(kinds, None)]
+    trees = [grow_tree(x, y, n_classes, n_outputs, seed + i) for i in range(len(kinds))]
+    return [([kind], node) for kind, tree in zip(kinds, trees) for node in tree]
 
 
 def grow_tree(

@@ -2,29 +2,22 @@
 
 import os
 from collections.abc import Mapping, Sequence
-from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from scipy.special import log_softmax, softmax
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._average import average
-from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
-from ._class_tree import Parts, grow_tree
-from ._columns import count_missing
+from ._calibrated import CalibratedClassifier
 from ._errors import BundleError
-from ._fields import brief
-from ._linear import recommend_temperature
+from ._labels import Labels, check_labels
 from ._network.config import Config
-from ._network.network import Network
 from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
-from ._temperature import choose_temperature, cut_folds
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
@@ -32,7 +25,7 @@ else:
     from sklearn.base import ClassifierMixin
 
 
-class MitraClassifier(ClassifierMixin, BaseMitra):
+class MitraClassifier(ClassifierMixin, CalibratedClassifier):
     """Classifier that reads the training table in context, with Mitra's Tab2D network.
 
     ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
@@ -219,24 +212,15 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     _task = "classification"
     _bundle_type = CLASSIFIER
+    _capabilities: ClassVar[set[str]] = {"classifier", "predictProba"}
     _javascript_params: ClassVar[dict[str, Any]] = {
-        **BaseMitra._javascript_params,
+        **CalibratedClassifier._javascript_params,
         "support_sampling": "equal",
         "prior_correction": False,
     }
-    classes_: NDArray[Any]
-    class_prior_: NDArray[np.float64]
-    softmax_temperature_: float
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **BaseMitra._parameter_constraints,
+        **CalibratedClassifier._parameter_constraints,
         "support_sampling": [StrOptions({"balanced", "equal", "stratified", "random"})],
-        "prior_correction": ["boolean"],
-        "class_weight": [dict, StrOptions({"balanced"}), None],
-        "softmax_temperature": [
-            Interval(Real, 0, None, closed="neither"),
-            StrOptions({"auto"}),
-            None,
-        ],
     }
 
     def __init__(
@@ -362,57 +346,24 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         return labels
 
     @property
-    def capabilities(self) -> dict[str, bool]:
-        """What wlearn asks of a model, dict of str to bool."""
-        return {**super().capabilities, "classifier": True, "predictProba": True}
-
-    @property
     def _n_classes(self) -> int:
         return len(self.classes_)
 
-    @property
-    def _class_labels(self) -> NDArray[Any]:
-        return self.classes_
-
     def _check_target(self, y: Any) -> None:
-        y = np.asarray(y)
-        n_missing = count_missing(y) if y.ndim else 0
-        if n_missing:
-            raise ValueError(
-                f"Input y contains NaN, None or NA in {n_missing} rows. Leave out the rows without "
-                "a label."
-            )
-        if y.dtype == object and len({isinstance(label, str) for label in y.ravel()}) > 1:
-            types = ", ".join(sorted({type(label).__name__ for label in y.ravel()}))
-            raise TypeError(
-                f"Class labels must be all numbers or all strings. Got {types}. Convert them, for "
-                "example with .astype(str)."
-            )
-
-    def _check_ready(self) -> None:
-        super()._check_ready()
-        self._temperature()  # "auto" may have been set since fit
+        check_labels(y)
 
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.int64]:
         check_classification_targets(y)
-        classes, ids = np.unique(y, return_inverse=True)
-        if len(classes) > config.dim_output and config.dim_output < 2:
+        labels = Labels.of(y)
+        n_classes = len(labels.classes)
+        if n_classes > config.dim_output and config.dim_output < 2:
             raise ValueError(
                 f"The checkpoint {self.model!r} has one output and tells no classes apart. "
-                f"Got {len(classes)}. Use another checkpoint."
+                f"Got {n_classes}. Use another checkpoint."
             )
-        self.classes_ = classes
-        self.class_prior_ = np.bincount(ids) / len(ids)
+        self.classes_, self.class_prior_ = labels.classes, labels.frequencies
         self._class_weights()
-        return ids.astype(np.int64)
-
-    def _divide(self, kinds: list[str], config: Config) -> Parts:
-        n_classes, n_outputs = len(self.classes_), config.dim_output
-        if n_classes <= n_outputs:
-            return [(kinds, None)]
-        table = self.X_support_, self.y_support_, n_classes, n_outputs
-        trees = [grow_tree(*table, self._seed + i) for i in range(len(kinds))]
-        return [([kind], node) for kind, tree in zip(kinds, trees) for node in tree]
+        return labels.ids
 
     def _select_support(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
         max_support = self.max_support or len(ids)
@@ -429,117 +380,6 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def _is_foregone(self) -> bool:
         return len(self.classes_) == 1
 
-    def _combine(self, answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """Average the views' logits, and correct them for the support's class frequencies."""
-        mean = average(answers)
-        with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
-            scaled = (mean - mean.max(axis=1, keepdims=True)) / self._temperature()
-        corrected: NDArray[np.float64] = scaled + self._log_correction()
-        return corrected
-
-    def _temperature(self) -> float:
-        if self.softmax_temperature is None:
-            return self._default_temperature()
-        if not isinstance(self.softmax_temperature, str):
-            return self.softmax_temperature
-        if not hasattr(self, "softmax_temperature_"):
-            raise ValueError(
-                "softmax_temperature='auto' takes effect in fit, and was set after it. Call 'fit' "
-                "again, or set a number or None."
-            )
-        return self.softmax_temperature_
-
-    def _default_temperature(self) -> float:
-        if all(view.is_plain and view.node is None for view in self._views):
-            return 1.0
-        return recommend_temperature(len(self.classes_))
-
-    def _learn_held_out(
-        self, x: NDArray[np.float32], y: NDArray[np.int64], network: Network
-    ) -> None:
-        self.__dict__.pop("softmax_temperature_", None)
-        if self.softmax_temperature != "auto":
-            return
-        default = self._default_temperature()
-        folds = [] if self._is_foregone() else cut_folds(y, self._seed)
-        held_out = [self._hold_out(x, y, rows, network) for rows in folds]
-        if held_out:
-            logits, corrections = map(np.concatenate, zip(*held_out))
-            held_out_y = y[np.concatenate(folds)]
-            default = choose_temperature(logits, corrections, held_out_y, default)
-        self.softmax_temperature_ = default
-
-    def _hold_out(
-        self,
-        x: NDArray[np.float32],
-        y: NDArray[np.int64],
-        rows: NDArray[np.int64],
-        network: Network,
-    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """Logits of training rows by a fit to the others, and their corrections for frequencies.
-
-        Parameters
-        ----------
-        x : ndarray of shape (n_samples, n_encoded), float32
-        y : ndarray of shape (n_samples,), int64
-        rows : ndarray of shape (n_rows,), int64
-        network : Network
-
-        Returns
-        -------
-        logits, log_corrections : ndarray of shape (n_rows, n_classes), float64
-        """
-        fold = self._snapshot()
-        fold.prior_correction, fold.class_weight = True, None  # as the held out rows are
-        others = np.setdiff1d(np.arange(len(y)), rows)
-        fold.class_prior_ = np.bincount(y[others], minlength=len(self.classes_)) / len(others)
-        fold._take_support(x[others], y[others], network)
-        # nothing is kept: these tables and rows go through the network once
-        plan, members = fold._context.prepare(fold._make_runtime(), False)
-        chunks = [rows[i : i + plan.chunk_rows] for i in range(0, len(rows), plan.chunk_rows)]
-        logits = [average(fold._restore(*fold._run_views(x[chunk], members))) for chunk in chunks]
-        correction = np.tile(fold._log_correction(), (len(rows), 1))
-        return np.concatenate(logits), correction
-
-    def _log_correction(self) -> NDArray[np.float64]:
-        """What takes logits from the class frequencies of the support to those that are wanted."""
-        n_classes = len(self.classes_)
-        support = np.bincount(self.y_support_, minlength=n_classes) / len(self.y_support_)
-        wanted = self.class_prior_ if self.prior_correction else support
-        if self.class_weight == "balanced":
-            wanted = np.full(n_classes, 1 / n_classes)
-        # A class without support rows keeps what the network gives it.
-        correction = np.divide(wanted, support, out=np.ones(n_classes), where=support > 0)
-        log_correction: NDArray[np.float64] = np.log(correction) + np.log(self._class_weights())
-        return log_correction
-
-    def _class_weights(self) -> NDArray[np.float64]:
-        """Weights (n_classes,) of a dict; else 1."""
-        weights = self.class_weight
-        if not isinstance(weights, dict):
-            return np.ones(len(self.classes_))
-        labels = self.classes_.tolist()
-        for label, weight in weights.items():
-            if label not in labels:
-                raise ValueError(
-                    f"class_weight has a weight for {label!r}, which is not a class. The classes "
-                    f"are {brief(labels)}."
-                )
-            if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
-                raise ValueError(
-                    f"Weights of classes must be finite and more than 0. Got {weight!r} for "
-                    f"{label!r} in class_weight."
-                )
-        return np.array([weights.get(label, 1) for label in labels], np.float64)
-
-    def _pack_params(self) -> dict[str, Any]:
-        params = super()._pack_params()
-        if isinstance(self.softmax_temperature, str):  # "auto" takes training rows to choose
-            params["softmax_temperature"] = self._temperature()
-        if isinstance(self.class_weight, dict):  # its keys may be of any type
-            params["class_weight"] = None
-        return params
-
     def _pack_target(self) -> dict[str, Any]:
         has_weights = isinstance(self.class_weight, dict)
         return {
@@ -549,34 +389,19 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         }
 
     def _take_target(self, stored: Stored, config: Config) -> None:
-        self.classes_ = np.array(stored.classes, np.int32)
-        if len(self.classes_) > config.dim_output:
+        labels = Labels.among(np.array(stored.classes, np.int32), stored.y)
+        if len(labels.classes) > config.dim_output:
             raise BundleError(
-                f"The bundle has {len(self.classes_)} classes, and the checkpoint {self.model!r} "
+                f"The bundle has {len(labels.classes)} classes, and the checkpoint {self.model!r} "
                 f"tells at most {config.dim_output} apart."
             )
-        self.y_support_ = np.searchsorted(self.classes_, stored.y)
-        counts = np.bincount(self.y_support_, minlength=len(self.classes_))
-        self.class_prior_ = counts / len(stored.y)
+        self.classes_, self.y_support_, self.class_prior_ = labels
 
     def _unpack_target(self, learned: BundleFields, stored: Stored) -> None:
-        classes, y = learned.labels("labels"), stored.y
-        if stored.classes is not None:  # integer labels, which become class ids
-            ids = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-            learned.require(bool((classes[ids] == y).all()), "labels", "those in 'support_y'")
-            y = ids
-        if y.min() < 0:
-            raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
-        learned.require(y.max() < len(classes), "labels", f"of {int(y.max()) + 1} classes or more")
-        prior = learned.array("prior", "<f8", len(classes))
-        is_seen = np.bincount(y, minlength=len(classes)) > 0
-        is_share = (prior >= 0) & (prior <= 1) & ((prior > 0) | ~is_seen)
-        frequencies = bool(is_share.all() and np.isclose(prior.sum(), 1))
-        learned.require(frequencies, "prior", "frequencies of the classes")
-        self.classes_, self.class_prior_, self.y_support_ = classes, prior, y.astype(np.int64)
+        self.classes_, self.y_support_, self.class_prior_ = Labels.unpack(learned, stored)
         if isinstance(self.class_weight, dict):
             raise BundleError("The parameter 'class_weight' of a bundle can't be an object.")
         if stored.version > 3 and learned.optional("weights"):
-            weights = learned.array("weights", "<f8", len(classes))
+            weights = learned.array("weights", "<f8", len(self.classes_))
             learned.require(bool((weights > 0).all()), "weights", "more than 0")
-            self.class_weight = dict(zip(classes.tolist(), weights.tolist()))
+            self.class_weight = dict(zip(self.classes_.tolist(), weights.tolist()))

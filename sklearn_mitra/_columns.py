@@ -224,13 +224,6 @@ def _learn_dates(values: NDArray[Any], name: str) -> Dates:
     return Dates(name, (PARTS[0], *varying))
 
 
-def count_missing(values: NDArray[Any]) -> int:
-    """How many of an array's values are None, NaN or NA."""
-    if values.dtype == object:
-        return sum(map(is_missing, values.ravel()))
-    return np.isnan(values).sum() if values.dtype.kind == "f" else 0
-
-
 def is_missing(value: Any) -> bool:
     """Whether a value is None, NaN, NA or NaT."""
     if isinstance(value, (float, np.floating)):

@@ -7,20 +7,20 @@ Boosted trees are added to the regression, as much of them as helps.
 from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from ._deal import deal
 from ._derived import Derived, Trend, Vote
-from ._functions import Linear, Terms
+from ._functions import Linear
+from ._standardised import StandardisedTerms, frequent_levels
+from ._temperature import recommend_temperature
 from ._trees import fit_trees
 
 # Most principal components; fewer in tables of few rows or columns.
 _MOST_COMPONENTS = 16
-# Most levels of a category that get a term of their own: the most frequent.
-_MOST_LEVELS = 30
 # Quantiles at which a piecewise linear function of a column may bend.
 _KNOTS = (0.25, 0.5, 0.75)
 # Most terms to have with bends; in tables of more, functions are straight.
@@ -40,15 +40,6 @@ _SHARE = 0.2
 _VOTE = 0.3
 # Most classes whose logits are shown as they are. Those of more are shown by their components.
 _MOST_SHOWN = 10
-
-
-def recommend_temperature(n_classes: int) -> float:
-    """Of logits of members that are not plain: they hedge too much, and more among many classes.
-
-    On the tables of benchmarks/accuracy.py, 0.9 was best for two classes, 0.7 for four, 0.5 for
-    nine. It stays there for more classes, of which there are trees.
-    """
-    return float(0.9 * (2 / min(n_classes, _MOST_SHOWN)) ** (1 / 3))
 
 
 class LinearModels:
@@ -85,16 +76,14 @@ class LinearModels:
         self._columns = columns
         self._n_classes = n_classes
         self._seed = seed
-        codes = {int(j): _frequent_levels(x[:, j], n_levels[j]) for j in columns}
+        codes = {int(j): frequent_levels(x[:, j], n_levels[j]) for j in columns}
         n_terms = sum(map(len, codes.values())) + len(_KNOTS) * sum(n_levels[j] == 0 for j in codes)
         rows = self._choose_rows(len(x), support, n_terms)
         self._support = np.searchsorted(rows, support)
         self._x, self._y = x[rows], y[rows]
-        straight = _make_terms(self._x, codes, ())
-        self._straight = _Standardised.fit(straight, self._x)
-        self._bent = self._straight
+        self._bent = self._straight = StandardisedTerms.fit(self._x, codes)
         if n_terms <= _MOST_TERMS:
-            self._bent = _Standardised.fit(_make_terms(self._x, codes, _KNOTS), self._x)
+            self._bent = StandardisedTerms.fit(self._x, codes, _KNOTS)
 
     @property
     def are_possible(self) -> bool:
@@ -258,55 +247,3 @@ class LinearModels:
             else:
                 weights[:, present], intercepts[present] = model.coef_.T, model.intercept_
         return weights, intercepts
-
-
-class _Standardised(NamedTuple):
-    """Terms, and what they make of the rows to fit to, divided by the standard deviations."""
-
-    terms: Terms
-    scales: NDArray[np.float64]
-    z: NDArray[np.float64]
-
-    @classmethod
-    def fit(cls, terms: Terms, x: NDArray[np.float32]) -> "_Standardised":
-        """Learn means and deviations, and leave out what doesn't vary."""
-        values = terms.transform(x)
-        means, scales = values.mean(axis=0), values.std(axis=0)
-        varies = scales > 1e-12 * np.abs(values).max(axis=0)
-        arrays = [array[varies] for array in vars(replace(terms, means=means)).values()]
-        return cls(Terms(*arrays), scales[varies], (values - means)[:, varies] / scales[varies])
-
-    def function(self, weights: NDArray[np.float64], intercepts: NDArray[np.float64]) -> Linear:
-        """Linear functions of z as those of a table."""
-        return Linear(self.terms, weights / self.scales[:, None], intercepts)
-
-
-def _frequent_levels(column: NDArray[np.float32], n_levels: int) -> list[float]:
-    """The codes that get a term of their own; -1 for a column of numbers."""
-    if not n_levels:
-        return [-1.0]
-    codes, counts = np.unique(column, return_counts=True)
-    by_count = codes[np.argsort(-counts, kind="stable")]
-    return [float(c) for c in by_count if c == int(c)][:_MOST_LEVELS]  # a mean is no level
-
-
-def _make_terms(
-    x: NDArray[np.float32], codes: dict[int, list[float]], knots: Sequence[float]
-) -> Terms:
-    """Terms of every column, their means still 0.
-
-    A number has one over its range and, for a function that may bend at the knots, one from
-    each knot to the end of the range.
-    """
-    terms = []
-    for j, levels in codes.items():
-        if levels != [-1.0]:
-            terms += [(j, code, 0.0, 1.0) for code in levels]
-            continue
-        low, high = float(x[:, j].min()), float(x[:, j].max())
-        bends = {float(q) for q in np.quantile(x[:, j], knots)} if knots else set()
-        bends -= {low, high}
-        terms += [(j, -1.0, start, high) for start in (low, *sorted(bends))]
-    table = np.array(terms, np.float64).reshape(-1, 4)
-    sources = table[:, 0].astype(np.int64)
-    return Terms(sources, table[:, 1], table[:, 2], table[:, 3], np.zeros(len(terms)))

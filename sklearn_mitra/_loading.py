@@ -12,15 +12,16 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
-from ._class_tree import Parts
 from ._encoding import LARGEST, TableEncoder
+from ._ensemble import TrainingTable, learn_views
 from ._errors import BundleError
 from ._level_means import LevelMeans
-from ._members import PLAIN, make_views
+from ._members import PLAIN
 from ._network.config import Config
 from ._network.network import Network
 from ._network.resolve import resolve_network, resolve_stored
-from ._saving import NOT_STORED, Saved
+from ._params import NOT_STORED
+from ._saving import Saved
 from ._views import View, are_trees, unpack_views
 
 E = TypeVar("E", bound="Loaded")
@@ -56,14 +57,6 @@ class Loaded(Saved):
     @abstractmethod
     def _take_target(self, stored: Stored, config: Config) -> None:
         """Learn the target from a bundle that another package wrote."""
-
-    @abstractmethod
-    def _divide(self, kinds: list[str], config: Config) -> Parts:
-        """Kinds of ensemble members and the node that their views are of.
-
-        All kinds and None, unless there are more classes than the network has outputs. Then each
-        member has a tree of its own, and a pair for every node.
-        """
 
     @classmethod
     def load(
@@ -251,13 +244,10 @@ class Loaded(Saved):
         return self._make_plain(n_members, self._views[0].columns, config)
 
     def _make_plain(self, n_members: int, columns: NDArray[np.int64], config: Config) -> list[View]:
-        views: list[View] = []
-        for kinds, node in self._divide([PLAIN] * n_members, config):
-            rows, n_classes = np.arange(len(self.X_support_)), self._n_classes
-            if node is not None:
-                rows, n_classes = node.find(self.y_support_), node.n_groups
-            views += make_views(kinds, None, rows, columns, n_classes, self._seed, node=node)
-        return views
+        rows, n_levels = np.arange(len(self.X_support_)), self._encoder.n_levels
+        support = self.X_support_, self.y_support_, rows
+        table = TrainingTable(*support, columns, n_levels, self._n_classes)
+        return learn_views([PLAIN] * n_members, table, config.dim_output, self._seed)[1]
 
     def _take_network(self, network: Network) -> None:
         self.checkpoint_ = {"name": network.file.name, "sha256": network.file.sha256}

@@ -24,7 +24,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from ._class_tree import ClassNode
 from ._derived import Derived
 from ._linear import LinearModels
-from ._views import ClassOrder, Direction, View
+from ._targets import ClassOrder, Direction
+from ._views import View
 
 PLAIN = "plain"
 _PARTS = {

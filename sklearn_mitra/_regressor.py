@@ -161,7 +161,7 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
     _task = "regression"
     _bundle_type = REGRESSOR
     _n_classes = 0
-    _class_labels = None
+    _capabilities: ClassVar[set[str]] = {"regressor"}
     _former_params: ClassVar[dict[str, Any]] = {
         **UncertainRegressor._former_params,
         "target_transform": "none",
@@ -170,9 +170,6 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         **UncertainRegressor._parameter_constraints,
         "target_transform": [StrOptions({"auto", *KINDS})],
     }
-    target_min_: float
-    target_max_: float
-    _transform: TargetTransform
 
     def __init__(
         self,
@@ -263,11 +260,6 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
             )
         return collect(self._distributions(X), getattr(PredictiveDistribution, output))
 
-    @property
-    def capabilities(self) -> dict[str, bool]:
-        """What wlearn asks of a model, dict of str to bool."""
-        return {**super().capabilities, "regressor": True}
-
     def _check_target(self, y: Any) -> None:
         y = np.asarray(y)
         for target in y.ravel().tolist() if y.dtype.kind in "OU" else []:
@@ -294,9 +286,6 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         self._conformal = None
         return y
 
-    def _divide(self, kinds: list[str], config: Config) -> Sequence[tuple[list[str], None]]:
-        return [(kinds, None)]
-
     def _select_support(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
         return select_rows(len(y), self.max_support or len(y), self._seed)
 
@@ -306,15 +295,8 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         self._check_fitted()
         return self._transform.kind
 
-    def _limits(self) -> tuple[float, float]:
-        """What is scaled to 0 and 1: the transformed range of the targets."""
-        return self._transform.apply(self.target_min_), self._transform.apply(self.target_max_)
-
     def _network_target(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
-        low, high = self._limits()
-        if low == high:
-            return np.zeros(len(y), np.float32)
-        return ((self._transform.apply(y) - low) / (high - low)).astype(np.float32)
+        return self._scale.show(y)
 
     def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
         return np.full(n_rows, self.target_min_)
@@ -324,21 +306,7 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
 
     def _combine(self, answers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Average the views' scaled targets, and scale them back."""
-        return self._unscale_target(average(answers))
-
-    def _scale_target(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        low, high = self._limits()
-        if self._transform.kind == "asinh":
-            y = self._transform.apply(y)
-        with np.errstate(over="ignore"):  # of outliers that the transform clips
-            return (y - low) / (high - low)
-
-    def _unscale_target(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        low, high = self._limits()
-        scaled = _scale_back(y, low, high)
-        if self._transform.kind == "asinh":  # beyond the range, its inverse soon is far beyond
-            scaled = np.clip(scaled, low, high)
-        return self._transform.invert(scaled)
+        return self._scale.invert(average(answers))
 
     def _pack_target(self) -> dict[str, Any]:
         limits = [self.target_min_, self.target_max_]
@@ -363,14 +331,3 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         self._transform = TargetTransform()
         if stored.version > 2:
             self._transform = TargetTransform.unpack(learned.fields("transform"))
-
-
-def _scale_back(y: NDArray[np.float64], low: float, high: float) -> NDArray[np.float64]:
-    """Scaled targets in their units; the largest of float64 for those beyond it."""
-    # Computing with a sixteenth of very large targets is exact, and nothing in between overflows.
-    unit = 1 / 16 if max(abs(low), abs(high)) > 1e300 else 1.0
-    largest = np.finfo(np.float64).max * unit
-    with np.errstate(over="ignore"):
-        targets = y * ((high - low) * unit) + low * unit
-    limited: NDArray[np.float64] = np.clip(targets, -largest, largest) / unit
-    return limited

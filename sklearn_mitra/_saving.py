@@ -8,28 +8,23 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.container import MAX_INTEGER
+from ._bundles.canonical import MAX_INTEGER
 from ._bundles.estimators import write_bundle
 from ._bundles.fields import pack
 from ._encoding import TableEncoder
 from ._files import replaced
 from ._functions import Functions
 from ._level_means import LevelMeans
+from ._params import NOT_STORED
 from ._pickles import Pickled
 from ._views import View
-
-# Parameters that belong to a machine and a user, not to a model.
-NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
 
 
 class Saved(Pickled):
     """An estimator that can be saved as a bundle."""
 
-    _task: ClassVar[str]  # "classification" or "regression"
     _bundle_type: ClassVar[str]
 
-    model: str | os.PathLike[str]
-    n_estimators: int | None
     X_support_: NDArray[np.float32]
     y_support_: NDArray[Any]
     support_indices_: NDArray[np.int64]
@@ -47,18 +42,9 @@ class Saved(Pickled):
     def _n_classes(self) -> int:
         """0 for regression."""
 
-    @property
-    @abstractmethod
-    def _class_labels(self) -> NDArray[Any] | None:
-        """None for regression."""
-
     @abstractmethod
     def _pack_target(self) -> dict[str, Any]:
         """What was learned of y, as JSON."""
-
-    @abstractmethod
-    def _check_ready(self) -> None:
-        """Raise an error unless it is fitted and its parameters are right."""
 
     def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
         """Write the fitted estimator as a ``.wlrn`` bundle.
@@ -89,7 +75,7 @@ class Saved(Pickled):
             self._bundle_type,
             self.X_support_ + self._encoder.offsets,  # as readers without this package take it
             self.y_support_,
-            self._class_labels,
+            getattr(self, "classes_", None),
             self._onnx_sha256,
             {
                 "maxSupport": len(self.X_support_) if max_support is None else max_support,

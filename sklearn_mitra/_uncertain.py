@@ -1,6 +1,5 @@
 """How sure a regressor is: quantiles, intervals and distributions of the target."""
 
-from abc import abstractmethod
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
@@ -16,7 +15,10 @@ from ._folds import N_FOLDS, cut_folds, predict_held_out
 from ._functions import Rows
 from ._loading import LoadOptions
 from ._mixtures import BinnedMember, mix
-from ._views import Direction, View
+from ._scale import TargetScale
+from ._targets import Direction
+from ._transform import TargetTransform
+from ._views import View
 
 # Distributions of some of a table's rows, and which these are.
 Part = tuple[NDArray[np.int64], PredictiveDistribution]
@@ -31,15 +33,9 @@ class UncertainRegressor(BaseMitra):
     """
 
     target_min_: float
+    target_max_: float
+    _transform: TargetTransform
     _conformal: Conformal | None = None
-
-    @abstractmethod
-    def _scale_target(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Targets as the network's are scaled, without clipping outliers."""
-
-    @abstractmethod
-    def _unscale_target(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        """The way back."""
 
     def predict_quantiles(self, X: Any, quantiles: ArrayLike) -> NDArray[np.float64]:
         """Quantiles of the targets of rows.
@@ -182,6 +178,10 @@ class UncertainRegressor(BaseMitra):
 
     # ------------------------------------------------------------ how
 
+    @property
+    def _scale(self) -> TargetScale:
+        return TargetScale(self.target_min_, self.target_max_, self._transform)
+
     def _distributions(self, X: Any) -> Iterator[Part]:
         """Distributions of a table's rows, chunk by chunk; to be called by a public method."""
         fitted = self.__dict__  # the next fit has another
@@ -201,7 +201,7 @@ class UncertainRegressor(BaseMitra):
                     self._conformal = fitted["_conformal"] = self._calibrate()
                 answers = np.column_stack(self._restore(rows, outputs))
                 scaled = self._conformal.predict(rows.x, answers)
-            yield chunk.indices, transform(scaled, self._unscale_target)[chunk.places]
+            yield chunk.indices, transform(scaled, self._scale.invert)[chunk.places]
 
     def _calibrate(self) -> Conformal:
         """Predict support rows that are held out, and learn from how far off that is."""
@@ -220,7 +220,7 @@ class UncertainRegressor(BaseMitra):
         x, runtime = self._shown_support(), self._make_runtime()
         tables = self._views, x, self._network_target(y), folds
         answers = predict_held_out(*tables, self._new_context, runtime)
-        return Conformal.fit(x, self._scale_target(y), answers, self._seed)
+        return Conformal.fit(x, self._scale.apply(y), answers, self._seed)
 
 
 def _see(view: View, rows: Rows, outputs: NDArray[np.float32]) -> BinnedMember:

@@ -19,7 +19,7 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 from wlearn._capabilities import estimator_capabilities
 
-from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier, _base
+from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier, _queries
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.context import Member
 from sklearn_mitra._network.plan import Plan
@@ -372,7 +372,7 @@ def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
     query, _ = make_table(50, seed=1)
     estimator = small(cls).fit(X, y)
     expected = outputs(estimator, query)
-    monkeypatch.setattr(_base, "_ENCODED_ROWS", 20)  # the fourth piece has rows of the first
+    monkeypatch.setattr(_queries, "_ENCODED_ROWS", 20)  # the fourth piece has rows of the first
     monkeypatch.setattr(Plan, "chunk_rows", 8)
     rows_seen.clear()
     same(outputs(estimator, np.concatenate([query, query[:30]])), np.r_[expected, expected[:30]])

@@ -47,7 +47,7 @@ def test_a_plain_member_predicts_what_one_fitted_to_the_others_does():
     for fold in folds:
         rest = np.setdiff1d(np.arange(60), fold)
         expected = MitraRegressor(**params).fit(X[rest], y[rest]).predict(X[fold])
-        predicted = reg._unscale_target(answers[fold].mean(axis=1))
+        predicted = reg._scale.invert(answers[fold].mean(axis=1))
         np.testing.assert_allclose(predicted, expected, atol=1e-5 * np.ptp(y))
 
 

@@ -110,7 +110,7 @@ def test_a_row_has_the_same_bits_alone_and_in_any_order(fitted):
 def test_a_table_of_several_chunks(fitted, monkeypatch):
     X, _ = make_table(60, seed=1)
     whole = ask(fitted, X)
-    monkeypatch.setattr("sklearn_mitra._base._ENCODED_ROWS", 17)
+    monkeypatch.setattr("sklearn_mitra._queries._ENCODED_ROWS", 17)
     same(ask(fitted, X), whole)
 
 

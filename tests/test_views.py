@@ -13,7 +13,8 @@ from sklearn_mitra._class_tree import ClassNode
 from sklearn_mitra._derived import Derived, Trend, Vote
 from sklearn_mitra._functions import Functions, Linear, Rows, StoredFunctions, Terms
 from sklearn_mitra._members import make_views
-from sklearn_mitra._views import ClassOrder, Direction, View
+from sklearn_mitra._targets import ClassOrder, Direction
+from sklearn_mitra._views import View
 
 N_SUPPORT, COLUMNS = 20, [0, 1, 3, 4, 5, 6, 8]
 

@@ -48,7 +48,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import BundleError
-from .container import decode_bundle, encode_bundle, from_json, to_json
+from .canonical import from_json, to_json
+from .container import decode_bundle, encode_bundle
 from .fields import BundleFields
 
 CLASSIFIER = "wlearn.mitra_onnx.classifier@1"

@@ -8,7 +8,7 @@ from collections.abc import Callable, Sequence
 
 from .._errors import BundleError, CheckpointError
 from .._version import __version__
-from . import bundles, export, machine, models
+from . import bundles, export, fit, machine, models
 from .errors import CommandError
 
 _PROGRAM = "sklearn-mitra"
@@ -54,6 +54,7 @@ def _make_parser() -> argparse.ArgumentParser:
     parser.add_argument("--version", action="version", version=f"{_PROGRAM} {__version__}")
     commands = parser.add_subparsers(dest="command", required=True, metavar="COMMAND")
     machine.add_commands(commands)
+    fit.add_commands(commands)
     models.add_commands(commands)
     bundles.add_commands(commands)
     export.add_commands(commands)

@@ -1,23 +1,16 @@
-"""Commands that fit a model to a table, or use one."""
+"""Commands that use a model: predict, score, estimate."""
 
 import argparse
 import sys
-import textwrap
 import time
 from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
 
+from .arguments import add_command, add_table
 from .errors import CommandError
-from .tables import (
-    check_columns,
-    choose_columns,
-    count_rows,
-    read_pieces,
-    read_table,
-    writer,
-)
+from .tables import check_columns, choose_columns, count_rows, read_pieces, writer
 
 # Rows to read, predict and write at a time.
 _PIECE_ROWS = 10_000
@@ -25,41 +18,11 @@ _PIECE_ROWS = 10_000
 _LONG = 60
 # The machine's speed is measured before predictions of more rows, which takes half a second.
 _MANY_ROWS = 2000
-# Whole numbers of at most so many different values are taken for classes.
-_MOST_CODES = 10
 
 
 def add_commands(commands: Any) -> None:
     """Add these commands to an argument parser."""
-    fit = _add(
-        commands,
-        "fit",
-        run_fit,
-        "fit a model to a table, and save it as a .wlrn bundle",
-        """
-        sklearn-mitra fit churn.csv --target churned --out churn.wlrn
-        sklearn-mitra fit houses.parquet --target price --drop id address --out houses.wlrn
-        """,
-    )
-    _add_table(fit)
-    fit.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
-    fit.add_argument("--out", "-o", required=True, metavar="FILE", help="the bundle")
-    fit.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
-    fit.add_argument(
-        "--task",
-        choices=["auto", "classification", "regression"],
-        default="auto",
-        help="auto: classification if the target is text, true or false, or has at most "
-        f"{_MOST_CODES} different whole numbers",
-    )
-    fit.add_argument("--model", default="mini", help="checkpoint (%(default)s)")
-    fit.add_argument(
-        "--max-support", type=int, default=512, metavar="N", help="rows to keep (%(default)s)"
-    )
-    fit.add_argument("--n-estimators", type=int, metavar="N", help="ensemble members")
-    fit.add_argument("--seed", type=int, default=42, help="chooses the rows (%(default)s)")
-
-    predict = _add(
+    predict = add_command(
         commands,
         "predict",
         run_predict,
@@ -71,7 +34,7 @@ def add_commands(commands: Any) -> None:
         """,
     )
     _add_model(predict)
-    _add_table(predict)
+    add_table(predict)
     _add_quiet(predict)
     predict.add_argument(
         "--out", "-o", default="-", metavar="FILE", help="CSV or Parquet; default: CSV to stdout"
@@ -90,7 +53,7 @@ def add_commands(commands: Any) -> None:
         help="columns with these quantiles of the target, too, such as .1 .5 .9",
     )
 
-    score = _add(
+    score = add_command(
         commands,
         "score",
         run_score,
@@ -98,11 +61,11 @@ def add_commands(commands: Any) -> None:
         "sklearn-mitra score churn.wlrn test.csv --target churned",
     )
     _add_model(score)
-    _add_table(score)
+    add_table(score)
     _add_quiet(score)
     score.add_argument("--target", required=True, metavar="COLUMN", help="the true values")
 
-    estimate = _add(
+    estimate = add_command(
         commands,
         "estimate",
         run_estimate,
@@ -113,28 +76,12 @@ def add_commands(commands: Any) -> None:
     estimate.add_argument("--rows", type=int, required=True, metavar="N", help="rows to predict")
 
 
-def _add(commands: Any, name: str, run: Any, help_text: str, examples: str) -> Any:
-    parser = commands.add_parser(
-        name,
-        help=help_text,
-        description=f"{help_text[0].upper()}{help_text[1:]}.",
-        epilog="examples:\n" + textwrap.indent(textwrap.dedent(examples).strip(), "  "),
-        formatter_class=argparse.RawDescriptionHelpFormatter,
-    )
-    parser.set_defaults(run=run)
-    return parser
-
-
 def _add_model(parser: Any) -> None:
     parser.add_argument("bundle", metavar="model", help="a .wlrn bundle")
     parser.add_argument("--model", help="checkpoint to use instead of the one that it names")
     parser.add_argument(
         "--trusted", action="store_true", help="look for that checkpoint anywhere it says"
     )
-
-
-def _add_table(parser: Any) -> None:
-    parser.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
 
 
 def _probability(text: str) -> float:
@@ -149,40 +96,6 @@ def _probability(text: str) -> float:
 
 def _add_quiet(parser: Any) -> None:
     parser.add_argument("--quiet", "-q", action="store_true", help="no progress on stderr")
-
-
-def run_fit(options: argparse.Namespace) -> int:
-    """Fit a model, and save it."""
-    from .. import MitraClassifier, MitraRegressor
-
-    table = read_table(options.table)
-    check_columns(table, [options.target, *options.drop], options.table)
-    X, y = table.drop(columns=[options.target, *options.drop]), table[options.target]
-    n_missing = int(y.isna().sum())
-    if n_missing:
-        raise CommandError(
-            f"The target {options.target!r} is missing in {n_missing} of {len(y)} rows of "
-            f"{options.table}. Leave these rows out."
-        )
-    task = options.task
-    if task == "auto":
-        task, reason = _guess_task(y)
-        _tell(f"{options.target!r} {reason}: {task}. --task decides otherwise.")
-    estimator = (MitraClassifier if task == "classification" else MitraRegressor)(
-        model=options.model,
-        max_support=options.max_support,
-        n_estimators=options.n_estimators,
-        random_state=options.seed,
-    )
-    bundle = estimator.fit(X, y.to_numpy()).save(options.out)
-    n_support, views = len(estimator.X_support_), estimator._views
-    n_members = len(views) // views[0].n_nodes
-    _tell(
-        f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
-        f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "
-        f"{len(bundle) / 1000:.0f} kB. It contains these rows: share it as you would share them."
-    )
-    return 0
 
 
 def run_predict(options: argparse.Namespace) -> int:
@@ -254,7 +167,8 @@ def _read_rows(estimator: Any, options: argparse.Namespace) -> Iterator[tuple[An
     if n_rows is not None and n_rows > _MANY_ROWS:
         cost = estimator.estimate_cost(n_rows)
         if cost.first_seconds > _LONG:
-            _tell(f"{n_rows} rows will take about {_duration(cost.first_seconds)}.")
+            duration = _duration(cost.first_seconds)
+            print(f"{n_rows} rows will take about {duration}.", file=sys.stderr)
     from tqdm import tqdm
 
     n_done, start = 0, time.perf_counter()
@@ -267,17 +181,8 @@ def _read_rows(estimator: Any, options: argparse.Namespace) -> Iterator[tuple[An
     if not n_done:
         raise CommandError(f"{options.table} has no rows.")
     if not options.quiet:
-        _tell(f"{n_done} rows in {_duration(seconds)}, {n_done / seconds:.0f} rows/s")
-
-
-def _guess_task(y: Any) -> tuple[str, str]:
-    """The task that a target looks like, and what it looks like."""
-    if y.dtype.kind not in "iuf":
-        return "classification", "has no numbers"
-    values = np.unique(y)
-    if len(values) <= _MOST_CODES and (values == np.floor(values)).all():
-        return "classification", f"has {len(values)} different whole numbers"
-    return "regression", "has numbers"
+        speed = f"{n_done} rows in {_duration(seconds)}, {n_done / seconds:.0f} rows/s"
+        print(speed, file=sys.stderr)
 
 
 def _score_classes(estimator: Any, y: Any, probabilities: Any) -> dict[str, float]:
@@ -312,7 +217,3 @@ def _duration(seconds: float) -> str:
     if seconds < 1:
         return f"{1000 * seconds:.0f} ms"
     return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"
-
-
-def _tell(message: str) -> None:
-    print(message, file=sys.stderr)

@@ -1,0 +1,91 @@
+"""The command that fits a model to a table."""
+
+import argparse
+import sys
+from typing import Any
+
+import numpy as np
+
+from .arguments import add_command, add_table
+from .errors import CommandError
+from .tables import check_columns, read_table
+
+# Whole numbers of at most so many different values are taken for classes.
+_MOST_CODES = 10
+
+
+def add_commands(commands: Any) -> None:
+    """Add the command to an argument parser."""
+    fit = add_command(
+        commands,
+        "fit",
+        run_fit,
+        "fit a model to a table, and save it as a .wlrn bundle",
+        """
+        sklearn-mitra fit churn.csv --target churned --out churn.wlrn
+        sklearn-mitra fit houses.parquet --target price --drop id address --out houses.wlrn
+        """,
+    )
+    add_table(fit)
+    fit.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    fit.add_argument("--out", "-o", required=True, metavar="FILE", help="the bundle")
+    fit.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
+    fit.add_argument(
+        "--task",
+        choices=["auto", "classification", "regression"],
+        default="auto",
+        help="auto: classification if the target is text, true or false, or has at most "
+        f"{_MOST_CODES} different whole numbers",
+    )
+    fit.add_argument("--model", default="mini", help="checkpoint (%(default)s)")
+    fit.add_argument(
+        "--max-support", type=int, default=512, metavar="N", help="rows to keep (%(default)s)"
+    )
+    fit.add_argument("--n-estimators", type=int, metavar="N", help="ensemble members")
+    fit.add_argument("--seed", type=int, default=42, help="chooses the rows (%(default)s)")
+
+
+def run_fit(options: argparse.Namespace) -> int:
+    """Fit a model, and save it."""
+    from .. import MitraClassifier, MitraRegressor
+
+    table = read_table(options.table)
+    check_columns(table, [options.target, *options.drop], options.table)
+    X, y = table.drop(columns=[options.target, *options.drop]), table[options.target]
+    n_missing = int(y.isna().sum())
+    if n_missing:
+        raise CommandError(
+            f"The target {options.target!r} is missing in {n_missing} of {len(y)} rows of "
+            f"{options.table}. Leave these rows out."
+        )
+    task = options.task
+    if task == "auto":
+        task, reason = _guess_task(y)
+        guess = f"{options.target!r} {reason}: {task}. --task decides otherwise."
+        print(guess, file=sys.stderr)
+    estimator = (MitraClassifier if task == "classification" else MitraRegressor)(
+        model=options.model,
+        max_support=options.max_support,
+        n_estimators=options.n_estimators,
+        random_state=options.seed,
+    )
+    bundle = estimator.fit(X, y.to_numpy()).save(options.out)
+    n_support, views = len(estimator.X_support_), estimator._views
+    n_members = len(views) // views[0].n_nodes
+    print(
+        f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
+        f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "
+        f"{len(bundle) / 1000:.0f} kB. It contains these rows: share it as you would share them.",
+        file=sys.stderr,
+    )
+    return 0
+
+
+def _guess_task(y: Any) -> tuple[str, str]:
+    """The task that a target looks like, and what it looks like."""
+    if y.dtype.kind not in "iuf":
+        return "classification", "has no numbers"
+    values = np.unique(y)
+    if len(values) <= _MOST_CODES and (values == np.floor(values)).all():
+        return "classification", f"has {len(values)} different whole numbers"
+    return "regression", "has numbers"

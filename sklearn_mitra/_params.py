@@ -1,0 +1,93 @@
+"""The parameters that both estimators have: what they may be, and what is made of them."""
+
+import os
+from abc import ABC
+from collections.abc import Sequence
+from numbers import Integral
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
+
+import numpy as np
+from sklearn import get_config
+from sklearn.utils._param_validation import Interval, StrOptions
+
+from ._members import check_members
+from ._network.runtime import Provider, Runtime
+
+if TYPE_CHECKING:
+    from ._sklearn import BaseEstimator
+else:
+    from sklearn.base import BaseEstimator
+
+# Those that belong to a machine and a user, not to a model.
+NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
+
+# The names that wlearn gives to two of them.
+_ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
+
+E = TypeVar("E", bound="Parametrised")
+
+
+class Parametrised(BaseEstimator, ABC):
+    """An estimator with these parameters. Its class has the constructor, and further ones."""
+
+    _task: ClassVar[str]  # "classification" or "regression"
+
+    model: str | os.PathLike[str]
+    max_support: int | None
+    n_estimators: int | None
+    members: str | Sequence[str]
+    random_state: int | np.random.RandomState | None
+    n_jobs: int | None
+    providers: Sequence[Provider] | None
+    precision: Literal["float32", "int8"]
+    cache_context: bool | Literal["auto"]
+    verbose: int
+
+    _parameter_constraints: ClassVar[dict[str, Any]] = {
+        "model": [str, os.PathLike],
+        "max_support": [Interval(Integral, 1, None, closed="left"), None],
+        "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "members": [str, list, tuple],  # and as check_members says
+        "random_state": ["random_state"],
+        "n_jobs": [
+            Interval(Integral, 1, None, closed="left"),
+            Interval(Integral, None, -1, closed="right"),
+            None,
+        ],
+        "providers": [list, tuple, None],
+        "precision": [StrOptions({"float32", "int8"})],
+        "cache_context": [StrOptions({"auto"}), "boolean"],
+        "verbose": ["verbose"],
+    }
+
+    def set_params(self: E, **params: Any) -> E:
+        """Set the parameters of this estimator.
+
+        Parameters
+        ----------
+        **params : dict
+            Parameters by name. wlearn's names for two of them are understood as well:
+            ``maxSupport`` for ``max_support`` and ``seed`` for ``random_state``.
+
+        Returns
+        -------
+        self : object
+        """
+        for alias, name in _ALIASES.items():
+            if alias in params:
+                if name in params:
+                    raise ValueError(f"{alias!r} is another name of {name!r}: pass only one.")
+                params[name] = params.pop(alias)
+        super().set_params(**params)
+        return self
+
+    def _make_runtime(self) -> Runtime:
+        return Runtime.resolve(self.n_jobs, self.providers, self.precision)
+
+    def _check_params(self) -> None:
+        if not get_config()["skip_parameter_validation"]:
+            self._validate_params()
+
+    def _validate_params(self) -> None:
+        super()._validate_params()
+        check_members(self.members, self._task, type(self).__name__)
