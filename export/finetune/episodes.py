@@ -84,8 +84,10 @@ class Episodes:
         """
         table = self._tables[generator.choice(len(self._tables), p=self._shares)]
         rows = self._choose_rows(table, generator)
-        n_query = max(1, min(self.n_query, len(rows) // 3))
-        n_support = min(self.n_support, len(rows) - n_query)
+        n_support, n_query = self.n_support, self.n_query
+        if len(rows) < n_support + n_query:
+            n_query = min(n_query, len(rows) // 3)
+            n_support = min(n_support, len(rows) - n_query)
         rows = generator.permutation(rows)[: n_support + n_query]
         x = table.x[rows] * generator.choice([-1, 1], table.x.shape[1]).astype(np.float32)
         y = table.y[rows]

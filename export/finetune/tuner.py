@@ -300,7 +300,7 @@ def fit_memory(episodes, config, device):
     if device.type != "cpu":
         return
     most = _SHARE_OF_MEMORY * total_memory() - 16 * config.n_parameters
-    while step_nbytes(episodes, config) > most and episodes.n_support > _SMALLEST_SUPPORT:
+    while step_nbytes(episodes, config) > most:
         halve(episodes)
 
 

@@ -4,8 +4,6 @@ import numpy as np
 import torch
 from scipy.special import log_softmax
 
-from sklearn_mitra._functions import Rows
-
 from ..pretrain.losses import to_bins
 
 
@@ -24,17 +22,15 @@ class Validation:
     """
 
     def __init__(self, served, x, y, device):
-        self._served, self._y, self._device = served, y, device
-        if served._level_means is not None:
-            x = served._level_means.query(x)
-        self._rows = Rows(x)
+        self._served, self._x, self._y, self._device = served, x, y, device
         support = served._shown_support(), served._network_target(served.y_support_)
-        self._tables = [(*view.support(*support), view.query(self._rows)) for view in served._views]
+        self._tables = [view.support(*support) for view in served._views]
 
     @property
     def n_tokens(self):
         """How many tokens a validation passes through the network, int."""
-        return sum((len(s) + len(q)) * (q.shape[1] + 1) for s, _, q in self._tables)
+        n_rows = len(self._x)
+        return sum((len(x) + n_rows) * (x.shape[1] + 1) for x, _ in self._tables)
 
     def loss(self, network):
         """The loss of the estimator's predictions with this network.
@@ -48,25 +44,36 @@ class Validation:
         loss : float
             The log loss, or the mean squared error in units of the targets' variance: 1 - R2.
         """
-        with torch.no_grad():
-            outputs = [self._run(network, *table) for table in self._tables]
-        answers = self._served._combine(self._served._restore(self._rows, outputs))
+        members = [_Member(network, *table, self._device) for table in self._tables]
+        answers = self._served._combine(
+            self._served._restore(*self._served._run_views(self._x, members))
+        )
         if self._served._task == "classification":
             own = np.take_along_axis(log_softmax(answers, axis=1), self._y[:, None], axis=1)
             return float(-own.mean())
         variance = self._y.var()
         return float(((answers - self._y) ** 2).mean() / (variance if variance else 1.0))
 
-    def _run(self, network, x_support, y_support, x_query):
-        """The network's outputs (n_rows, n_outputs), in float32."""
-        arrays = x_support, y_support, x_query
-        x_support, y_support, x_query = (
-            torch.from_numpy(np.ascontiguousarray(a)).to(self._device).unsqueeze(0) for a in arrays
-        )
+
+class _Member:
+    """An ensemble member that PyTorch runs."""
+
+    def __init__(self, network, x_support, y_support, device):
+        self._network, self._device = network, device
+        self._x_support, self._y_support = self._tensor(x_support), self._tensor(y_support)
         config = network.config
         if config.task == "regression" and config.labels_are_classes:
-            y_support = to_bins(y_support, config.dim_output)
-        padding = torch.zeros(y_support.shape, dtype=torch.bool, device=self._device)
-        outputs = network(x_support, y_support, x_query, padding)[0]
+            self._y_support = to_bins(self._y_support, config.dim_output)
+
+    def outputs(self, x_query):
+        """Outputs (n_rows, n_outputs), float32, for query rows (n_rows, n_columns)."""
+        padding = torch.zeros(self._y_support.shape, dtype=torch.bool, device=self._device)
+        with torch.no_grad():
+            table = self._x_support, self._y_support, self._tensor(x_query), padding
+            outputs = self._network(*table)[0]
         outputs = outputs if outputs.ndim == 2 else outputs.unsqueeze(1)
         return outputs.float().cpu().numpy()
+
+    def _tensor(self, array):
+        """As a batch of one table."""
+        return torch.from_numpy(np.ascontiguousarray(array)).to(self._device).unsqueeze(0)
