@@ -68,7 +68,7 @@ def test_help_prints_help_and_nothing_else(capsys):
     assert stop.value.code == 0
     out = capsys.readouterr().out
     assert "usage: sklearn-mitra" in out and "AUC" not in out
-    commands = "demo info download fit predict score estimate inspect convert verify"
+    commands = "demo info download fit predict score estimate inspect convert finetune verify"
     assert all(f"    {command} " in out for command in commands.split())
 
 

@@ -7,8 +7,10 @@ from .errors import CommandError
 
 COMMANDS = {
     "convert": "write a checkpoint as one .onnx file for other languages (needs PyTorch)",
+    "finetune": "tune a checkpoint's weights to a table (needs PyTorch)",
     "verify": "compare .onnx files with the other implementations (needs PyTorch)",
 }
+_MODULES = {"finetune": "finetune.__main__"}
 
 
 def add_commands(commands: Any) -> None:
@@ -26,7 +28,7 @@ def run(name: str, *arguments: str) -> int:
         If PyTorch isn't installed.
     """
     try:
-        module = importlib.import_module(f"sklearn_mitra.export.{name}")
+        module = importlib.import_module(f"sklearn_mitra.export.{_MODULES.get(name, name)}")
     except ModuleNotFoundError as error:
         raise CommandError(
             f"{name} needs PyTorch and onnxscript, and {error.name} is not installed. In a clone "

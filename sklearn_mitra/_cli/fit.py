@@ -26,27 +26,40 @@ def add_commands(commands: Any) -> None:
         sklearn-mitra fit houses.parquet --target price --drop id address --out houses.wlrn
         """,
     )
-    add_table(fit)
-    fit.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    add_training(fit)
     fit.add_argument("--out", "-o", required=True, metavar="FILE", help="the bundle")
-    fit.add_argument("--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out")
-    fit.add_argument(
+
+
+def add_training(parser: Any) -> None:
+    """Add the arguments that say what is fitted to which table; for :func:`read_training`."""
+    add_table(parser)
+    parser.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    parser.add_argument(
+        "--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out"
+    )
+    parser.add_argument(
         "--task",
         choices=["auto", "classification", "regression"],
         default="auto",
         help="auto: classification if the target is text, true or false, or has at most "
         f"{_MOST_CODES} different whole numbers",
     )
-    fit.add_argument("--model", default="mini", help="checkpoint (%(default)s)")
-    fit.add_argument(
+    parser.add_argument("--model", default="mini", help="checkpoint (%(default)s)")
+    parser.add_argument(
         "--max-support", type=int, default=512, metavar="N", help="rows to keep (%(default)s)"
     )
-    fit.add_argument("--n-estimators", type=int, metavar="N", help="ensemble members")
-    fit.add_argument("--seed", type=int, default=42, help="chooses the rows (%(default)s)")
+    parser.add_argument("--n-estimators", type=int, metavar="N", help="ensemble members")
+    parser.add_argument("--seed", type=int, default=42, help="chooses the rows (%(default)s)")
 
 
-def run_fit(options: argparse.Namespace) -> int:
-    """Fit a model, and save it."""
+def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
+    """A table and its target, and the estimator that is to be fitted.
+
+    Raises
+    ------
+    CommandError
+        If the table can't be read, or lacks a column or some targets.
+    """
     from .. import MitraClassifier, MitraRegressor
 
     table = read_table(options.table)
@@ -69,7 +82,13 @@ def run_fit(options: argparse.Namespace) -> int:
         n_estimators=options.n_estimators,
         random_state=options.seed,
     )
-    bundle = estimator.fit(X, y.to_numpy()).save(options.out)
+    return X, y.to_numpy(), estimator
+
+
+def run_fit(options: argparse.Namespace) -> int:
+    """Fit a model, and save it."""
+    X, y, estimator = read_training(options)
+    bundle = estimator.fit(X, y).save(options.out)
     n_support, views = len(estimator.X_support_), estimator._views
     n_members = len(views) // views[0].n_nodes
     print(

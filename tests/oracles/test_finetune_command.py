@@ -1,0 +1,84 @@
+"""The command ``sklearn-mitra finetune``."""
+
+import os
+import signal
+import subprocess
+import sys
+import time
+
+import pandas as pd
+import pytest
+from sklearn.datasets import load_iris
+
+from sklearn_mitra import MitraClassifier
+from sklearn_mitra._cli.main import main
+from sklearn_mitra.export.finetune import read_history
+
+
+@pytest.fixture
+def arguments(make_checkpoint, tmp_path):
+    """Those of a short run: a table, its target, a small checkpoint and where to write."""
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    X.assign(species=y.map({0: "a", 1: "b", 2: "c"})).to_csv(tmp_path / "iris.csv", index=False)
+    model = make_checkpoint(16, 10, 2, 2, "classification")
+    out = tmp_path / "tuned"
+    return f"finetune {tmp_path / 'iris.csv'} --target species --out {out} --model {model}".split()
+
+
+def test_a_tuned_checkpoint_is_fitted_and_predicts(arguments, tmp_path, capsys):
+    assert main([*arguments, "--steps", "20", "--lr", "3e-3", "--quiet"]) == 0
+    told = capsys.readouterr().err
+    losses = [line["validation_loss"] for line in read_history(tmp_path / "tuned")]
+    assert f"log loss {losses[0]:.4f} before tuning, {min(losses):.4f} after" in told
+    assert "of 20 steps" in told and "'species' has no numbers: classification" in told
+    bundle = str(tmp_path / "iris.wlrn")
+    common = [str(tmp_path / "iris.csv"), "--target", "species"]
+    assert main(["fit", *common, "--model", str(tmp_path / "tuned"), "--out", bundle]) == 0
+    assert main(["score", bundle, *common, "--trusted"]) == 0
+    printed = dict(line.rsplit(None, 1) for line in capsys.readouterr().out.splitlines())
+    X, y = load_iris(return_X_y=True, as_frame=True)
+    clf = MitraClassifier(model=str(tmp_path / "tuned")).fit(X, y)
+    assert float(printed["accuracy"]) == pytest.approx(clf.score(X, y), abs=1e-5)
+
+
+@pytest.mark.parametrize(
+    "more, message",
+    [
+        (["--target", "nothing"], "has no column 'nothing'"),
+        (["--seconds", "-1"], "'seconds' must be a finite number, more than 0"),
+        (["--resume"], "There is no interrupted run"),
+        (["--task", "regression"], "is for classification, but was asked for"),
+        (["--model", "/nowhere"], "no such directory"),
+    ],
+)
+def test_what_is_wrong_is_a_message(arguments, more, message, capsys):
+    assert main([*arguments, *more]) == 1
+    told = capsys.readouterr().err
+    assert message in told and "Traceback" not in told
+
+
+def test_ctrl_c_keeps_the_best_so_far(arguments, tmp_path):
+    command = [sys.executable, "-m", "sklearn_mitra.export.finetune", *arguments[1:]]
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
+    history = tmp_path / "tuned" / "history.jsonl"
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
+        while process.poll() is None and (
+            not history.exists() or history.read_text().count("\n") < 2
+        ):
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        _, told = process.communicate()
+    assert process.returncode == 130, told
+    assert "holds the best weights so far. --resume goes on." in told
+    assert {*os.listdir(tmp_path / "tuned")} >= {"config.json", "model.safetensors", "state.pt"}
+    seconds = str(read_history(tmp_path / "tuned")[-1]["seconds"] + 1)
+    assert main([*arguments, "--resume", "--seconds", seconds, "--quiet"]) == 0
+    assert not (tmp_path / "tuned" / "state.pt").exists()
+
+
+def test_the_table_is_read_as_fit_reads_it(arguments, tmp_path, capsys):
+    frame = pd.read_csv(tmp_path / "iris.csv").assign(id=range(150))
+    frame.loc[3, "species"] = None
+    frame.to_csv(tmp_path / "iris.csv", index=False)
+    assert main([*arguments, "--drop", "id"]) == 1
+    assert "missing in 1 of 150 rows" in capsys.readouterr().err
