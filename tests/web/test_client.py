@@ -11,6 +11,7 @@ import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._bundles.estimators import CLASSIFIER, REGRESSOR
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
+from sklearn_mitra.export import finetune
 from sklearn_mitra.export.convert import export
 
 TOLERANCE = 1e-5
@@ -216,3 +217,26 @@ def test_a_file_without_a_column_for_each_class(bundle, classifier_file, tmp_pat
     _, _, query = make_table()
     (result,) = run_jobs({"bundle": bundle, "onnx": tmp_path / "upstream.onnx", "query": query})
     assert "Got 10 columns for 3 classes: export the .onnx file anew" in result["error"]
+
+
+# ---- tuned checkpoints ---------------------------------------------------------------------------
+
+
+def test_a_tuned_checkpoint(tmp_path):
+    X, ids, query = make_table(60)
+    directory, file = tmp_path / "tuned", tmp_path / "tuned.onnx"
+    sizes = {"support_size": 30, "query_size": 20}
+    tuned = finetune(
+        MitraClassifier(n_estimators=1),
+        X,
+        ids,
+        directory=directory,
+        n_steps=5,
+        learning_rate=1e-3,
+        **sizes,
+    )
+    assert tuned.checkpoint_ != MitraClassifier().fit(X, ids).checkpoint_
+    export(resolve_checkpoint(directory, "classification"), str(file), "wlearn")
+    tuned.save(tmp_path / "bundle.wlrn")
+    result = run_job(bundle=tmp_path / "bundle.wlrn", onnx=file, query=query)
+    close(result["probabilities"], tuned.predict_proba(query))
