@@ -33,8 +33,8 @@ class Episodes:
     """Random splits of a training table, each as one of an estimator's views shows it.
 
     A step has the rows that the estimator would choose as a support of that size, so classes are as
-    frequent as in prediction. Columns are turned over and classes permuted at random, which are
-    the network's symmetries.
+    frequent as in prediction. Columns and classes are as the view has them in prediction: with
+    columns turned over and classes permuted at random, the network learned less.
 
     Parameters
     ----------
@@ -89,10 +89,7 @@ class Episodes:
             n_query = min(n_query, len(rows) // 3)
             n_support = min(n_support, len(rows) - n_query)
         rows = generator.permutation(rows)[: n_support + n_query]
-        x = table.x[rows] * generator.choice([-1, 1], table.x.shape[1]).astype(np.float32)
-        y = table.y[rows]
-        if table.n_classes:
-            y = generator.permutation(table.n_classes)[y]
+        x, y = table.x[rows], table.y[rows]
         y_query = y[n_support:]
         n_classes = weights = None
         if table.n_classes:

@@ -63,9 +63,8 @@ def finetune(
     n_steps : int, default=None
         Length in steps instead. Two such runs with the same seed on one machine have the same
         result to the bit.
-    learning_rate : float, default=3e-4
-        It rises to this and falls to 0. Larger networks need a smaller one: 1e-5 to 1e-4 for
-        75.7 million parameters.
+    learning_rate : float, default=1e-4
+        It rises to this and falls to 0.
     weight_decay : float, default=0.01
     support_size, query_size : int, default=512 and 256
         Most rows of a step. Fewer are taken if they don't fit the memory.

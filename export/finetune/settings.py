@@ -32,7 +32,7 @@ class Settings:
 
     seconds: float = 300.0
     n_steps: int | None = None
-    lr: float = 3e-4
+    lr: float = 1e-4
     weight_decay: float = 0.01
     n_support: int = 512
     n_query: int = 256

@@ -22,7 +22,6 @@ from sklearn_mitra import CheckpointError, MitraClassifier, MitraRegressor
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export import finetune
 from sklearn_mitra.export.finetune import plot_history, read_history
-from sklearn_mitra.export.verify import main as verify
 
 CLASSES = 16, 10, 2, 2, "classification"
 VALUES = 16, 1, 2, 2, "regression"
@@ -63,7 +62,7 @@ def global_state():
 def test_it_learns_and_returns_a_fitted_clone(base, config, tmp_path):
     estimator, X, y = base(config)
     directory = tmp_path / "tuned"
-    tuned = finetune(estimator, X, y, directory=directory, n_steps=40, learning_rate=3e-3)
+    tuned = finetune(estimator, X, y, directory=directory, n_steps=40, learning_rate=2e-3)
     history = read_history(directory)
     losses = [line["validation_loss"] for line in history]
     assert min(losses) < losses[0] - 0.02
@@ -343,16 +342,6 @@ def test_the_history_can_be_drawn(tuned_mini, tmp_path):
     assert line.get_xydata().tolist() == [[h["step"], h["validation_loss"]] for h in history]
     with pytest.raises(FileNotFoundError, match="no history of fine-tuning"):
         plot_history(tmp_path)
-
-
-@pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
-def test_its_export_agrees_with_autogluon(base, tmp_path, capsys):
-    estimator, X, y = base()
-    options = {"directory": tmp_path / "tuned", "n_steps": 10, "learning_rate": 3e-3}
-    tuned = finetune(estimator, X, y, **options)
-    assert verify(["--model", tuned.model, "--variant", "classifier"]) == 0
-    printed = capsys.readouterr().out
-    assert "difference to AutoGluon" in printed and "All agree within" in printed
 
 
 def test_config_says_how_many_members(tuned_mini):

@@ -13,6 +13,7 @@ from sklearn_mitra._bundles.estimators import CLASSIFIER, REGRESSOR
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export import finetune
 from sklearn_mitra.export.convert import export
+from sklearn_mitra.export.verify import main as verify
 
 TOLERANCE = 1e-5
 LABELS = [[0, 1, 2], [1, 2, 5], [-1, 1], [2**31 - 1, -(2**31)], ["no", "perhaps", "ja, natürlich"]]
@@ -222,6 +223,7 @@ def test_a_file_without_a_column_for_each_class(bundle, classifier_file, tmp_pat
 # ---- tuned checkpoints ---------------------------------------------------------------------------
 
 
+@pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
 def test_a_tuned_checkpoint(tmp_path):
     X, ids, query = make_table(60)
     directory, file = tmp_path / "tuned", tmp_path / "tuned.onnx"
@@ -237,6 +239,7 @@ def test_a_tuned_checkpoint(tmp_path):
     )
     assert tuned.checkpoint_ != MitraClassifier().fit(X, ids).checkpoint_
     export(resolve_checkpoint(directory, "classification"), str(file), "wlearn")
+    assert verify(["--model", str(directory), "--onnx", str(file)]) == 0
     tuned.save(tmp_path / "bundle.wlrn")
     result = run_job(bundle=tmp_path / "bundle.wlrn", onnx=file, query=query)
     close(result["probabilities"], tuned.predict_proba(query))
