@@ -488,6 +488,11 @@ BAD_TABLES = {
     "infinity": (with_value(np.inf), ValueError, "infinity or a value too large .* column 1"),
     "-infinity": (with_value(-np.inf), ValueError, "infinity or a value too large .* column 1"),
     "too large": (with_value(1e39), ValueError, "infinity or a value too large .* column 1"),
+    "integer beyond float64": (
+        np.array([[1, 2, 3, 4], [1, 10**400, 3, 4]] * 40, dtype=object),
+        ValueError,
+        "infinity or a value too large .* column 1",
+    ),
     "complex": (np.ones((80, 4)) + 1j, ValueError, "Complex data not supported"),
     "times of day": (
         pd.DataFrame({"a": range(80), "b": [datetime.time(12)] * 80, "c": 0.0, "d": 1.0}),

@@ -253,6 +253,38 @@ def test_mistakes_are_messages(folder, tmp_path, capsys):
     assert not (tmp_path / "out").exists()
 
 
+def test_a_model_without_names_of_columns_takes_as_many(folder, tmp_path, capsys):
+    X = np.arange(40.0).reshape(20, 2)
+    clf = MitraClassifier(n_estimators=1).fit(X, X[:, 0] > 20)
+    clf.save(tmp_path / "unnamed.wlrn")
+    pd.DataFrame(X, columns=["a", "b"]).to_csv(tmp_path / "two.csv", index=False)
+    arguments = ["--out", str(tmp_path / "out.csv"), "--quiet"]
+    model = str(tmp_path / "unnamed.wlrn")
+    assert main(["predict", model, str(tmp_path / "two.csv"), *arguments]) == 0
+    written = read_table(str(tmp_path / "out.csv"))["prediction"]
+    np.testing.assert_array_equal(written, clf.predict(X))
+    message = "no names of columns and needs 2 of them. .*table.csv has 6"
+    fails(["predict", model, f"{folder}/table.csv", *arguments], capsys, message)
+
+
+def test_an_interruption_is_a_message_and_leaves_no_file(folder, tmp_path, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MitraRegressor, "predict", interrupt)
+    arguments = ["predict", f"{folder}/price.wlrn", f"{folder}/table.csv"]
+    assert main([*arguments, "--out", str(tmp_path / "out.csv"), "--quiet"]) == 130
+    assert capsys.readouterr().err.endswith("sklearn-mitra: interrupted\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_pandas_or_pyarrow_what_to_install_is_said(folder, capsys, monkeypatch):
+    arguments = ["predict", f"{folder}/price.wlrn", f"{folder}/table.parquet"]
+    for package in ("pyarrow", "pandas"):  # with None in its place, Python finds no such module
+        monkeypatch.setitem(sys.modules, package, None)
+        fails(arguments, capsys, f"{package}, which is not installed: pip install {package}")
+
+
 # ---- as a process --------------------------------------------------------------------------------
 
 
