@@ -44,15 +44,15 @@ def main():
 def compare(options):
     """Accuracy, log loss, and seconds of fit and 1 row and of all rows, by model."""
     X, y = read(options) if options.csv else deal(options.classes)
-    few = 1 if options.quick else 4
+    few, n_trees = (1, 10) if options.quick else (4, 300)
     models = {
         "mitra": MitraClassifier(max_support=None, n_estimators=few),
         "mitra, 1 member": MitraClassifier(max_support=None, n_estimators=1),
         "mitra, one for each class": OneVsRestClassifier(
             MitraClassifier(max_support=None, n_estimators=few)
         ),
-        "forest": RandomForestClassifier(300, n_jobs=-1, random_state=0),
-        "extra trees": ExtraTreesClassifier(300, n_jobs=-1, random_state=0),
+        "forest": RandomForestClassifier(n_trees, n_jobs=-1, random_state=0),
+        "extra trees": ExtraTreesClassifier(n_trees, n_jobs=-1, random_state=0),
     }
     scores = {name: [] for name in models}
     for split in range(options.splits):

@@ -45,6 +45,12 @@ def fitted(cls=MitraClassifier, X=None, y=None, **params):
 
 
 @functools.cache
+def fitted_once(cls=MitraClassifier, **params):
+    """The same estimator for all who ask, who must leave it as it is."""
+    return fitted(cls, **params)
+
+
+@functools.cache
 def saved(cls=MitraClassifier, **params):
     """The bundle of such an estimator, of which each is fitted only once."""
     return fitted(cls, **params).save()

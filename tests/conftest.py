@@ -19,10 +19,11 @@ from hypothesis import settings
 from safetensors.numpy import save_file
 
 from sklearn_mitra import clear_sessions, set_context_budget
+from sklearn_mitra._network import plan
 from sklearn_mitra._network.config import Config, expected_shapes
 
 # The same examples in every run; ``--hypothesis-profile=thorough`` looks for others.
-settings.register_profile("quick", max_examples=40, derandomize=True, deadline=None)
+settings.register_profile("quick", max_examples=25, derandomize=True, deadline=None)
 settings.register_profile("thorough", max_examples=1000, deadline=None, print_blob=True)
 settings.register_profile("fuzz", max_examples=5000, deadline=None, print_blob=True)
 settings.load_profile("quick")
@@ -68,6 +69,13 @@ def _draw_weights(shapes, embedding_scale):
             scale *= 3
         weights[name] = np.float32(scale) * rng.standard_normal(shape, np.float32)
     return weights
+
+
+@pytest.fixture
+def short_trial(monkeypatch):
+    """The speed of this machine by a trial too short to be right, where only sizes matter."""
+    monkeypatch.setattr(plan, "_TRIAL_FLOP", 10**6)
+    monkeypatch.setattr(plan, "_TRIAL_NBYTES", 2**16)
 
 
 @pytest.fixture

@@ -65,6 +65,7 @@ def test_what_is_larger_than_the_budget_is_kept_if_asked_for(context_budget):
     assert first.context_nbytes_ == 0
 
 
+@pytest.mark.slow
 def test_estimators_that_are_gone_take_no_room(context_budget):
     first, _ = ready()
     nbytes = first.context_nbytes_

@@ -20,6 +20,7 @@ from bundles import (
     changed,
     closed,
     fitted,
+    fitted_once,
     make_table,
     opened,
     saved,
@@ -48,7 +49,7 @@ from sklearn_mitra._support import select_rows
 @both
 def test_round_trip_keeps_every_bit(cls):
     X, y = make_table()
-    assert_survives(fitted(cls), X)
+    assert_survives(fitted_once(cls), X)
     assert_survives(cls().fit(X, y), X)
 
 
@@ -80,7 +81,7 @@ def test_parameters_of_machine_and_user_do_not_travel(cls):
 @both
 def test_sources_may_be_bytes_or_paths(cls, tmp_path):
     X, _ = make_table()
-    estimator = fitted(cls)
+    estimator = fitted_once(cls)
     path = tmp_path / "model.wlrn"
     bundle = estimator.save(path)
     assert path.read_bytes() == bundle
@@ -133,7 +134,7 @@ LABELS = {
 def test_labels_of_every_type(labels):
     X, _ = make_table()
     ids = np.arange(len(X)) % len(labels)
-    estimator = fitted(X=X, y=labels[ids])
+    estimator = fitted(X=X, y=labels[ids], n_estimators=1)
     loaded = sklearn_mitra.load(estimator.save())
     X = X[:15]
     same(outputs(loaded, X), outputs(estimator, X))
@@ -217,7 +218,7 @@ def test_feature_names_are_demanded_after_loading(cls):
 @both
 def test_columns_without_names_and_columns_named_by_numbers(cls):
     X, y = make_table()
-    assert_survives(fitted(cls), X)
+    assert_survives(fitted_once(cls), X)
     frame = pd.DataFrame(X, columns=[3, 1, 2])
     assert_survives(fitted(cls, frame, y), frame)
 
@@ -280,7 +281,7 @@ def test_subclasses_load_their_own_bundles(cls):
 @both
 def test_loading_leaves_a_bytearray_to_its_owner(cls):
     X, _ = make_table()
-    estimator = fitted(cls)
+    estimator = fitted_once(cls)
     source = bytearray(estimator.save())
     loaded = sklearn_mitra.load(source)
     source[:] = bytes(len(source))
@@ -290,7 +291,7 @@ def test_loading_leaves_a_bytearray_to_its_owner(cls):
 @both
 def test_loaded_estimators_can_be_refitted_and_disposed_of(cls):
     X, y = make_table()
-    estimator = fitted(cls)
+    estimator = fitted_once(cls)
     loaded = sklearn_mitra.load(estimator.save())
     loaded.fit(X[::-1], y[::-1]).fit(X, y)
     assert_same(loaded, estimator, X)
@@ -465,7 +466,7 @@ def test_wlearn_loads_registered_types(tmp_path):
     assert set(TYPE_IDS.values()) <= get_registry().keys()
     X, _ = make_table()
     for cls in ESTIMATORS:
-        estimator = fitted(cls)
+        estimator = fitted_once(cls)
         path = tmp_path / "model.wlrn"
         for source in (estimator.save(path), path, str(path)):
             assert_same(wlearn.load(source), estimator, X)
@@ -734,7 +735,7 @@ def spoil(directory):
 def test_the_same_weights_may_lie_in_another_place(cls, tmp_path):
     X, y = make_table()
     directory = copy_of_mini(cls, tmp_path / "copy")
-    estimator = fitted(cls)
+    estimator = fitted_once(cls)
     for load in (sklearn_mitra.load, cls.load):
         for model in (directory, str(directory)):
             loaded = load(estimator.save(), model=model)
@@ -766,7 +767,7 @@ def test_a_recommended_number_of_views_is_that_of_the_fit(cls, tmp_path):
 def test_other_weights_are_refused_with_both_sha256(cls, tmp_path):
     directory = copy_of_mini(cls, tmp_path / "copy")
     spoil(directory)
-    estimator = fitted(cls)
+    estimator = fitted_once(cls)
     sha256 = estimator.checkpoint_["sha256"]
     other = resolve_checkpoint(directory, cls._task).sha256
     message = f"'mini' of sha256 {sha256}. .* is another, of sha256 {other}. Pass the former"

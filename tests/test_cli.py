@@ -35,7 +35,8 @@ def folder(tmp_path_factory):
     table = make_table()
     table.to_csv(folder / "table.csv", index=False)
     table.to_parquet(folder / "table.parquet", index=False)
-    common = ["--max-support", "40", "--n-estimators", "1"]
+    # 40 support rows would take trees for the quantiles
+    common = ["--max-support", "39", "--n-estimators", "1"]
     for name, target, other in (("colour", "colour", "price"), ("price", "price", "colour")):
         arguments = ["--target", target, "--drop", "id", other, "--out", f"{folder}/{name}.wlrn"]
         assert main(["fit", f"{folder}/table.csv", *arguments, *common]) == 0
@@ -123,7 +124,7 @@ def test_a_checkpoint_that_is_there_needs_no_download(capsys):
 
 def test_a_classifier_is_the_same_as_in_python(folder, capsys, tmp_path):
     table = read(folder)
-    clf = MitraClassifier(max_support=40, n_estimators=1).fit(columns(table), table["colour"])
+    clf = MitraClassifier(max_support=39, n_estimators=1).fit(columns(table), table["colour"])
     out = tmp_path / "out.csv"
     arguments = ["predict", f"{folder}/colour.wlrn", f"{folder}/table.csv", "--out", str(out)]
     assert main([*arguments, "--proba", "--keep", "id"]) == 0
@@ -143,7 +144,7 @@ def test_a_classifier_is_the_same_as_in_python(folder, capsys, tmp_path):
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_regressor_is_the_same_as_in_python(folder, capsys, suffix, tmp_path):
     table = read(folder)
-    reg = MitraRegressor(max_support=40, n_estimators=1).fit(columns(table), table["price"])
+    reg = MitraRegressor(max_support=39, n_estimators=1).fit(columns(table), table["price"])
     source, out = f"{folder}/table.{suffix}", tmp_path / f"out.{suffix}"
     assert main(["predict", f"{folder}/price.wlrn", source, "-o", str(out), "--quiet"]) == 0
     assert capsys.readouterr().err == ""
@@ -194,6 +195,7 @@ def test_the_task_is_guessed_and_said(tmp_path, capsys):
         assert kind in type(sklearn_mitra.load(tmp_path / "m.wlrn")).__name__.lower()
 
 
+@pytest.mark.usefixtures("short_trial")
 def test_estimates(folder, capsys):
     assert main(["estimate", f"{folder}/price.wlrn", "--rows", "1000"]) == 0
     nbytes = sklearn_mitra.load(folder / "price.wlrn").estimate_cost(1000).context_nbytes
@@ -204,7 +206,7 @@ def test_estimates(folder, capsys):
 def test_values_of_the_training_table_are_shown_only_if_asked_for(folder, capsys):
     assert main(["inspect", f"{folder}/colour.wlrn"]) == 0
     out = capsys.readouterr().out
-    assert re.search(r"^training rows +40 ", out, re.M)
+    assert re.search(r"^training rows +39 ", out, re.M)
     assert re.search(r"^columns +size, kind, wet$", out, re.M)
     assert re.search(r"^checkpoint sha256 +[0-9a-f]{64}$", out, re.M)
     assert "red" not in out and "x, y" not in out
@@ -249,6 +251,38 @@ def test_mistakes_are_messages(folder, tmp_path, capsys):
     (tmp_path / "odd.parquet").write_bytes(b"no parquet")
     fails(["predict", model, tmp_path / "odd.parquet", *out], capsys, "can't be read as a table")
     assert not (tmp_path / "out").exists()
+
+
+def test_a_model_without_names_of_columns_takes_as_many(folder, tmp_path, capsys):
+    X = np.arange(40.0).reshape(20, 2)
+    clf = MitraClassifier(n_estimators=1).fit(X, X[:, 0] > 20)
+    clf.save(tmp_path / "unnamed.wlrn")
+    pd.DataFrame(X, columns=["a", "b"]).to_csv(tmp_path / "two.csv", index=False)
+    arguments = ["--out", str(tmp_path / "out.csv"), "--quiet"]
+    model = str(tmp_path / "unnamed.wlrn")
+    assert main(["predict", model, str(tmp_path / "two.csv"), *arguments]) == 0
+    written = read_table(str(tmp_path / "out.csv"))["prediction"]
+    np.testing.assert_array_equal(written, clf.predict(X))
+    message = "no names of columns and needs 2 of them. .*table.csv has 6"
+    fails(["predict", model, f"{folder}/table.csv", *arguments], capsys, message)
+
+
+def test_an_interruption_is_a_message_and_leaves_no_file(folder, tmp_path, capsys, monkeypatch):
+    def interrupt(*_):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr(MitraRegressor, "predict", interrupt)
+    arguments = ["predict", f"{folder}/price.wlrn", f"{folder}/table.csv"]
+    assert main([*arguments, "--out", str(tmp_path / "out.csv"), "--quiet"]) == 130
+    assert capsys.readouterr().err.endswith("sklearn-mitra: interrupted\n")
+    assert not list(tmp_path.iterdir())
+
+
+def test_without_pandas_or_pyarrow_what_to_install_is_said(folder, capsys, monkeypatch):
+    arguments = ["predict", f"{folder}/price.wlrn", f"{folder}/table.parquet"]
+    for package in ("pyarrow", "pandas"):  # with None in its place, Python finds no such module
+        monkeypatch.setitem(sys.modules, package, None)
+        fails(arguments, capsys, f"{package}, which is not installed: pip install {package}")
 
 
 # ---- as a process --------------------------------------------------------------------------------

@@ -65,6 +65,7 @@ def test_intervals_are_wider_where_residuals_are_larger():
     assert abs(np.mean((low <= y) & (y <= high)) - 0.9) < 0.05
 
 
+@pytest.mark.slow
 def test_many_residuals_are_thinned_to_their_quantiles():
     x, y, answers = draw(2000)
     conformal = Conformal.fit(x, y, answers, 0)
@@ -100,6 +101,11 @@ def test_a_row_has_the_same_bits_alone(n_rows):
         np.testing.assert_array_equal(alone.quantile([0.1, 0.7]), whole[i].quantile([0.1, 0.7]))
 
 
+@pytest.fixture(scope="module")
+def fitted():
+    return Conformal.fit(*draw(80), 0)
+
+
 def fields(conformal, **changed):
     return BundleFields({**conformal.pack(), **changed}, "test")
 
@@ -126,15 +132,13 @@ def test_it_survives_a_bundle_to_the_bit(n_rows):
         ("trees", {}),
     ],
 )
-def test_damage_is_named(field, value):
-    conformal = Conformal.fit(*draw(80), 0)
+def test_damage_is_named(fitted, field, value):
     if isinstance(value, list):
         value = pack(value)
     with pytest.raises(BundleError, match=f"'{field}'|'values' in 'trees'"):
-        Conformal.unpack(fields(conformal, **{field: value}), 3)
+        Conformal.unpack(fields(fitted, **{field: value}), 3)
 
 
-def test_trees_that_read_columns_beyond_the_table_are_refused():
-    conformal = Conformal.fit(*draw(80), 0)
+def test_trees_that_read_columns_beyond_the_table_are_refused(fitted):
     with pytest.raises(BundleError, match="'sources' in 'trees'"):
-        Conformal.unpack(fields(conformal), 1)
+        Conformal.unpack(fields(fitted), 1)

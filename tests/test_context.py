@@ -68,7 +68,7 @@ def test_concurrent_first_predictions_build_once(monkeypatch):
     context, tables = make_context(*[(50, 10)] * 3)
 
     def predict():
-        return [member.outputs(tables[0][0]) for member in context.prepare(Runtime())[1]]
+        return [member.outputs(tables[0][0][:9]) for member in context.prepare(Runtime())[1]]
 
     results = run_in_threads(predict)
     assert len(results) == 8
@@ -101,7 +101,7 @@ def test_members_may_have_tables_of_different_sizes():
     assert plan.chunk_rows == min(c.plan(Runtime()).chunk_rows for c, _ in alone)
     for member, (x, _), (other, _) in zip(context.prepare(Runtime())[1], tables, alone):
         _, (expected,) = other.prepare(Runtime())
-        np.testing.assert_array_equal(member.outputs(x), expected.outputs(x))
+        np.testing.assert_array_equal(member.outputs(x[:9]), expected.outputs(x[:9]))
     cost = context.estimate(100, Runtime())
     assert cost["context_nbytes"] == context.nbytes == plan.context_nbytes
 

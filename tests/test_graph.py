@@ -93,7 +93,9 @@ def test_the_fused_graph_gives_what_encode_and_predict_give(checkpoint, name):
 def test_a_row_has_the_same_bits_in_every_batch(checkpoint, name):
     """Alone, among others, in any order, and with one thread or two."""
     table = make_table(name, checkpoint.config)
-    n_rows, sizes = 64, (*range(1, 18), 31, 32, 33, 48, 63, 64)
+    n_rows, sizes = 64, (1, 2, 3, 7, 16, 17, 33)
+    if name == "gaussian":
+        sizes = (*range(1, 18), 31, 32, 33, 48, 63, 64)
     if checkpoint.config.dim == 512:
         n_rows, sizes = 9, (1, 2, 3, 5, 8)
     if name == "60 features":

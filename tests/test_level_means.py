@@ -146,6 +146,7 @@ def make_ids(n_rows, seed=0):
     return X, (rng.random(n_rows) < 1 / (1 + np.exp(-2 * score))).astype(int)
 
 
+@pytest.mark.slow
 def test_ids_tell():
     X, y = make_ids(1400)
     classifier = MitraClassifier(members=["means"]).fit(X[:1000], y[:1000])

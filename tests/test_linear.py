@@ -74,11 +74,12 @@ def test_scores_of_query_rows_are_scikit_learns(n_classes, monkeypatch):
     np.testing.assert_allclose(scores.query(Rows(x)), expected, rtol=0, atol=2e-3)
 
 
+@pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [0, 2])
 def test_scores_of_support_rows_come_of_models_that_have_not_seen_their_targets(n_classes):
     x, y = make_table()
     correlations = []
-    for seed in range(8):
+    for seed in range(5):
         noise = np.random.default_rng(seed).normal(size=120).astype(np.float32)
         noise = (noise > 0).astype(np.int64) if n_classes else noise
         scores = fit(x, noise, n_classes, support=np.arange(120)).scores

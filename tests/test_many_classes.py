@@ -89,11 +89,13 @@ def test_fifteen_classes_are_told_apart(fitted):
     probabilities = clf.predict_proba(X)
     assert probabilities.shape == (90, 15)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=1e-12)
-    assert clf.score(X, y) >= 0.9
-    np.testing.assert_allclose(np.exp(clf.predict_log_proba(X)), probabilities, rtol=1e-9)
+    assert np.mean(clf.classes_[probabilities.argmax(axis=1)] == y) >= 0.9
+    log_probabilities = clf.predict_log_proba(X[:20])
+    np.testing.assert_allclose(np.exp(log_probabilities), probabilities[:20], rtol=1e-9)
     np.testing.assert_array_equal(clf.predict_proba(X[7:9]), probabilities[7:9])
 
 
+@pytest.mark.usefixtures("short_trial")
 def test_contexts_of_all_nodes_are_counted(fitted):
     clf, X, _ = fitted
     clf.predict(X[:1])

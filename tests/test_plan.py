@@ -42,18 +42,18 @@ def test_operations_of_attention():
 # ---- the estimate --------------------------------------------------------------------------------
 
 
-@pytest.mark.slow
 @both
+@pytest.mark.usefixtures("short_trial")
 @pytest.mark.parametrize("kept", [True, False])
 def test_an_estimate_comes_before_the_context_and_changes_nothing(cls, kept):
-    expected = outputs(fitted(cls), X)
-    estimator = fitted(cls, cache_context=kept)
-    cost = estimator.estimate_cost(len(X))
+    expected = outputs(fitted(cls, members="plain"), X[:20])
+    estimator = fitted(cls, members="plain", cache_context=kept)
+    cost = estimator.estimate_cost(20)
     assert not hasattr(estimator, "context_nbytes_")
-    same(outputs(estimator, X), expected)
+    same(outputs(estimator, X[:20]), expected)
     assert estimator.context_nbytes_ == cost.context_nbytes
     assert (cost.context_nbytes > 0) == kept
-    assert estimator.estimate_cost(len(X)).context_nbytes == cost.context_nbytes
+    assert estimator.estimate_cost(20).context_nbytes == cost.context_nbytes
 
 
 @both
@@ -129,6 +129,7 @@ def test_the_peak_of_memory_is_that_of_the_process(i, peak_ratios):
 # ---- wrong ways ----------------------------------------------------------------------------------
 
 
+@pytest.mark.usefixtures("short_trial")
 @both
 def test_an_estimate_needs_a_fit_and_a_number_of_rows(cls):
     with pytest.raises(NotFittedError):
@@ -248,7 +249,7 @@ def test_a_foregone_answer_costs_nothing(cls):
     )
 
 
-@pytest.mark.slow
+@pytest.mark.usefixtures("short_trial")
 def test_rows_may_be_an_integral_float():
     cost = fitted(MitraRegressor).estimate_cost(1e3)
     assert cost.context_nbytes == fitted(MitraRegressor).estimate_cost(1000).context_nbytes

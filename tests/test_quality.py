@@ -22,7 +22,7 @@ def split(load, stratified):
     ("load", "bound"),
     [
         (load_iris, 0.96),
-        (load_wine, 0.97),
+        pytest.param(load_wine, 0.97, marks=pytest.mark.slow),
         pytest.param(load_digits, 0.94, marks=pytest.mark.slow),
     ],
 )

@@ -164,6 +164,6 @@ def test_many_views_of_a_regressor_with_bins_keep_a_row_alone_to_the_bit(make_ch
     X, y = make_table()
     model = make_checkpoint(32, 100, 2, 4, "REGRESSION")
     reg = MitraRegressor(model=model, n_estimators=16, max_support=30).fit(X, y)
-    together = reg.predict(X)
-    alone = np.concatenate([reg.predict(X[i : i + 1]) for i in range(len(X))])
+    together = reg.predict(X[:20])
+    alone = np.concatenate([reg.predict(X[i : i + 1]) for i in range(20)])
     np.testing.assert_array_equal(alone, together)

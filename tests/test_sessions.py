@@ -49,6 +49,7 @@ def test_sessions_differ_by_task_and_threads():
     assert len(sessions._sessions) == 6
 
 
+@pytest.mark.slow
 def test_number_of_sessions_is_bounded_and_the_oldest_go():
     network = resolve_network("mini", "classification")
     oldest = weakref.ref(network.open(True, Runtime()))

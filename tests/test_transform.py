@@ -113,6 +113,7 @@ def test_one_typo_costs_little():
     assert mean_absolute_error(y_test, spoilt) <= 1.2 * mean_absolute_error(y_test, clean)
 
 
+@pytest.mark.slow
 def test_heavy_tails_are_predicted():
     X, y = make_table(200)
     y = np.exp(2 * y)

@@ -10,7 +10,7 @@ import numpy as np
 
 from .arguments import add_command, add_table
 from .errors import CommandError
-from .tables import check_columns, choose_columns, count_rows, read_pieces, writer
+from .tables import check_columns, choose_columns, count_rows, import_pandas, read_pieces, writer
 
 # Rows to read, predict and write at a time.
 _PIECE_ROWS = 10_000
@@ -100,8 +100,7 @@ def _add_quiet(parser: Any) -> None:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Predict the rows of a table, piece by piece."""
-    import pandas
-
+    pandas = import_pandas()
     estimator = _load(options)
     if options.proba and not hasattr(estimator, "predict_proba"):
         raise CommandError("--proba is for classifiers, and this model is a regressor.")

@@ -30,7 +30,7 @@ def read_table(path: str) -> Any:
     CommandError
         If it can't be read, or pandas isn't installed.
     """
-    pandas = _import_pandas()
+    pandas = import_pandas()
     with _readable(path):
         if path.endswith(_PARQUET):
             return pandas.read_parquet(path)
@@ -49,7 +49,7 @@ def read_pieces(path: str, n_rows: int, text: Sequence[str] = ()) -> Iterator[An
     text : sequence of str, default=()
         Columns of a CSV file that are text, even if they look like numbers.
     """
-    pandas = _import_pandas()
+    pandas = import_pandas()
     with _readable(path):
         if path.endswith(_PARQUET):
             import pyarrow.parquet
@@ -71,7 +71,7 @@ def count_rows(path: str) -> int | None:
     The lines of a CSV file are counted, so values with line breaks count for more.
     """
     if path.endswith(_PARQUET):
-        _import_pandas()
+        import_pandas()
         with _readable(path):
             import pyarrow.parquet
 
@@ -135,7 +135,7 @@ def writer(path: str) -> Iterator[Any]:
         A file that is replaced once all is written: Parquet by its name, else CSV; or "-" for CSV
         to stdout.
     """
-    _import_pandas()
+    import_pandas()
     if path == _STANDARD:
         yield _CsvWriter(sys.stdout).write
         return
@@ -191,7 +191,14 @@ def _exact(pandas: Any) -> dict[str, Any]:
     return {"float_precision": "round_trip"} if version < (3, 1) else {}
 
 
-def _import_pandas() -> Any:
+def import_pandas() -> Any:
+    """The module pandas.
+
+    Raises
+    ------
+    CommandError
+        If it isn't installed.
+    """
     try:
         import pandas
     except ImportError as error:

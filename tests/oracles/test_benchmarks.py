@@ -27,6 +27,7 @@ def start(monkeypatch):
         runpy.run_module(f"benchmarks.{name}", run_name="__main__")
 
     monkeypatch.syspath_prepend(ROOT)
+    monkeypatch.setattr("benchmarks._tools._PAUSE", 0)
     n_threads = torch.get_num_threads()
     yield start
     torch.set_num_threads(n_threads)
