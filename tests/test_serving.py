@@ -3,9 +3,12 @@
 import asyncio
 import hashlib
 import http.client
+import json
+import re
 import runpy
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
 
 import joblib
 import numpy as np
@@ -14,7 +17,7 @@ import pytest
 from service_process import RunningService, ask, wait_for
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
-from snippets import ROOT
+from snippets import ROOT, run_page
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
@@ -231,6 +234,21 @@ def test_the_context_is_cached_once_a_model_is_loaded(columns, program, tmp_path
     classifier = MitraClassifier(max_support=30, n_estimators=1).fit(table, LABELS)
     classifier.save(tmp_path / "model.wlrn")
     assert program["load_model"](tmp_path / "model.wlrn")[0].context_nbytes_ > 0
+
+
+def test_the_example_of_the_guide_is_answered_as_it_says(program, tmp_path, monkeypatch):
+    page = ROOT / "docs" / "guide" / "serving.md"
+    monkeypatch.chdir(tmp_path)
+    run_page(page)
+    text = page.read_text(encoding="utf-8")
+    (body,) = re.findall(r"--data '(.*?)'", text, re.DOTALL)
+    (shown,) = re.findall(r"^```json\n(.*?)^```$", text, re.MULTILINE | re.DOTALL)
+    shown = json.loads(shown)
+    model = program["load_model"](Path("model.wlrn"))
+    (answer,) = program["predict"](model, [program["Query"].model_validate_json(body).rows])
+    assert answer.keys() == shown.keys()
+    assert answer["predictions"] == shown["predictions"] and answer["classes"] == shown["classes"]
+    np.testing.assert_allclose(answer["probabilities"], shown["probabilities"], atol=1e-3)
 
 
 class Recording(MitraClassifier):
