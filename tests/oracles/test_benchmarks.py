@@ -118,6 +118,15 @@ def test_throughput(run):
     assert {"n_jobs=1", "n_jobs=2, new workers"} <= set(results["grid_search"])
 
 
+def test_serving(run):
+    _, results = run("serving")
+    assert list(results) == ["1", "8", "32"]
+    for by_service in results.values():
+        assert list(by_service) == ["together", "one by one"]
+        for found in by_service.values():
+            assert found["median"] <= found["95 %"] <= found["99 %"]
+
+
 def test_accuracy(run):
     printed, results = run("accuracy")
     scores = {"classification": {"AUC", "log loss", "accuracy"}, "regression": {"R2"}}
