@@ -80,8 +80,8 @@ def predict(model, requests):
         else:
             proba, predictions = None, estimator.predict(table)
     except Exception as error:
-        if len(requests) > 1:  # an error is only its sender's
-            return [predict(model, [rows])[0] for rows in requests]
+        if half := len(requests) // 2:  # an error is only its sender's, so look whose it is
+            return predict(model, requests[:half]) + predict(model, requests[half:])
         is_of_input = isinstance(error, (TypeError, ValueError))  # and names the column
         return [HTTPException(422, str(error)) if is_of_input else error]
     for rows in requests:
@@ -111,9 +111,12 @@ class Service:
             requests, futures = zip(*batch)
             answers = await asyncio.to_thread(predict, self.model, requests)
             for future, answer in zip(futures, answers):
-                if not future.done():  # else its client has gone
-                    is_error = isinstance(answer, Exception)
-                    (future.set_exception if is_error else future.set_result)(answer)
+                if future.cancelled():  # its client has gone
+                    continue
+                if isinstance(answer, Exception):
+                    future.set_exception(answer)
+                else:
+                    future.set_result(answer)
 
     async def watch(self):
         """Load the file, and load it again whenever it has changed."""
