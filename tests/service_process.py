@@ -33,13 +33,14 @@ class RunningService:
 
     def __enter__(self):
         command = ["-m", "uvicorn", "--app-dir", ROOT / "docs" / "serving", "service:app"]
-        self._process = subprocess.Popen(
-            [sys.executable, *command, "--port", "0"],
-            cwd=ROOT,
-            env=self._environment,
-            stderr=self._log.open("w"),
-            stdout=subprocess.DEVNULL,
-        )
+        with self._log.open("w") as log:
+            self._process = subprocess.Popen(
+                [sys.executable, *command, "--port", "0"],
+                cwd=ROOT,
+                env=self._environment,
+                stderr=log,
+                stdout=subprocess.DEVNULL,
+            )
         return self
 
     def __exit__(self, *exception):
