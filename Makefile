@@ -12,7 +12,7 @@ WEB = tests/web
 # What needs neither AutoGluon nor much time.
 FAST = tests --ignore=tests/oracles -m "not slow"
 
-.PHONY: help demo format lint hooks test test-fast test-all fuzz test-min test-web playground docs \
+.PHONY: help demo format lint hooks test test-fast test-all fuzz test-min test-production test-web playground docs \
 	coverage release clean
 
 help:  ## Show this list
@@ -34,7 +34,7 @@ lint: .venv-test/installed  ## Check style, format, who imports whom, and types
 hooks: .venv-test/installed  ## Have git run these checks on what you commit
 	.venv-test/bin/pre-commit install
 
-test: .venv-test/installed  ## Run all tests but those of test-web
+test: .venv-test/installed  ## Run all tests but those of test-production and test-web
 	$(TEST) -m pytest
 
 test-fast: .venv-test/installed  ## Run the tests that need neither AutoGluon nor much time
@@ -49,6 +49,10 @@ fuzz: .venv-test/installed  ## Damage files at random for some minutes, with oth
 
 test-min: .venv-min/installed  ## Run the fast tests with the oldest dependencies
 	$(MIN) -m pytest $(FAST)
+
+# Clusters, a service and registries of models: packages that nothing else needs.
+test-production: .venv-test/production-installed  ## Test with Dask, FastAPI, skops and MLflow
+	$(TEST) -m pytest tests/production
 
 # The exported files in onnxruntime for Node.js and for browsers, and in a page.
 test-web: .venv-test/web-installed $(WEB)/node_modules/installed  ## Test exported files and the playground in Node.js and a browser
@@ -121,6 +125,10 @@ clean:  ## Remove the environments and all that was built
 
 .venv-test/web-installed: .venv-test/installed
 	$(TEST) -m pip install --quiet --editable .[test,web]
+	touch $@
+
+.venv-test/production-installed: .venv-test/installed
+	$(TEST) -m pip install --quiet --editable .[test,production]
 	touch $@
 
 .venv-docs/installed: pyproject.toml

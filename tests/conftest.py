@@ -32,7 +32,9 @@ settings.load_profile("quick")
 @pytest.fixture(scope="session", autouse=True)
 def without_oracles_torch_stays_unloaded(request):
     yield
-    if not any({"oracles", "web"} & {*item.path.parts} for item in request.session.items):
+    if not any(
+        {"oracles", "production", "web"} & {*item.path.parts} for item in request.session.items
+    ):
         assert not {"torch", "autogluon", "sklearn_mitra.export"} & sys.modules.keys()
 
 

@@ -9,8 +9,9 @@ import sklearn_mitra
 from sklearn_mitra import MitraClassifier
 
 DOCS = ROOT / "docs"
-# They need a hub, an exported file or torch: oracles/test_guide_checkpoints.py and test_mlflow.py.
-APART = {"checkpoints.md", "mlflow.md"}
+# They need a hub and an exported file, or what only production has: oracles/test_guide_checkpoints,
+# production/test_dask and production/test_mlflow run them.
+APART = {"checkpoints.md", "clusters.md", "mlflow.md"}
 PAGES = [
     str(page.relative_to(DOCS))
     for page in [DOCS / "index.md", *sorted(DOCS.glob("guide/*.md"))]

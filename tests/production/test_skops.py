@@ -1,7 +1,4 @@
-"""skops stores fitted estimators and pipelines; it makes the types that the guide lists, no others.
-
-skops imports torch if there is one, so these tests are among the oracles.
-"""
+"""skops stores fitted estimators and pipelines, of the types that the guide lists and no others."""
 
 import re
 from functools import partial

@@ -21,8 +21,6 @@ from snippets import ROOT, run_page
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
-pytestmark = pytest.mark.slow
-
 N_ROWS, MAX_ROWS, MAX_BYTES = 96, 8, 2000
 
 

@@ -14,6 +14,7 @@ from distributed import Client, LocalCluster
 from distributed.protocol import serialize
 from estimators import both, make_table, small
 from sklearn.model_selection import GridSearchCV
+from snippets import ROOT, run_page
 
 from sklearn_mitra import MitraClassifier, clear_sessions
 from sklearn_mitra._network import budget, sessions
@@ -141,7 +142,6 @@ def predict_and_die_once(part, clf, marker):
 
 
 @both
-@pytest.mark.slow
 def test_a_cluster_predicts_the_same_bits(cls, client):
     frame, y = make_frame()
     model = small(cls, n_estimators=2).fit(frame, y)
@@ -152,7 +152,6 @@ def test_a_cluster_predicts_the_same_bits(cls, client):
         same_frame(map_proba(table, model).compute(), predict_proba(frame, model))
 
 
-@pytest.mark.slow
 def test_a_worker_has_one_context_of_one_thread_and_a_session_for_each_of_its_two_graphs(client):
     frame, y = make_frame()
     clf = small().fit(frame, y)
@@ -170,7 +169,6 @@ def test_a_worker_has_one_context_of_one_thread_and_a_session_for_each_of_its_tw
     assert {*seen["n_contexts"]} == {*seen["n_threads"]} == {1}
 
 
-@pytest.mark.slow
 def test_an_estimator_travels_without_its_context(client):
     X, y = make_table(100, 10)
     clf = small(max_support=100).fit(X, y)
@@ -184,7 +182,6 @@ def test_an_estimator_travels_without_its_context(client):
     np.testing.assert_array_equal(there, expected, strict=True)
 
 
-@pytest.mark.slow
 def test_a_search_on_the_cluster_has_the_same_scores(client):
     frame, y = make_frame()
     grid = {"max_support": [10, 40]}
@@ -198,7 +195,6 @@ def test_a_search_on_the_cluster_has_the_same_scores(client):
     assert len({*sum(scores[0], [])}) == 6
 
 
-@pytest.mark.slow
 def test_a_killed_worker_loses_nothing(client, tmp_path):
     frame, y = make_frame()
     clf = small().fit(frame, y)
@@ -211,3 +207,8 @@ def test_a_killed_worker_loses_nothing(client, tmp_path):
     assert marker.exists()
     client.wait_for_workers(2)
     assert len(before - {*client.run(os.getpid).values()}) == 1
+
+
+def test_the_guide_prints_what_it_says(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    assert run_page(ROOT / "docs" / "guide" / "clusters.md") > 3
