@@ -53,6 +53,25 @@ def directory(tmp_path):
     return directory
 
 
+# ---- ensemble members that a checkpoint recommends -----------------------------------------------
+
+
+@pytest.mark.parametrize("recommended, expected", [({}, 1), ({"n_estimators": 3}, 3)])
+def test_config_may_recommend_a_number_of_members(recommended, expected, directory):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, **recommended}))
+    assert resolve_checkpoint(directory, "classification").n_estimators == expected
+    X = np.random.default_rng(0).normal(size=(20, 3))
+    clf = MitraClassifier(model=directory, members="plain").fit(X, X[:, 0] > 0)
+    assert len(clf._views) == expected
+
+
+@pytest.mark.parametrize("wrong", [0, -1, 1.0, True, "4", None, 1001])
+def test_a_number_of_members_that_cannot_be(wrong, directory):
+    (directory / "config.json").write_text(json.dumps({**CONFIG, "n_estimators": wrong}))
+    with pytest.raises(CheckpointError, match="'n_estimators' in .*config.json.* must be"):
+        resolve_checkpoint(directory, "classification")
+
+
 # ---- embedded --------------------------------------------------------------------------------
 
 

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import torch
+from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D as UpstreamTab2D
 from safetensors.torch import load_file
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV
@@ -344,7 +345,11 @@ def test_the_history_can_be_drawn(tuned_mini, tmp_path):
         plot_history(tmp_path)
 
 
-def test_config_says_how_many_members(tuned_mini):
+@pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
+def test_autogluon_loads_it(tuned_mini):
+    """Though its config.json says, too, how many ensemble members it recommends."""
     tuned, _, _ = tuned_mini
     with open(os.path.join(tuned.model, "config.json"), encoding="utf-8") as file:
         assert json.load(file)["n_estimators"] == 4
+    upstream = UpstreamTab2D.from_pretrained(tuned.model, device="cpu")
+    assert same(upstream.state_dict(), weights(tuned.model))
