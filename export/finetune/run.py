@@ -66,7 +66,7 @@ def finetune(
     learning_rate : float, default=1e-4
         It rises to this and falls to 0.
     weight_decay : float, default=0.01
-    support_size, query_size : int, default=512 and 256
+    support_size, query_size : int, default=384 and 256
         Most rows of a step. Fewer are taken if they don't fit the memory.
     patience : int, default=None
         Number of validations without a better score that end the run. None is no end.

@@ -34,7 +34,7 @@ class Settings:
     n_steps: int | None = None
     lr: float = 1e-4
     weight_decay: float = 0.01
-    n_support: int = 512
+    n_support: int = 384
     n_query: int = 256
     patience: int | None = None
     seed: int = 0
