@@ -125,7 +125,6 @@ def finetune(
 
     from .tuner import tune  # brings in torch
 
-    os.makedirs(directory, exist_ok=True)
     tune(checkpoint, task, settings, directory, device, resume, verbose)
     return clone(estimator).set_params(model=directory).fit(X, y)
 

@@ -12,8 +12,6 @@ import numpy as np
 import torch
 from tqdm import tqdm
 
-from sklearn_mitra._network.memory import total_memory
-
 from ..pretrain.batches import Batch
 from ..pretrain.checkpoints import read_state, write_checkpoint, write_state
 from ..pretrain.log import Log
@@ -21,6 +19,7 @@ from ..pretrain.losses import batch_loss
 from ..pretrain.optimizer import Optimizer
 from ..pretrain.train import learning_rate
 from ..tab2d import Tab2D
+from .device import choose_device, fit_memory, halve, precision
 from .episodes import Episodes
 from .history import HISTORY
 from .settings import STATE
@@ -31,12 +30,6 @@ _SAVE_EVERY = 60.0  # seconds, at least; after a validation
 # A validation takes about this part of the time of the steps since the last one.
 _VALIDATION_SHARE = 0.2
 _FEWEST_STEPS, _MOST_STEPS = 5, 50  # from one validation to the next
-# What a step keeps for the way back, per layer: of every token, in bytes for each number of its
-# width, in float32 and in bfloat16; and with the latter, of every pair of tokens that attend to one
-# another, in bytes. Measured with widths of 128 and 512: right within 15 %.
-_KEPT_PER_TOKEN, _KEPT_PER_TOKEN_HALF, _KEPT_PER_PAIR = 36 * 4, 23 * 4, 4
-_SHARE_OF_MEMORY = 0.6
-_SMALLEST_SUPPORT = 16
 
 
 def tune(checkpoint, task, settings, directory, device, resume, verbose):
@@ -51,11 +44,7 @@ def tune(checkpoint, task, settings, directory, device, resume, verbose):
     device : {"auto", "cpu", "cuda"}
     resume, verbose : bool
     """
-    if device == "auto":
-        device = "cuda" if torch.cuda.is_available() else "cpu"
-    elif device == "cuda" and not torch.cuda.is_available():
-        raise ValueError("There is no CUDA device. Pass device='cpu' or 'auto'.")
-    device = torch.device(device)
+    device = choose_device(device)
     lasting = dataclasses.replace(settings, seconds=1.0, n_steps=None, patience=None)
     tuner = Tuner(
         checkpoint,
@@ -67,6 +56,7 @@ def tune(checkpoint, task, settings, directory, device, resume, verbose):
         device,
         task.fingerprint(checkpoint.sha256, lasting),
     )
+    os.makedirs(directory, exist_ok=True)
     if resume:
         tuner.resume()
     with _progress_bar(settings, tuner, verbose) as report:
@@ -189,7 +179,7 @@ class Tuner:
         batch = self._episodes.draw(np.random.RandomState([self.settings.seed, self.step]))
         batch = Batch(*(part if part is None else part.to(self.device) for part in batch))
         try:
-            with self._precision():
+            with precision(self.device):
                 loss = batch_loss(self.network, batch)
             is_taken = self.optimizer.step(loss, learning_rate(self.progress, self.settings))
         except torch.OutOfMemoryError:
@@ -228,12 +218,6 @@ class Tuner:
         n_tokens = n_rows * (self._episodes.mean_columns + 1)
         in_steps = self._validation.n_tokens / (3 * n_tokens)  # backwards takes twice as long
         return round(min(max(in_steps / _VALIDATION_SHARE, _FEWEST_STEPS), _MOST_STEPS))
-
-    def _precision(self):
-        """bfloat16 where products of it are fast."""
-        if self.device.type == "cuda" or has_bfloat16():
-            return torch.autocast(self.device.type, dtype=torch.bfloat16)
-        return contextlib.nullcontext()
 
     def _write_best(self):
         config, n_estimators = self._checkpoint.config, self._checkpoint.n_estimators
@@ -281,49 +265,6 @@ def _deferred_interrupt():
         yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGINT, former)
-
-
-def has_bfloat16():
-    """Whether this CPU multiplies matrices of bfloat16 faster than of float32."""
-    return torch.cpu._is_amx_tile_supported() or torch.cpu._is_avx512_bf16_supported()
-
-
-def fit_memory(episodes, config, device):
-    """Halve the rows of steps until one fits the memory of the machine.
-
-    Parameters
-    ----------
-    episodes : Episodes
-    config : sklearn_mitra._network.config.Config
-    device : torch.device
-        Of a CUDA device, what fits is found by trying.
-    """
-    if device.type != "cpu":
-        return
-    most = _SHARE_OF_MEMORY * total_memory() - 16 * config.n_parameters
-    while step_nbytes(episodes, config) > most:
-        halve(episodes)
-
-
-def step_nbytes(episodes, config):
-    """Memory that a step of the widest table takes, beside weights and optimizer, float."""
-    s, n = episodes.n_support, episodes.n_support + episodes.n_query
-    t = episodes.most_columns + 1
-    if not has_bfloat16():
-        return config.n_layers * _KEPT_PER_TOKEN * config.dim * n * t
-    of_pairs = _KEPT_PER_PAIR * config.n_heads * (t * n * s + n * t * t)
-    return config.n_layers * (_KEPT_PER_TOKEN_HALF * config.dim * n * t + of_pairs)
-
-
-def halve(episodes):
-    """Have the steps to come half as many rows."""
-    if episodes.n_support <= _SMALLEST_SUPPORT:
-        raise MemoryError(
-            f"A step of {episodes.n_support} support rows doesn't fit the memory. Use a smaller "
-            "checkpoint, or a table of fewer columns."
-        )
-    episodes.n_support //= 2
-    episodes.n_query = max(1, episodes.n_query // 2)
 
 
 def _copy(network):

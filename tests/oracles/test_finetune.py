@@ -274,7 +274,8 @@ def test_no_cuda_device(base, tmp_path):
     assert not torch.cuda.is_available()
     estimator, X, y = base()
     with pytest.raises(ValueError, match="There is no CUDA device"):
-        finetune(estimator, X, y, directory=tmp_path, n_steps=1, device="cuda")
+        finetune(estimator, X, y, directory=tmp_path / "tuned", n_steps=1, device="cuda")
+    assert not (tmp_path / "tuned").exists()
 
 
 # ---- what a tuned checkpoint is used for ---------------------------------------------------------

@@ -11,7 +11,7 @@ from torch.nn.functional import cross_entropy, huber_loss
 from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
-from sklearn_mitra.export.finetune import tuner
+from sklearn_mitra.export.finetune import device
 from sklearn_mitra.export.finetune.episodes import Episodes
 from sklearn_mitra.export.finetune.task import Task, split
 from sklearn_mitra.export.finetune.validation import Validation
@@ -211,13 +211,13 @@ def test_weights_of_classes_do_not_count_in_validation():
 def test_steps_get_smaller_until_they_fit_the_memory(monkeypatch):
     learner = MitraClassifier(members=["plain"]).fit(*load_wine(return_X_y=True))
     episodes = Episodes(learner, 512, 256, "balanced")
-    whole = tuner.step_nbytes(episodes, LARGE)
-    tuner.fit_memory(episodes, LARGE, CPU)
+    whole = device.step_nbytes(episodes, LARGE)
+    device.fit_memory(episodes, LARGE, CPU)
     assert (episodes.n_support, episodes.n_query) == (512, 256), "24 GB are enough"
     weights = 16 * LARGE.n_parameters
-    monkeypatch.setattr(tuner, "total_memory", lambda: (0.4 * whole + weights) / 0.6)
-    tuner.fit_memory(episodes, LARGE, CPU)
+    monkeypatch.setattr(device, "total_memory", lambda: (0.4 * whole + weights) / 0.6)
+    device.fit_memory(episodes, LARGE, CPU)
     assert (episodes.n_support, episodes.n_query) == (128, 64)
-    monkeypatch.setattr(tuner, "total_memory", lambda: weights)
+    monkeypatch.setattr(device, "total_memory", lambda: weights)
     with pytest.raises(MemoryError, match="A step of 16 support rows doesn't fit"):
-        tuner.fit_memory(episodes, LARGE, CPU)
+        device.fit_memory(episodes, LARGE, CPU)
