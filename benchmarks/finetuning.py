@@ -48,6 +48,7 @@ PEERS = {
 def main():
     parser = make_parser(__doc__)
     parser.add_argument("--task", choices=list(SCORES), nargs="*", help="default: both")
+    parser.add_argument("--only", nargs="+", metavar="TABLE", help="default: all")
     parser.add_argument("--seconds", type=float, default=120, help="of tuning")
     parser.add_argument("--lr", type=float, help="learning rate")
     parser.add_argument("--rows", type=int, default=2000, help="most rows to predict")
@@ -65,6 +66,8 @@ def compare(task, options):
     """Scores and seconds of the models, by table."""
     by_table = {}
     for table in choose_half(task, "all"):
+        if options.only and table.item not in options.only:
+            continue
         X, y = table.load()
         if len(X) < FEWEST_ROWS or (options.quick and table.item != "load_digits"):
             continue
