@@ -4,62 +4,13 @@ In this process, which has imported already what they import; they start others 
 """
 
 import json
-import math
-import runpy
 import sys
 from importlib import metadata
-from pathlib import Path
 
 import pytest
-import torch
+from benchmark_runs import run_benchmark, start_benchmark  # noqa: F401, fixtures
 
-ROOT = Path(__file__).parents[2]
-PNG = b"\x89PNG\r\n\x1a\n"
 STEPS = ["fit and 1 row", "1 row, again", "100 rows, again"]
-
-
-@pytest.fixture
-def start(monkeypatch):
-    """A function that does what ``python -m benchmarks.NAME ARGUMENTS`` does."""
-
-    def start(name, *arguments):
-        monkeypatch.setattr(sys, "argv", [name, *map(str, arguments)])
-        runpy.run_module(f"benchmarks.{name}", run_name="__main__")
-
-    monkeypatch.syspath_prepend(ROOT)
-    monkeypatch.setattr("benchmarks._tools._PAUSE", 0)
-    n_threads = torch.get_num_threads()
-    yield start
-    torch.set_num_threads(n_threads)
-
-
-@pytest.fixture
-def run(start, tmp_path, capsys):
-    """A function that runs a script quickly: what it prints, and its results."""
-
-    def run(name, *arguments):
-        start(name, *arguments, "--quick", "--out", tmp_path)
-        assert {path.name for path in tmp_path.iterdir()} == {f"{name}.json", f"{name}.png"}
-        assert (tmp_path / f"{name}.png").read_bytes().startswith(PNG)
-        report = json.loads((tmp_path / f"{name}.json").read_text())
-        assert set(report) == {"settings", "machine", "results"}
-        assert report["settings"]["quick"]
-        assert set(report["machine"]) == {"cpu", "cores", "versions"}
-        assert report["machine"]["versions"]["onnxruntime"]
-        numbers = list(leaves(report["results"]))
-        assert numbers
-        assert all(math.isfinite(number) and number > 0 for number in numbers)
-        return capsys.readouterr().out, report["results"]
-
-    return run
-
-
-def leaves(results):
-    for value in results.values() if isinstance(results, dict) else results:
-        if isinstance(value, (dict, list)):
-            yield from leaves(value)
-        else:
-            yield value
 
 
 def test_latency(run):
@@ -118,15 +69,6 @@ def test_throughput(run):
     assert {"n_jobs=1", "n_jobs=2, new workers"} <= set(results["grid_search"])
 
 
-def test_serving(run):
-    _, results = run("serving")
-    assert list(results) == ["1", "8", "32"]
-    for by_service in results.values():
-        assert list(by_service) == ["together", "one by one"]
-        for found in by_service.values():
-            assert found["median"] <= found["95 %"] <= found["99 %"]
-
-
 def test_accuracy(run):
     printed, results = run("accuracy")
     scores = {"classification": {"AUC", "log loss", "accuracy"}, "regression": {"R2"}}
@@ -176,3 +118,11 @@ def test_scaling(run):
         estimated = {"first, estimated", "later, estimated"}
         assert set(by_kind) == {"fit and first", "later"} | estimated, name
         assert len(by_kind["fit and first"]) == len(by_kind["later"]) == 2
+
+
+def test_finetuning(start, tmp_path, capsys):
+    start("finetuning", "--quick", "--task", "classification", "--out", tmp_path)
+    report = json.loads((tmp_path / "finetuning.json").read_text())
+    (scores,) = (table["scores"] for table in report["results"]["classification"].values())
+    assert list(scores) == ["mitra", "mitra, tuned", "forest", "boosting"]
+    assert "log loss, 1 tables" in capsys.readouterr().out
