@@ -1,6 +1,6 @@
 """How sure a regressor is: quantiles, intervals and distributions of the target."""
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
@@ -194,14 +194,37 @@ class UncertainRegressor(BaseMitra):
 
     def _spread(self, chunks: Iterable[Answered], fitted: dict[str, Any]) -> Iterator[Part]:
         for chunk, rows, outputs in chunks:
-            if outputs[0].shape[1] > 1:
-                scaled = mix([_see(v, rows, out) for v, out in zip(self._views, outputs)])
-            else:
-                if self._conformal is None:
-                    self._conformal = fitted["_conformal"] = self._calibrate()
-                answers = np.column_stack(self._restore(rows, outputs))
-                scaled = self._conformal.predict(rows.x, answers)
-            yield chunk.indices, transform(scaled, self._scale.invert)[chunk.places]
+            yield chunk.indices, self._distribution(rows, outputs, fitted)[chunk.places]
+
+    def _distribution(
+        self, rows: Rows, outputs: list[NDArray[np.float32]], fitted: dict[str, Any]
+    ) -> PredictiveDistribution:
+        """Distributions of encoded rows, by the views' outputs."""
+        if outputs[0].shape[1] > 1:
+            scaled = mix([_see(v, rows, out) for v, out in zip(self._views, outputs)])
+        else:
+            if self._conformal is None:
+                self._conformal = fitted["_conformal"] = self._calibrate()
+            answers = np.column_stack(self._restore(rows, outputs))
+            scaled = self._conformal.predict(rows.x, answers)
+        return transform(scaled, self._scale.invert)
+
+    def _predict_with_quantiles(
+        self, X: Any, levels: Sequence[float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What ``predict`` and ``predict_quantiles`` return, by one run of the network."""
+        fitted = self.__dict__
+        self = self._snapshot()
+        self._check_ready()
+        n_rows, chunks = self._run(X)
+        means = self._start_answers(n_rows)
+        quantiles = np.full((n_rows, len(levels)), self.target_min_)
+        for chunk, rows, outputs in chunks:
+            predicted = self._combine(self._restore(rows, outputs))
+            means[chunk.indices] = predicted[chunk.places]
+            of_rows = self._distribution(rows, outputs, fitted).quantile(levels)
+            quantiles[chunk.indices] = of_rows[chunk.places]
+        return means, quantiles
 
     def _calibrate(self) -> Conformal:
         """Predict support rows that are held out, and learn from how far off that is."""

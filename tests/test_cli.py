@@ -158,8 +158,25 @@ def test_a_regressor_is_the_same_as_in_python(folder, capsys, suffix, tmp_path):
     assert main(again) == 0
     written = read_table(str(out)) if suffix == "csv" else pd.read_parquet(out)
     assert list(written) == ["prediction", "quantile 0.1", "quantile 0.5"]
+    np.testing.assert_array_equal(written["prediction"], expected)
     quantiles = reg.predict_quantiles(columns(table), [0.1, 0.5])
     np.testing.assert_allclose(written.iloc[:, 1:], quantiles, rtol=1e-6)
+
+
+def test_quantiles_take_no_second_run_of_the_network(folder, monkeypatch, tmp_path):
+    n_rows = []
+    run = MitraRegressor._run_views
+
+    def count(self, encoded, members):
+        n_rows.append(len(encoded))
+        return run(self, encoded, members)
+
+    monkeypatch.setattr(MitraRegressor, "_run_views", count)
+    arguments = [f"{folder}/price.wlrn", f"{folder}/table.csv", "-o", str(tmp_path / "out.csv")]
+    for more in ([], ["--quantiles", ".1", ".9"]):
+        n_rows.clear()
+        assert main(["predict", *arguments, *more]) == 0
+        assert sum(n_rows) == len(columns(read(folder)).drop_duplicates())
 
 
 def test_pieces_are_put_together(folder, monkeypatch, tmp_path):

@@ -118,6 +118,15 @@ def test_a_table_of_several_chunks(fitted, monkeypatch):
     same(ask(fitted, X), whole)
 
 
+def test_predictions_and_quantiles_of_one_run_are_those_of_two(fitted, monkeypatch):
+    X, _ = make_table(60, seed=1)
+    X[31] = X[7]
+    monkeypatch.setattr("sklearn_mitra._queries._ENCODED_ROWS", 17)
+    predictions, quantiles = fitted._predict_with_quantiles(X, LEVELS)
+    same(predictions, fitted.predict(X))
+    same(quantiles, fitted.predict_quantiles(X, LEVELS))
+
+
 def test_the_same_seed_gives_the_same_bits():
     X, y = make_table()
     whole = ask(small().fit(X, y), X[:9])
@@ -186,6 +195,7 @@ def test_constant_targets_are_certain(value):
     reg = small().fit(X, np.full(80, value))
     same(reg.predict_quantiles(X[:3], LEVELS), np.full((3, 4), value))
     same(reg.predict_interval(X[:3]), np.full((3, 2), value))
+    same(reg._predict_with_quantiles(X[:3], LEVELS)[1], np.full((3, 4), value))
     same(reg.predict_std(X[:3]), np.zeros(3))
     for output in ("mean", "median", "mode"):
         same(reg.predict(X[:3], output=output), np.full(3, value))

@@ -114,11 +114,12 @@ def run_predict(options: argparse.Namespace) -> int:
                 probabilities = estimator.predict_proba(X)
                 columns["prediction"] = estimator.classes_[probabilities.argmax(axis=1)]
                 columns.update(zip(map(str, estimator.classes_.tolist()), probabilities.T))
+            elif options.quantiles:
+                predictions, quantiles = estimator._predict_with_quantiles(X, options.quantiles)
+                columns["prediction"] = predictions
+                columns.update(zip((f"quantile {q:g}" for q in options.quantiles), quantiles.T))
             else:
                 columns["prediction"] = estimator.predict(X)
-            if options.quantiles:
-                quantiles = estimator.predict_quantiles(X, options.quantiles)
-                columns.update(zip((f"quantile {q:g}" for q in options.quantiles), quantiles.T))
             write(pandas.DataFrame(columns))
     return 0
 
