@@ -1,4 +1,4 @@
-"""The guide's page on checkpoints. It downloads one, and predicts from an exported file."""
+"""The pages on checkpoints and the export. They download one, and read exported files."""
 
 import os
 import shutil
@@ -6,7 +6,10 @@ import subprocess
 import sys
 
 from hub_server import HubServer
-from snippets import ROOT
+from sklearn.datasets import load_iris
+from snippets import ROOT, run_page
+
+from sklearn_mitra import MitraClassifier
 
 # In a new process, since huggingface_hub reads its environment when it is imported. The table has
 # a quarter of its rows and columns.
@@ -22,7 +25,7 @@ assert run_page(Path(sys.argv[1])) == 2
 """
 
 
-def test_code_of_the_page_runs(tmp_path, export_once):
+def test_code_of_the_page_on_checkpoints_runs(tmp_path, export_once):
     # A repository by the name of AutoGluon's, with the embedded checkpoint in it.
     mini = ROOT / "sklearn_mitra" / "checkpoints" / "mini-classifier"
     page = ROOT / "docs" / "guide" / "checkpoints.md"
@@ -45,3 +48,10 @@ def test_code_of_the_page_runs(tmp_path, export_once):
         requests = hub.take_requests()
     assert result.returncode == 0, result.stderr
     assert any("model.safetensors" in request for request in requests)
+
+
+def test_code_of_the_page_on_the_export_runs(tmp_path, monkeypatch, export_once):
+    shutil.copy(export_once("mini", "classification"), tmp_path / "mini-classifier.onnx")
+    monkeypatch.chdir(tmp_path)
+    X, y = load_iris(return_X_y=True)
+    assert run_page(ROOT / "docs" / "export.md", MitraClassifier=MitraClassifier, X=X, y=y) == 1
