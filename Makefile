@@ -59,17 +59,26 @@ test-web: .venv-test/web-installed $(WEB)/node_modules/installed  ## Test export
 	$(TEST) -m sklearn_mitra.export.verify --runtime all --npm $(WEB)
 	$(TEST) -m pytest $(WEB)
 
+# The export, the weights and the page; about.json is written last.
+PLAYGROUND = docs/_build/playground
+$(PLAYGROUND)/about.json: .venv-test/installed $(WEB)/node_modules/installed $(wildcard \
+	docs/playground/*.* export/*.py sklearn_mitra/_network/*.py sklearn_mitra/checkpoints/*/*)
+	rm -rf $(PLAYGROUND)
+	$(TEST) docs/playground/build.py $(PLAYGROUND) --npm $(WEB)
+
 # PORT= only builds it.
 PORT ?= 8000
-playground: .venv-test/installed $(WEB)/node_modules/installed  ## Build the playground in docs/_build/playground, and serve it
-	$(TEST) docs/playground/build.py docs/_build/playground --npm $(WEB) $(if $(PORT),--port $(PORT))
+playground: $(PLAYGROUND)/about.json  ## Build the playground in docs/_build/playground, and serve it
+	$(if $(PORT),$(TEST) docs/playground/build.py $(PLAYGROUND) --port $(PORT))
 
 # Warnings are errors. Examples that have not changed since the last time don't run again. With two
 # threads on a busy machine, scikit-learn's boosting took 20 times as long.
-docs: .venv-docs/installed  ## Build the documentation, run its examples, and check its links
+docs: .venv-docs/installed $(PLAYGROUND)/about.json  ## Build the documentation, run its examples, and check its links
 	OMP_NUM_THREADS=1 .venv-docs/bin/python -m sphinx -W --keep-going --quiet -d docs/_build/doctrees docs docs/_build/html
+	rm -rf docs/_build/html/playground
+	cp -R $(PLAYGROUND) docs/_build/html/playground
 	.venv-docs/bin/python docs/check_links.py docs/_build/html
-	@echo "Open docs/_build/html/index.html"
+	@echo "Open docs/_build/html/index.html. The playground needs a web server, as make playground is one."
 
 coverage: .venv-test/installed  ## Run all tests, and show which lines they reach
 	$(TEST) -m pytest --cov --cov-report=term
@@ -148,6 +157,6 @@ clean:  ## Remove the environments and all that was built
 
 $(WEB)/node_modules/installed: $(WEB)/package.json
 	@command -v npm >/dev/null || { echo "This needs Node.js 20 or newer, with npm: from" \
-	"https://nodejs.org or the system's packages. Then 'make test-web' again." >&2; exit 1; }
+	"https://nodejs.org or the system's packages. Then make again." >&2; exit 1; }
 	cd $(WEB) && npm install --ignore-scripts --no-package-lock --no-audit --no-fund
 	touch $@

@@ -71,6 +71,8 @@ html_sidebars = {"CHANGELOG": []}
 _PLACES_ON_THE_SITE = [
     (r"\]\((?:\.\./)+benchmarks/README\.md", "](/benchmarks.md"),
     (r"\]\((?:\.\./)*gallery/(plot_\w+)\.py", r"](/auto_gallery/\1.rst"),
+    # no page of Sphinx's: it is copied to the site afterwards
+    (r"\[([^]]+)\]\(((?:\.\./)*playground/index\.html)\)", r'<a href="\2">\1</a>'),
 ]
 
 

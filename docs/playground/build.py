@@ -1,7 +1,7 @@
 """Put the playground together: a folder of static files, for any web server.
 
-``make playground`` runs this. The page's own files are beside this one; the rest is made of the
-embedded checkpoints, of scikit-learn's iris table, and of onnxruntime-web from npm.
+``make playground`` and ``make docs`` run this. The page's own files are beside this one; the rest
+is made of the embedded checkpoints, of scikit-learn's iris table, and of onnxruntime-web from npm.
 """
 
 import argparse
@@ -116,22 +116,24 @@ class Handler(http.server.SimpleHTTPRequestHandler):
 
 def main():
     """Run the command."""
-    parser = argparse.ArgumentParser(description="Build the playground, and serve it if asked to.")
+    parser = argparse.ArgumentParser(description="Build the playground, or serve it.")
     parser.add_argument("folder", type=Path)
-    parser.add_argument("--npm", type=Path, required=True, help="folder with node_modules")
-    parser.add_argument("--port", type=int, help="serve the folder on localhost")
+    action = parser.add_mutually_exclusive_group(required=True)
+    action.add_argument("--npm", type=Path, help="build; this folder has node_modules")
+    action.add_argument("--port", type=int, help="serve the folder on localhost")
     args = parser.parse_args()
-    build(args.folder, args.npm)
-    size = sum(path.stat().st_size for path in args.folder.iterdir()) / 1e6
-    print(f"{args.folder}: {size:.1f} MB", flush=True)
-    if args.port is not None:
-        handler = partial(Handler, directory=args.folder)
-        with http.server.ThreadingHTTPServer(("127.0.0.1", args.port), handler) as server:
-            print(f"http://localhost:{server.server_port}/ (stop with Ctrl+C)", flush=True)
-            try:
-                server.serve_forever()
-            except KeyboardInterrupt:
-                pass
+    if args.npm is not None:
+        build(args.folder, args.npm)
+        size = sum(path.stat().st_size for path in args.folder.iterdir()) / 1e6
+        print(f"{args.folder}: {size:.1f} MB")
+        return
+    handler = partial(Handler, directory=args.folder)
+    with http.server.ThreadingHTTPServer(("127.0.0.1", args.port), handler) as server:
+        print(f"http://localhost:{server.server_port}/ (stop with Ctrl+C)", flush=True)
+        try:
+            server.serve_forever()
+        except KeyboardInterrupt:
+            pass
 
 
 if __name__ == "__main__":

@@ -35,8 +35,9 @@ def _sessions():
 
 @pytest.fixture(scope="session")
 def site(classifier_file, regressor_file, tmp_path_factory):
-    """The playground, built and served: its folder, its address, and all requests so far."""
-    folder = tmp_path_factory.mktemp("playground")
+    """The playground in a folder of a site: its folder, its address, and all requests so far."""
+    root = tmp_path_factory.mktemp("site")
+    folder = root / "playground"
     build(folder, HERE, {"classification": classifier_file, "regression": regressor_file})
     requests = []
 
@@ -47,10 +48,10 @@ def site(classifier_file, regressor_file, tmp_path_factory):
         def log_request(self, code="-", size="-"):
             requests.append((self.command, self.path, int(code)))
 
-    handler = functools.partial(Logged, directory=folder)
+    handler = functools.partial(Logged, directory=root)
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
     threading.Thread(target=server.serve_forever).start()
-    yield folder, f"http://127.0.0.1:{server.server_port}/", requests
+    yield folder, f"http://127.0.0.1:{server.server_port}/playground/", requests
     server.shutdown()
     server.server_close()
 
