@@ -65,5 +65,12 @@ def test_parameter_table_is_that_of_the_classifier():
 
 def test_reference_lists_the_public_objects():
     text = (DOCS / "reference" / "index.md").read_text(encoding="utf-8")
-    listed = re.findall(r"^   (\w+)$", text, flags=re.MULTILINE)
-    assert sorted(listed) == sorted({*sklearn_mitra.__all__} - {"__version__"})
+    _, *parts = re.split(r"^\.\. currentmodule:: (\S+)$", text, flags=re.MULTILINE)
+    listed = {module: [] for module in parts[::2]}
+    for module, part in zip(parts[::2], parts[1::2]):
+        listed[module] += re.findall(r"^   (\w+)$", part, flags=re.MULTILINE)
+    assert sorted(listed.pop("sklearn_mitra")) == sorted({*sklearn_mitra.__all__} - {"__version__"})
+    # to import them takes PyTorch
+    source = (ROOT / "export" / "finetune" / "__init__.py").read_text(encoding="utf-8")
+    (names,) = re.findall(r"^__all__ = (\[.+\])$", source, flags=re.MULTILINE)
+    assert sorted(sum(listed.values(), [])) == eval(names)
