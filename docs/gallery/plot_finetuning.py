@@ -84,7 +84,10 @@ folder.cleanup()
 # ============================= ===== ====== =====
 #
 # The test parts of iris, wine and breast cancer have 38 to 143 rows, so these gains may be luck. On
-# breast cancer no step did better on the validation rows, and the weights stayed as they were. On
-# the chessboard, the default ensemble of four members has a log loss of .527 without tuning; a
+# breast cancer no step did better on the validation rows, and the weights stayed as they were. With
+# ten times the learning rate, the log loss was .178 on the chessboard, .011 on the spirals, .004 on
+# iris, .038 on wine, and again .154 on breast cancer.
+#
+# On the chessboard, the default ensemble of four members has a log loss of .527 without tuning. A
 # forest that may split by both columns (``max_features=None``) has .159, less than the tuned
 # network.
