@@ -56,8 +56,8 @@ print(f"{without_context / with_context:.1f} times as fast")
 # 1                   10             10     11.8         30.3   2.6
 # =========== ========== ============== ======== ============ =====
 #
-# With one background row, minutes become seconds. With more, most of the time is for predicting
-# the altered rows, which the context doesn't save.
+# With one background row, minutes become seconds. With ten, predicting the altered rows takes more
+# than a third of the time, and the context doesn't save that.
 #
 # With the context there is time for more rows:
 
