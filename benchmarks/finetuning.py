@@ -181,7 +181,8 @@ def measure_step(options):
             y_val=y[-50:],
             directory=os.path.join(folder, "tuned"),
             n_steps=n_steps,
-            learning_rate=1e-5,
+            support_size=512,
+            query_size=256,
         )
         whole = time.perf_counter() - start
         history = read_history(os.path.join(folder, "tuned"))
