@@ -182,24 +182,30 @@ class BaseMitra(Loaded):
         self.y_support_ = y[self.support_indices_]
         rest = self._encoder.shown, self._encoder.n_levels, self._n_classes
         table = TrainingTable(x, self._network_target(y), self.support_indices_, *rest)
-        kinds, n_outputs = self._choose_kinds(table, network), network.config.dim_output
+        kinds, n_outputs = self._choose_kinds(len(x), network), network.config.dim_output
         self._level_means, self._views = learn_views(kinds, table, n_outputs, self._seed)
         self._make_context()
 
     def _learn_held_out(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
         """Learn what takes predictions of training rows. Most estimators learn nothing so."""
 
-    def _choose_kinds(self, table: TrainingTable, network: Network) -> list[str]:
-        """The kind of each ensemble member; all are plain if the predictions are known already."""
-        is_sample = len(table.support) < len(table.x)
-        rest = network.file.n_estimators, len(table.columns), self._task, is_sample
+    def _choose_kinds(self, n_rows: int, network: Network) -> list[str]:
+        """The kind of each ensemble member, with a support of so many training rows.
+
+        All are plain if the predictions are known already.
+        """
+        is_sample = len(self.X_support_) < n_rows
+        rest = network.file.n_estimators, len(self._encoder.shown), self._task, is_sample
         kinds = choose_kinds(self.members, self.n_estimators, *rest)
         return [PLAIN] * len(kinds) if self._is_foregone() else kinds
 
     def _make_context(self) -> None:
-        y = self._network_target(self.y_support_)
-        x = self._shown_support()
-        self._context = self._new_context([view.support(x, y) for view in self._views])
+        self._context = self._new_context(self._support_tables())
+
+    def _support_tables(self) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
+        """The support and its target as each view shows them to the network."""
+        x, y = self._shown_support(), self._network_target(self.y_support_)
+        return [view.support(x, y) for view in self._views]
 
     def _shown_support(self) -> NDArray[np.float32]:
         """The support as views get it: with the means of levels, if there are."""

@@ -48,13 +48,12 @@ class Episodes:
     """
 
     def __init__(self, learner, n_support, n_query, sampling):
-        x, y = learner._shown_support(), learner._network_target(learner.y_support_)
         is_classifier = learner._task == "classification"
         self.n_support, self.n_query, self._sampling = n_support, n_query, sampling
         self._tables = []
-        for view in learner._views:
+        for view, shown in zip(learner._views, learner._support_tables()):
             n_classes = view.target.n_shown if is_classifier else 0
-            table = _Table(*view.support(x, y), n_classes)
+            table = _Table(*shown, n_classes)
             if len(table.x) >= _FEWEST_ROWS and n_classes != 1:
                 self._tables.append(table)
         sizes = np.array([len(table.x) for table in self._tables], float)

@@ -119,13 +119,13 @@ def finetune(
     _check_estimator(estimator)
     _check_device(device)
     directory = _check_directory(directory, resume)
-    checkpoint = resolve_network(estimator.model, estimator._task).file
+    network = resolve_network(estimator.model, estimator._task)
     train, validation = split(estimator, X, y, X_val, y_val, validation_fraction, settings.seed)
-    task = Task.fit(estimator, checkpoint.n_estimators, train, validation)
+    task = Task.fit(estimator, network, train, validation)
 
     from .tuner import tune  # brings in torch
 
-    tune(checkpoint, task, settings, directory, device, resume, verbose)
+    tune(network.file, task, settings, directory, device, resume, verbose)
     return clone(estimator).set_params(model=directory).fit(X, y)
 
 

@@ -9,7 +9,6 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
 
-from sklearn_mitra._members import choose_kinds
 from sklearn_mitra._table import as_array, check_table
 
 _FEWEST_ROWS = 20
@@ -41,14 +40,14 @@ class Task:
     y: np.ndarray
 
     @classmethod
-    def fit(cls, estimator, n_recommended, train, validation):
+    def fit(cls, estimator, network, train, validation):
         """Fit the estimators.
 
         Parameters
         ----------
         estimator : MitraClassifier or MitraRegressor
-        n_recommended : int
-            Of ensemble members, by the checkpoint.
+        network : sklearn_mitra._network.network.Network
+            That of the estimator's ``model``.
         train, validation : tuple of array-like
             Tables and targets.
 
@@ -69,15 +68,7 @@ class Task:
         x = served._encoder.transform(check_table(served, as_array(validation[0]), reset=False))
         y = _encode_target(served, validation[1])
         check_consistent_length(x, y)
-        n_rows = len(train[1])
-        kinds = choose_kinds(
-            estimator.members,
-            estimator.n_estimators,
-            n_recommended,
-            len(served._encoder.shown),
-            estimator._task,
-            len(served.X_support_) < n_rows,
-        )
+        kinds = served._choose_kinds(len(train[1]), network)
         learner = clone(served).set_params(max_support=_MOST_ROWS, members=kinds, n_estimators=None)
         if is_classifier:
             learner.set_params(support_sampling="stratified")

@@ -59,12 +59,12 @@ def tune(checkpoint, task, settings, directory, device, resume, verbose):
     os.makedirs(directory, exist_ok=True)
     if resume:
         tuner.resume()
-    with _progress_bar(settings, tuner, verbose) as report:
+    with _progress_bar(settings, verbose) as report:
         tuner.run(report)
 
 
 @contextlib.contextmanager
-def _progress_bar(settings, tuner, verbose):
+def _progress_bar(settings, verbose):
     """A function that shows how far a tuner is."""
     total = settings.seconds if settings.n_steps is None else settings.n_steps
     unit = "s" if settings.n_steps is None else "step"
@@ -109,7 +109,7 @@ class Tuner:
         self.network = network.to(device)
         self.optimizer = Optimizer(self.network, _BETAS, settings.weight_decay)
         self.best = _copy(self.network)
-        self.best_loss, self.best_step, self.first_loss = math.inf, 0, math.inf
+        self.best_loss = self.first_loss = math.inf
         self.step, self.elapsed = 0, 0.0
         self._n_worse = 0
         self._history = Log(os.path.join(directory, HISTORY))
@@ -135,7 +135,7 @@ class Tuner:
         self.best = {name: w.to(self.device) for name, w in state["best"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         self._losses = [torch.tensor(loss, device=self.device) for loss in state["losses"]]
-        for name in ("best_loss", "best_step", "first_loss", "step", "elapsed", "_n_worse"):
+        for name in ("best_loss", "first_loss", "step", "elapsed", "_n_worse"):
             setattr(self, name, state[name])
         self._history.forget_after(self.step)
 
@@ -154,7 +154,8 @@ class Tuner:
         report : callable
             Called with the tuner after every step.
         """
-        start = saved = time.monotonic() - self.elapsed
+        saved = time.monotonic()
+        start = saved - self.elapsed
         if self.step == 0:
             self._validate()
         with _deferred_interrupt() as is_interrupted:
@@ -194,7 +195,7 @@ class Tuner:
         if self.step == 0:
             self.first_loss = loss
         if loss < self.best_loss:
-            self.best, self.best_loss, self.best_step = _copy(self.network), loss, self.step
+            self.best, self.best_loss = _copy(self.network), loss
             self._n_worse = 0
         else:
             self._n_worse += 1
@@ -234,7 +235,6 @@ class Tuner:
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),
             "best_loss": self.best_loss,
-            "best_step": self.best_step,
             "first_loss": self.first_loss,
             "losses": [loss.item() for loss in self._losses],
             "step": self.step,

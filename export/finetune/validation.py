@@ -23,8 +23,7 @@ class Validation:
 
     def __init__(self, served, x, y, device):
         self._served, self._x, self._y, self._device = served, x, y, device
-        support = served._shown_support(), served._network_target(served.y_support_)
-        self._tables = [view.support(*support) for view in served._views]
+        self._tables = served._support_tables()
 
     @property
     def n_tokens(self):

@@ -11,6 +11,7 @@ from torch.nn.functional import cross_entropy, huber_loss
 from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
+from sklearn_mitra._network.resolve import resolve_network
 from sklearn_mitra.export.finetune import device
 from sklearn_mitra.export.finetune.episodes import Episodes
 from sklearn_mitra.export.finetune.task import Task, split
@@ -23,9 +24,14 @@ CPU = torch.device("cpu")
 LARGE = Config(512, 10, 12, 4, "classification")
 
 
+def fit_task(estimator, train, validation):
+    network = resolve_network(estimator.model, estimator._task)
+    return Task.fit(estimator, network, train, validation)
+
+
 def make_task(estimator, load_data=load_wine, fraction=0.2):
     X, y = load_data(return_X_y=True)
-    return Task.fit(estimator, 4, *split(estimator, X, y, None, None, fraction, 0))
+    return fit_task(estimator, *split(estimator, X, y, None, None, fraction, 0))
 
 
 # ---- rows to validate with -----------------------------------------------------------------------
@@ -97,7 +103,7 @@ def test_what_a_step_shows_of_a_row_is_of_models_that_have_not_seen_it():
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 40)), rng.normal(size=200)
     train = (X, y), (X[:5], y[:5])
-    task = Task.fit(MitraRegressor(members=["scores"]), 4, *train)
+    task = fit_task(MitraRegressor(members=["scores"]), *train)
     batch = Episodes(task.learner, 150, 50, "random").draw(np.random.RandomState(0))
     scores = torch.cat([batch.x_support, batch.x_query], dim=1)[0, :, -1].numpy()
     targets = torch.cat([batch.y_support, batch.y_query], dim=1)[0].numpy()
@@ -177,7 +183,7 @@ def test_validation_scores_what_the_estimator_predicts(members):
     clf = MitraClassifier(members=members, max_support=50, support_sampling="balanced")
     X, y = load_wine(return_X_y=True)
     train, validation = split(clf, X, y, None, None, 0.3, 0)
-    task = Task.fit(clf, 4, train, validation)
+    task = fit_task(clf, train, validation)
     network = Tab2D.from_checkpoint(resolve_checkpoint("mini", "classification"))
     loss = Validation(task.served, task.x, task.y, CPU).loss(network)
     served = clf.fit(*train).predict_proba(validation[0])
@@ -190,7 +196,7 @@ def test_validation_scores_what_the_regressor_predicts(dim_output, make_checkpoi
     reg = MitraRegressor(model=directory, members=["plain", "detrended"], max_support=50)
     X, y = load_diabetes(return_X_y=True)
     train, validation = split(reg, X, y, None, None, 0.3, 0)
-    task = Task.fit(reg, 4, train, validation)
+    task = fit_task(reg, train, validation)
     network = Tab2D.from_checkpoint(resolve_checkpoint(directory, "regression"))
     loss = Validation(task.served, task.x, task.y, CPU).loss(network)
     served = reg.fit(*train).predict(validation[0])
