@@ -12,7 +12,7 @@ from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils.validation import validate_data
 
 from ._encoding import TableEncoder
-from ._ensemble import TrainingTable, learn_views
+from ._ensemble import learn_views
 from ._functions import Rows
 from ._loading import Loaded
 from ._members import PLAIN, choose_kinds
@@ -23,6 +23,7 @@ from ._network.resolve import resolve_network
 from ._queries import DistinctRows, Queries
 from ._support import draw_seed
 from ._table import check_table
+from ._training import TrainingTable
 
 _CAPABILITIES = (  # that wlearn asks for
     *("classifier", "regressor", "predictProba", "decisionFunction"),

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
+from ._training import TrainingTable
 
 # Fewest levels of a column whose mean targets are worth it; linear models have a term for each
 # level of a column with fewer.
@@ -109,41 +110,23 @@ def count_targets(n_classes: int) -> int:
     return n_classes if n_classes > 2 else 1
 
 
-def fit_level_means(
-    x: NDArray[np.float32],
-    y: NDArray[Any],
-    support: NDArray[np.int64],
-    columns: NDArray[np.int64],
-    n_levels: Sequence[int],
-    n_classes: int,
-    seed: int,
-) -> tuple[LevelMeans, NDArray[np.float32]] | None:
+def fit_level_means(table: TrainingTable, seed: int) -> tuple[LevelMeans, TrainingTable] | None:
     """Mean targets of a training table's columns of many levels.
 
     Parameters
     ----------
-    x : ndarray of shape (n_rows, n_encoded), float32
-        Encoded columns of all training rows.
-    y : ndarray of shape (n_rows,), int64 or float32
-        Their class ids, or targets scaled to 0..1.
-    support : ndarray of shape (n_support,), int64
-        Which rows are the support.
-    columns : ndarray of int64
-        The columns that vary.
-    n_levels : sequence of int, of length n_encoded
-        Number of levels; 0 for a column of numbers.
-    n_classes : int
-        0 for regression.
+    table : TrainingTable
     seed : int
 
     Returns
     -------
     means : LevelMeans
-    x : ndarray of shape (n_rows, n_encoded + n_columns), float32
-        The table with the means of each row, which it has no part in.
+    table : TrainingTable
+        It shows the means instead; those of each row are ones that the row has no part in.
 
     None if there are no such columns.
     """
+    x, y, support, columns, n_levels, n_classes = table
     sources = np.array([j for j in columns if n_levels[j] >= FEWEST_LEVELS], np.int64)
     n_folds = min(_N_FOLDS, len(x))
     if not len(sources) or n_folds < 2:
@@ -167,7 +150,7 @@ def fit_level_means(
     means = LevelMeans(
         sources, counts, np.vstack(tables), targets.mean(axis=0), columns_out[support]
     )
-    return means, np.hstack([x, columns_out])
+    return means, table.showing(np.hstack([x, columns_out]), sources)
 
 
 def _fit(

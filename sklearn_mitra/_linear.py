@@ -4,7 +4,7 @@ Those of the target are linear in pieces: they may bend at the quartiles of a co
 Boosted trees are added to the regression, as much of them as helps.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import replace
 from functools import cached_property
 from typing import Any
@@ -17,6 +17,7 @@ from ._derived import Derived, Trend, Vote
 from ._functions import Linear
 from ._standardised import StandardisedTerms, frequent_levels
 from ._temperature import recommend_temperature
+from ._training import TrainingTable
 from ._trees import fit_trees
 
 # Most principal components; fewer in tables of few rows or columns.
@@ -47,31 +48,12 @@ class LinearModels:
 
     Parameters
     ----------
-    x : ndarray of shape (n_rows, n_features), float32
-        Encoded columns of all training rows.
-    y : ndarray of shape (n_rows,), int64 or float32
-        Their class ids, or targets scaled to 0..1.
-    support : ndarray of shape (n_support,), int64
-        Which rows are the support.
-    columns : ndarray of int64
-        The columns to read: those that vary.
-    n_levels : sequence of int, of length n_features
-        Number of levels of a category; 0 for a column of numbers.
-    n_classes : int
-        0 for regression.
+    table : TrainingTable
     seed : int
     """
 
-    def __init__(
-        self,
-        x: NDArray[np.float32],
-        y: NDArray[Any],
-        support: NDArray[np.int64],
-        columns: NDArray[np.int64],
-        n_levels: Sequence[int],
-        n_classes: int,
-        seed: int,
-    ) -> None:
+    def __init__(self, table: TrainingTable, seed: int) -> None:
+        x, y, support, columns, n_levels, n_classes = table
         self._generator = np.random.RandomState(seed)
         self._columns = columns
         self._n_classes = n_classes

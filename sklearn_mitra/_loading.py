@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
 from ._encoding import LARGEST, TableEncoder
-from ._ensemble import TrainingTable, learn_views
+from ._ensemble import learn_views
 from ._errors import BundleError
 from ._level_means import LevelMeans
 from ._members import PLAIN
@@ -22,6 +22,7 @@ from ._network.network import Network
 from ._network.resolve import resolve_network, resolve_stored
 from ._params import NOT_STORED
 from ._saving import Saved
+from ._training import TrainingTable
 from ._views import View, are_trees, unpack_views
 
 E = TypeVar("E", bound="Loaded")

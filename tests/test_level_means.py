@@ -14,6 +14,7 @@ import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
 from sklearn_mitra._bundles.fields import BundleFields, pack
 from sklearn_mitra._level_means import FEWEST_LEVELS, LevelMeans, fit_level_means
+from sklearn_mitra._training import TrainingTable
 
 N_LEVELS = [0, 40, 5, 31]
 COLUMNS = np.arange(4)
@@ -29,7 +30,10 @@ def make_codes(n_rows=200, seed=0):
 
 
 def fit(x, y, n_classes):
-    return fit_level_means(x, y, np.arange(0, len(x), 2), COLUMNS, N_LEVELS, n_classes, 3)
+    """The means, and the columns with those of each row."""
+    rows = np.arange(0, len(x), 2)
+    means, table = fit_level_means(TrainingTable(x, y, rows, COLUMNS, N_LEVELS, n_classes), seed=3)
+    return means, table.x
 
 
 def naive_mean(codes, y, code):
@@ -86,9 +90,11 @@ def test_tables_without_many_levels_have_none():
     x, _ = make_codes()
     levels = [0, FEWEST_LEVELS - 1, 5, 0]
     rows = np.arange(200)
-    assert fit_level_means(x, x[:, 0], rows, COLUMNS, levels, 0, 3) is None
-    assert fit_level_means(x, x[:, 0], rows, COLUMNS[:1], N_LEVELS, 0, 3) is None  # constant
-    assert fit_level_means(x[:1], x[:1, 0], rows[:1], COLUMNS, N_LEVELS, 0, 3) is None
+    few = TrainingTable(x, x[:, 0], rows, COLUMNS, levels, 0)
+    constant = TrainingTable(x, x[:, 0], rows, COLUMNS[:1], N_LEVELS, 0)
+    one_row = TrainingTable(x[:1], x[:1, 0], rows[:1], COLUMNS, N_LEVELS, 0)
+    for table in (few, constant, one_row):
+        assert fit_level_means(table, 3) is None
 
 
 # ---- in bundles ----------------------------------------------------------------------------------

@@ -11,6 +11,7 @@ from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardSc
 from sklearn_mitra import _linear
 from sklearn_mitra._functions import Rows
 from sklearn_mitra._linear import LinearModels
+from sklearn_mitra._training import TrainingTable
 
 N_LEVELS = [0, 0, 0, 4, 0]
 
@@ -26,7 +27,8 @@ def make_table(n_rows=120):
 def fit(x, y, n_classes, support=None, columns=(0, 1, 2, 3), **kwargs):
     support = np.arange(0, len(x), 2) if support is None else support
     levels = kwargs.pop("n_levels", N_LEVELS)
-    return LinearModels(x, y, support, np.array(columns), levels, n_classes, kwargs.get("seed", 0))
+    table = TrainingTable(x, y, support, np.array(columns), levels, n_classes)
+    return LinearModels(table, kwargs.get("seed", 0))
 
 
 def bend(x):
