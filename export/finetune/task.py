@@ -87,7 +87,8 @@ class Task:
         *others : object
             What else it depends on, by their ``repr``.
         """
-        arrays = self.learner.X_support_, self.learner.y_support_, self.x, self.y
+        learned = self.learner.X_support_, self.learner.y_support_
+        arrays = *learned, self.served.X_support_, self.x, self.y
         digest = hashlib.sha256(repr((others, self.learner.members)).encode())
         for array in arrays:
             digest.update(np.ascontiguousarray(array).tobytes())
@@ -130,10 +131,12 @@ def split(estimator, X, y, X_val, y_val, fraction, seed):
         raise ValueError(
             f"'validation_fraction' must be a number between 0 and 1. Got {fraction!r} instead."
         )
-    n_validation = min(max(1, round(fraction * len(y))), len(y) - 1, _MOST_VALIDATION_ROWS)
     rows, is_classifier = np.arange(len(y)), estimator._task == "classification"
     counts = np.zeros(len(y)) if not is_classifier else _count_equal(y)
     single, others = rows[counts == 1], rows[counts != 1]  # a single row is to be learned
+    if len(others) < 2:
+        raise ValueError("No class has two rows, one to learn from and one to validate with.")
+    n_validation = min(max(1, round(fraction * len(y))), len(others) - 1, _MOST_VALIDATION_ROWS)
     n_classes = len(np.unique(y[others])) if is_classifier else 0
     fits = n_classes <= min(n_validation, len(others) - n_validation)
     train, validation = train_test_split(

@@ -14,6 +14,7 @@ import pytest
 import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D as UpstreamTab2D
 from safetensors.torch import load_file
+from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
 from sklearn.model_selection import GridSearchCV
 from sklearn.pipeline import make_pipeline
@@ -192,6 +193,7 @@ def test_what_another_run_left_is_refused(base, tmp_path):
         {"random_state": 1},
         {"learning_rate": 1e-3},
         {"estimator": MitraClassifier(model=estimator.model)},
+        {"estimator": clone(estimator).set_params(max_support=63)},
     ):
         arguments = {"estimator": estimator, "X": X, "y": y, **changed}
         with pytest.raises(ValueError, match="other data, another estimator or other settings"):

@@ -60,6 +60,14 @@ def test_more_classes_than_validation_rows():
     assert {*validation[1]} <= {*train[1]} and len(train[1]) >= 54
 
 
+def test_hardly_any_class_has_two_rows():
+    y = np.array([*range(26), 26, 26, 27, 27])
+    train, validation = split(MitraClassifier(), np.zeros((30, 1)), y, None, None, 0.9, 0)
+    assert {*range(26)} < {*train[1]} and {*validation[1]} <= {*train[1]}
+    with pytest.raises(ValueError, match="No class has two rows"):
+        split(MitraClassifier(), np.zeros((30, 1)), np.arange(30), None, None, 0.2, 0)
+
+
 # ---- episodes ------------------------------------------------------------------------------------
 
 
