@@ -2,9 +2,11 @@
 
 import json
 import os
+import re
 import subprocess
 import sys
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import onnx
@@ -123,24 +125,6 @@ def test_metadata_say_where_it_comes_from(checkpoint, profile, file):
         "profile": profile,
         "weights_sha256": checkpoint.sha256,
     }
-
-
-_EXPORT = """
-import sys
-from sklearn_mitra.export.convert import main
-sys.exit(main(sys.argv[1:]))
-"""
-
-
-def test_the_same_bytes_in_another_process_and_folder(make_checkpoint, export_once, tmp_path):
-    directory = make_checkpoint(24, 10, 1, 3, "classification")
-    command = [sys.executable, "-c", _EXPORT, "--model", directory, "--output", "other.onnx"]
-    environment = {**os.environ, "PYTHONHASHSEED": "7"}
-    subprocess.run(command, cwd=tmp_path, env=environment, check=True, capture_output=True)
-    content = (tmp_path / "other.onnx").read_bytes()
-    assert content == Path(export_once(directory, "classification")).read_bytes()
-    for path in (tmp_path, directory, Path(sklearn_mitra.__file__).parents[1]):
-        assert os.fsencode(path) not in content
 
 
 # ---- what it computes ----------------------------------------------------------------------------
@@ -310,6 +294,75 @@ def test_memory_does_not_hold_a_boolean_for_every_value_and_quantile(
     command = [sys.executable, "-c", _PEAK, part, "10000"]
     megabytes = float(subprocess.run(command, check=True, capture_output=True, text=True).stdout)
     assert megabytes < 200
+
+
+# ---- in another process --------------------------------------------------------------------------
+
+_EXPORTS = """
+import sys
+from sklearn_mitra.export.convert import main
+small, large = sys.argv[1:]
+assert main(["--model", small, "--output", "small.onnx"]) == 0
+assert main(["--model", large, "--output", "large.onnx"]) == 0
+with open("/proc/self/status") as file:
+    print(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024)
+"""
+
+
+class Exports(NamedTuple):
+    """What one process wrote, of a small checkpoint and of one of 75.8 million parameters."""
+
+    small: Path
+    large: Path
+    log: str
+    peak: int  # memory, in bytes
+
+
+@pytest.fixture(scope="module")
+def small(make_checkpoint):
+    return make_checkpoint(24, 10, 1, 3, "classification")
+
+
+@pytest.fixture(scope="module")
+def large(make_checkpoint):
+    """In two layers, since the time that tracing takes grows with their number."""
+    return make_checkpoint(1256, 10, 2, 4, "classification")
+
+
+@pytest.fixture(scope="module")
+def exports(small, large, tmp_path_factory):
+    folder = tmp_path_factory.mktemp("elsewhere")
+    result = subprocess.run(
+        [sys.executable, "-c", _EXPORTS, small, large],
+        cwd=folder,
+        env={**os.environ, "PYTHONHASHSEED": "7"},
+        check=True,
+        capture_output=True,
+        text=True,
+    )
+    files = folder / "small.onnx", folder / "large.onnx"
+    yield Exports(*files, result.stderr, int(result.stdout))
+    files[1].unlink()
+
+
+def test_the_same_bytes_in_another_process_and_folder(small, exports, export_once):
+    content = exports.small.read_bytes()
+    assert content == Path(export_once(small, "classification")).read_bytes()
+    for path in (exports.small.parent, small, Path(sklearn_mitra.__file__).parents[1]):
+        assert os.fsencode(path) not in content
+
+
+def test_an_export_takes_little_more_than_the_weights(exports):
+    assert exports.peak < 2.5e9
+    assert 303e6 < exports.large.stat().st_size < 305e6
+    log = re.findall(r"^large.onnx: (\S+)", exports.log, flags=re.MULTILINE)
+    assert log == ["reading", "tracing", "writing", "303.3"]
+
+
+def test_a_large_export_computes_what_the_network_does(large, exports):
+    table = make_table("classification", n_tables=1)
+    checkpoint = resolve_checkpoint(large, "classification")
+    check(str(exports.large), table, run_network(checkpoint, table))
 
 
 # ---- the command ---------------------------------------------------------------------------------

@@ -5,6 +5,7 @@ import shutil
 import subprocess
 import sys
 
+import pytest
 from hub_server import HubServer
 from sklearn.datasets import load_iris
 from snippets import ROOT, run_page
@@ -25,11 +26,18 @@ assert run_page(Path(sys.argv[1])) == 2
 """
 
 
-def test_code_of_the_page_on_checkpoints_runs(tmp_path, export_once):
+@pytest.fixture
+def exported(make_checkpoint, export_once, tmp_path):
+    """A small network of random weights by the name of mini's file."""
+    file = export_once(make_checkpoint(24, 10, 1, 3, "classification"), "classification")
+    shutil.copy(file, tmp_path / "mini-classifier.onnx")
+
+
+@pytest.mark.usefixtures("exported")
+def test_code_of_the_page_on_checkpoints_runs(tmp_path):
     # A repository by the name of AutoGluon's, with the embedded checkpoint in it.
     mini = ROOT / "sklearn_mitra" / "checkpoints" / "mini-classifier"
     page = ROOT / "docs" / "guide" / "checkpoints.md"
-    shutil.copy(export_once("mini", "classification"), tmp_path / "mini-classifier.onnx")
     paths = [str(ROOT / "tests"), *filter(None, [os.environ.get("PYTHONPATH")])]
     with HubServer({"autogluon/mitra-classifier": {"main": mini}}) as hub:
         environment = {
@@ -50,8 +58,8 @@ def test_code_of_the_page_on_checkpoints_runs(tmp_path, export_once):
     assert any("model.safetensors" in request for request in requests)
 
 
-def test_code_of_the_page_on_the_export_runs(tmp_path, monkeypatch, export_once):
-    shutil.copy(export_once("mini", "classification"), tmp_path / "mini-classifier.onnx")
+@pytest.mark.usefixtures("exported")
+def test_code_of_the_page_on_the_export_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     X, y = load_iris(return_X_y=True)
     assert run_page(ROOT / "docs" / "export.md", MitraClassifier=MitraClassifier, X=X, y=y) == 1

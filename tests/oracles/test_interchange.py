@@ -79,13 +79,14 @@ def fitted(cls, file, **params):
 # ---- what is predicted ---------------------------------------------------------------------------
 
 
-def test_mini_predicts_from_a_file_what_it_predicts_embedded(export_once):
-    file = export_once("mini", "classification")
-    expected = MitraClassifier(max_support=40).fit(X, Y)
-    estimator = MitraClassifier(model=file, max_support=40).fit(X, Y)
-    np.testing.assert_allclose(outputs(estimator, X), outputs(expected, X), rtol=0, atol=2e-5)
-    assert len(estimator._views) == 4  # recommended for mini
-    assert estimator.checkpoint_["name"] == file
+def test_a_file_has_as_many_members_as_it_recommends(copy_file, make_checkpoint):
+    file = copy_file(MitraClassifier, set_metadata(n_estimators="3"))
+    estimator = fitted(MitraClassifier, file, n_estimators=None)
+    assert len(estimator._views) == 3
+    assert estimator.checkpoint_["name"] == str(file)
+    directory = make_checkpoint(24, 10, 1, 3, "classification")
+    expected = outputs(fitted(MitraClassifier, directory, n_estimators=3), X)
+    np.testing.assert_allclose(outputs(estimator, X), expected, rtol=0, atol=2e-5)
 
 
 @both
