@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+import torch
 
 ROOT = Path(__file__).parents[1]
 PNG = b"\x89PNG\r\n\x1a\n"
@@ -22,8 +23,6 @@ def start_benchmark(monkeypatch):
 
     monkeypatch.syspath_prepend(ROOT)
     monkeypatch.setattr("benchmarks._tools._PAUSE", 0)
-    import torch  # here: the fast tests, which collect this file, do without
-
     n_threads = torch.get_num_threads()
     yield start
     torch.set_num_threads(n_threads)

@@ -105,10 +105,10 @@ for arguments in json.loads(sys.argv[1]):
 """
 
 PEAKS = [
-    {"shape": (200, 30)},
-    {"shape": (100, 100)},
-    {"shape": (200, 30), "cache_context": False},
-    {"shape": (200, 30), "precision": "int8"},
+    {"shape": (120, 30)},
+    {"shape": (80, 80)},
+    {"shape": (120, 30), "cache_context": False},
+    {"shape": (120, 30), "precision": "int8"},
 ]
 
 
