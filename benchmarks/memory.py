@@ -55,12 +55,13 @@ def query_rows(options):
 
 def loop(options):
     """Memory of a process after every tenth fit and prediction, by their number."""
-    n = 30 if options.quick else 1000
-    results = in_child("memory", "fit_and_predict", n)
+    n, size = (30, (32, 5)) if options.quick else (1000, (128, 10))
+    results = in_child("memory", "fit_and_predict", n, *size)
     at_20, at_end = results["20"], results[str(n)]
     rows = [[str(n), at_20 / 1e6, at_end / 1e6, f"{(at_end - at_20) / 1e6:+.1f}"]]
     header = ["fits and predictions", "after the 20th", "after the last", "growth"]
-    print_table("Memory in MB, mini, 128 support rows x 10 features", header, rows)
+    title = f"Memory in MB, mini, {size[0]} support rows x {size[1]} features"
+    print_table(title, header, rows)
     return results
 
 
@@ -117,8 +118,8 @@ def predict_rows(n_query, n_support, n_features):
     return {"before": before, "input": query.nbytes, "output": output.nbytes, "peak": peak}
 
 
-def fit_and_predict(n):
-    X, y, query = make_table(128, 10, 10)
+def fit_and_predict(n, n_support, n_features):
+    X, y, query = make_table(n_support, 10, n_features)
     sizes = {}
     for i in range(1, n + 1):
         MitraClassifier(n_estimators=1, random_state=i).fit(X, y).predict_proba(query)

@@ -170,12 +170,12 @@ def test_memory_does_not_grow_with_the_rows_to_predict(make_checkpoint):
 
 
 # The attention across features has features squared scores for every row, which fixed blocks
-# would multiply: 64 rows of 1001 tokens and 4 heads are a GiB.
+# would multiply: 64 rows of 701 tokens and 4 heads are half a GiB.
 _WIDE = """
 import sys
 import numpy as np
 from sklearn_mitra import MitraClassifier
-X = np.random.default_rng(0).normal(size=(64, 1000))
+X = np.random.default_rng(0).normal(size=(64, 700))
 classifier = MitraClassifier(model=sys.argv[1], n_estimators=1).fit(X, X[:, 0] > 0)
 classifier.predict(X)
 """
@@ -185,8 +185,8 @@ classifier.predict(X)
 def test_wide_tables_are_passed_in_small_blocks(make_checkpoint):
     # of the last layer the support needs no attention
     model = make_checkpoint(128, 10, 2, 4, "classification")
-    context = 8 * 2 * 64 * 1001 * 128
-    assert peak_memory(_WIDE, model) * 1024 - context < 1.2 * 2**30
+    context = 8 * 2 * 64 * 701 * 128
+    assert peak_memory(_WIDE, model) * 1024 - context < 0.7 * 2**30
 
 
 @pytest.mark.parametrize("change", ["replaced", "deleted"])

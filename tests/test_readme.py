@@ -23,7 +23,7 @@ def test_code_runs(tmp_path, monkeypatch):
 def test_demo_prints_every_table_and_model(monkeypatch, capsys):
     """And scores like those of the README. Digits, which would take a minute, are fewer here."""
     X, y = datasets.load_digits(return_X_y=True)
-    monkeypatch.setitem(_demo._CLASSIFICATION, "digits", lambda return_X_y: (X[:200, :30], y[:200]))
+    monkeypatch.setitem(_demo._CLASSIFICATION, "digits", lambda return_X_y: (X[:120, :20], y[:120]))
     assert main(["demo"]) == 0
     output = capsys.readouterr().out
     rows = [line.split("  ")[0] for line in output.splitlines()]

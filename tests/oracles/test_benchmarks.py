@@ -111,6 +111,7 @@ def test_memory(run):
     assert len(results["full"]["shared"]) == 4
 
 
+@pytest.mark.usefixtures("short_trial")
 def test_scaling(run):
     _, results = run("scaling")
     assert set(results["seconds"]) == {"support rows", "query rows", "features", "views"}
