@@ -80,8 +80,8 @@ docs: .venv-docs/installed $(PLAYGROUND)/about.json  ## Build the documentation,
 	.venv-docs/bin/python docs/check_links.py docs/_build/html
 	@echo "Open docs/_build/html/index.html. The playground needs a web server, as make playground is one."
 
-coverage: .venv-test/installed  ## Run all tests, and show which lines they reach
-	$(TEST) -m pytest --cov --cov-report=term
+coverage: .venv-test/installed  ## Run the fast tests, and show which lines of the package they reach
+	$(TEST) -m pytest $(FAST) --cov --cov-report=term
 
 # What somebody meets who installs the wheel: no checkout nearby, no network for the model.
 define SMOKE
