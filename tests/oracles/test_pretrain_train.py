@@ -16,6 +16,7 @@ from sklearn_mitra import MitraClassifier, MitraRegressor, clear_sessions
 from sklearn_mitra._network.bins import bin_edges, targets_to_bins
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
+from sklearn_mitra.export.pretrain import speed
 from sklearn_mitra.export.pretrain.__main__ import main
 from sklearn_mitra.export.pretrain.batches import SMALLEST_BUDGET, Shape, draw_batch
 from sklearn_mitra.export.pretrain.losses import (
@@ -346,6 +347,25 @@ def test_command_guards_a_run(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, "--resume")
     assert "can't be read as the state of a run" in capsys.readouterr().err
+
+
+@pytest.mark.parametrize("more", [(), ("--compile",)], ids=["as it is", "compiled"])
+def test_speed_takes_the_steps_of_a_training(more, capsys, monkeypatch):
+    monkeypatch.setattr(torch, "compile", lambda network, **options: network)  # takes a minute
+    speed.main(["--task", "regression", *SMALL, *more, "--seconds", "0.3"])
+    told, found = capsys.readouterr().out.splitlines()
+    found = json.loads(found)
+    assert found["compile"] == bool(more) and found["n_steps"] > 0 and found["memory"] == 0
+    assert 0 < found["drawing_seconds"] < found["step_seconds"]
+    tokens = found["tokens_per_second"] * found["step_seconds"]
+    assert 0.5 * SMALLEST_BUDGET < tokens < SMALLEST_BUDGET  # of a step
+    assert "drawing the tables takes" in told
+
+
+def test_speed_says_what_is_wrong(capsys):
+    with pytest.raises(SystemExit):
+        speed.main(["--task", "regression", "--seconds", "0"])
+    assert "--seconds must be a positive number. Got 0.0" in capsys.readouterr().err
 
 
 def test_command_wants_a_directory(tmp_path, capsys):
