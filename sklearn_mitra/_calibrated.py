@@ -133,10 +133,11 @@ class CalibratedClassifier(BaseMitra):
             return np.ones(len(self.classes_))
         labels = self.classes_.tolist()
         for label, weight in weights.items():
-            if label not in labels:
+            # as in scikit-learn: a fold may lack a class, but what weighs one class only is a slip
+            if label not in labels and not weights.keys() >= {*labels}:
                 raise ValueError(
-                    f"class_weight has a weight for {label!r}, which is not a class. The classes "
-                    f"are {brief(labels)}."
+                    f"class_weight has a weight for {label!r}, which is not a class, and none for "
+                    f"some of the classes. They are {brief(labels)}."
                 )
             if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
                 raise ValueError(

@@ -109,7 +109,7 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
 
     n_jobs : int, default=None
         Threads of onnxruntime. None is all cores that this process may use, or its share of
-        them in a worker process of joblib; -1 is all cores.
+        them in a worker process of joblib; -1 is all cores. There are never more than cores.
 
     providers : list of (str or (str, dict)), default=None
         Execution providers of onnxruntime in order of preference, each by its name or as a pair of

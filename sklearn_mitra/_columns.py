@@ -19,7 +19,7 @@ _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # Digits that name something, such as a postal code, start with a zero.
 _CODE = re.compile(r"[+-]?0\d", re.ASCII)
 _DECIMAL_COMMA = re.compile(r"[+-]?\d+,\d+", re.ASCII)
-# Among strings of numbers, these are missing.
+# Among strings of numbers and of dates, these are missing.
 _MISSING = {"", "nan", "na", "n/a", "null", "none", "?"}
 # From so many values on: whether nearly each has a level of its own, and what free text is.
 _MANY_VALUES = 20
@@ -107,6 +107,8 @@ class Categories:
 
     def to_floats(self, column: Any, unseen: UnseenLevels) -> NDArray[np.float64]:
         """Codes of levels (n_rows, 1) with NaN for missing values and unseen levels."""
+        if column.dtype.kind in "biu":  # which float64 would round
+            column = column.astype(object)
         values = read_column(column, self.name)
         if not self.levels:
             return np.full((len(values), 1), np.nan)
@@ -149,7 +151,8 @@ class Dates:
 
     def to_floats(self, column: Any, unseen: UnseenLevels) -> NDArray[np.float64]:
         """Parts (n_rows, n_encoded) with NaN for what is missing."""
-        parts = split_dates(to_dates(read_column(column, self.name), self.name))
+        values = _without_missing_strings(read_column(column, self.name))
+        parts = split_dates(to_dates(values, self.name))
         return np.column_stack([parts[part] for part in self.parts])
 
 
@@ -180,13 +183,13 @@ def learn_column(column: Any, name: str) -> Column:
 
 def _learn_strings(values: NDArray[Any], present: Sequence[str], name: str) -> Column:
     levels = set(present)
-    numbers = [level for level in levels if not _is_missing_number(level)]
-    if numbers and all(map(_is_number, numbers)):
+    there = [level for level in levels if not _is_missing_string(level)]
+    if there and all(map(_is_number, there)):
         return Numbers(name)
-    if levels and all(parse_date(level) is not None for level in levels):
-        return _learn_dates(values, name)
-    if numbers and all(_DECIMAL_COMMA.fullmatch(n.strip()) or _is_number(n) for n in numbers):
-        example = next(n for n in numbers if not _is_number(n))
+    if there and all(parse_date(level) is not None for level in there):
+        return _learn_dates(_without_missing_strings(values), name)
+    if there and all(_DECIMAL_COMMA.fullmatch(n.strip()) or _is_number(n) for n in there):
+        example = next(n for n in there if not _is_number(n))
         warnings.warn(
             f"In {name}, strings such as {brief(example)} look like numbers with a comma. They "
             "are taken as categories. Convert them, for example by .str.replace(',', '.') and "
@@ -271,8 +274,16 @@ def _plain(value: Any) -> Any:
     return str.__str__(value) if isinstance(value, str) else value
 
 
-def _is_missing_number(text: str) -> bool:
+def _is_missing_string(text: str) -> bool:
     return text.strip().lower() in _MISSING
+
+
+def _without_missing_strings(values: NDArray[Any]) -> NDArray[Any]:
+    """Values of a column with None for strings such as "" and "NA"."""
+    if values.dtype == object:
+        values = values.copy()
+        values[[isinstance(v, str) and _is_missing_string(v) for v in values]] = None
+    return values
 
 
 def _is_number(text: Any) -> bool:
@@ -283,11 +294,11 @@ def _is_number(text: Any) -> bool:
 
 
 def _is_number_or_missing(text: str) -> bool:
-    return _NUMBER.fullmatch(text.strip()) is not None or _is_missing_number(text)
+    return _NUMBER.fullmatch(text.strip()) is not None or _is_missing_string(text)
 
 
 def _to_float(value: Any) -> float:
-    if isinstance(value, str) and _is_missing_number(value):
+    if isinstance(value, str) and _is_missing_string(value):
         return np.nan
     if isinstance(value, (timedelta, np.timedelta64)):
         return float(np.timedelta64(value, "us") / np.timedelta64(1, "D"))

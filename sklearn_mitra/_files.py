@@ -31,7 +31,11 @@ def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[st
         return
     temporary = f"{target}.{secrets.token_hex(4)}.tmp"
     flags = os.O_CREAT | os.O_EXCL | os.O_WRONLY
-    os.close(os.open(temporary, flags, 0o600 if private else 0o666))
+    try:
+        os.close(os.open(temporary, flags, 0o600 if private else 0o666))
+    except OSError as error:
+        error.filename = os.fsdecode(path)  # not of a file that nobody has asked for
+        raise
     try:
         if os.path.isfile(target):
             os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))

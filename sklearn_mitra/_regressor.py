@@ -11,6 +11,7 @@ from sklearn.utils._param_validation import StrOptions
 from ._average import average
 from ._bundles.estimators import REGRESSOR, Stored
 from ._bundles.fields import BundleFields, pack
+from ._columns import is_missing
 from ._distribution import PredictiveDistribution
 from ._network.config import Config
 from ._network.runtime import Provider
@@ -22,6 +23,13 @@ if TYPE_CHECKING:
     from ._sklearn import RegressorMixin
 else:
     from sklearn.base import RegressorMixin
+
+
+def _target_error(target: Any) -> ValueError:
+    return ValueError(
+        f"Input y contains NaN, infinity or missing values, such as {target!r}. Leave out the rows "
+        "that have no target."
+    )
 
 
 class MitraRegressor(RegressorMixin, UncertainRegressor):
@@ -95,7 +103,7 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
 
     n_jobs : int, default=None
         Threads of onnxruntime. None is all cores that this process may use, or its share of
-        them in a worker process of joblib; -1 is all cores.
+        them in a worker process of joblib; -1 is all cores. There are never more than cores.
 
     providers : list of (str or (str, dict)), default=None
         Execution providers of onnxruntime in order of preference, each by its name or as a pair of
@@ -262,7 +270,9 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
 
     def _check_target(self, y: Any) -> None:
         y = np.asarray(y)
-        for target in y.ravel().tolist() if y.dtype.kind in "OU" else []:
+        for target in y.ravel().tolist() if y.ndim and y.dtype.kind in "OU" else []:
+            if is_missing(target):
+                raise _target_error(target)
             try:
                 float(target)
             except ValueError:
@@ -275,6 +285,8 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
 
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.float64]:
         y = y.astype(np.float64)
+        if not np.isfinite(y).all():  # of strings, and of what scikit-learn was told not to check
+            raise _target_error(y[~np.isfinite(y)][0])
         low, high = float(y.min()), float(y.max())
         if high - low == np.inf:
             raise ValueError(

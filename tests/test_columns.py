@@ -114,6 +114,12 @@ if importlib.util.find_spec("pyarrow"):
     DATES["Arrow's date32"] = pd.Series([stamp.date() for stamp in STAMPS]).astype(dtype)
 
 
+def test_among_strings_of_dates_some_say_missing():
+    column, floats = learn(["2023-12-31", "", "2024-03-01", "NA", " ?"])
+    assert "days" in column.parts
+    np.testing.assert_array_equal(floats[:, 0], [19722, NAN, 19783, NAN, NAN])
+
+
 @pytest.mark.parametrize("values", DATES.values(), ids=DATES)
 def test_dates_become_days_year_month_weekday_and_hour(values):
     column, floats = learn(values)

@@ -171,6 +171,13 @@ def test_levels_are_found_by_value_in_any_order_and_type_of_column():
         assert transform(encoder, column) == [1, 0]
 
 
+@pytest.mark.parametrize("dtype", ["int64", "Int64"])
+def test_levels_that_are_large_integers_are_told_apart_in_any_type_of_column(dtype):
+    ids = 2**60 + np.arange(4)  # as floats they would be equal
+    encoder, x = fit(pd.Series(ids, dtype="category"))
+    assert transform(encoder, pd.Series(ids, dtype=dtype)) == transform(encoder, ids) == x
+
+
 @pytest.mark.parametrize(
     "column",
     [

@@ -153,3 +153,7 @@ def test_levels_come_back_and_are_distinct_scalars():
 def test_levels_of_other_kinds_are_refused_with_the_name_of_the_column():
     with pytest.raises(BundleError, match=r"In column 'a', got tuple.*\.astype\(str\)"):
         pack_levels([(1, 2)], "column 'a'")
+    for level in (2**53, -(2**60), np.inf):
+        with pytest.raises(BundleError, match=r"In column 'a', got .*\.astype\(str\)"):
+            pack_levels([1, level], "column 'a'")
+    assert pack_levels([2**53 - 1], "column 'a'") == [2**53 - 1]

@@ -80,6 +80,13 @@ def test_a_missing_folder_is_an_error(tmp_path):
         write(tmp_path / "none" / "file", b"")
 
 
+def test_an_error_names_the_file_that_was_asked_for(tmp_path):
+    path = tmp_path / "none" / "file"
+    with pytest.raises(OSError) as error, replaced(path):
+        pass
+    assert error.value.filename == str(path)
+
+
 def test_a_folder_is_not_replaced(tmp_path):
     (tmp_path / "folder").mkdir()
     with pytest.raises(OSError):

@@ -151,8 +151,12 @@ def test_range_beyond_float64_is_an_error_that_says_what_to_do():
         ),
         (np.full(80, 1j), "Complex data not supported"),
         (pd.Series([1.0, None] * 40), "Input y contains NaN"),
+        ([None, *range(79)], "Input y contains .* missing values, such as None. Leave out"),
+        (pd.Series([pd.NA, *range(79)], dtype=object), "missing values, such as <NA>"),
+        (["nan", *map(str, range(79))], "Input y contains NaN, infinity .*, such as .*nan"),
+        (["inf", *map(str, range(79))], "Input y contains NaN, infinity .*, such as .*inf"),
     ],
-    ids=["strings", "complex", "missing"],
+    ids=["strings", "complex", "missing", "None", "NA", "string nan", "string inf"],
 )
 def test_targets_that_are_no_numbers_are_refused(y, message):
     X, _ = make_table()

@@ -92,8 +92,15 @@ def test_large_and_tiny_weights_give_probabilities():
     assert (clf.predict(QUERY) == -3).all()
 
 
+def test_a_class_that_training_lacks_may_have_a_weight():
+    """As in scikit-learn, since a fold may lack it."""
+    weights = {-3: 1, 0: 4, 2**40: 1}
+    expected = fitted(class_weight=weights).predict_proba(QUERY)
+    same(fitted(class_weight={**weights, 5: 2}).predict_proba(QUERY), expected)
+
+
 WRONG = {
-    "unknown label": ({5: 1.0}, "has a weight for 5, which is not a class. The classes are"),
+    "unknown label": ({5: 1.0}, "has a weight for 5, which is not a class, and none for some"),
     "label of another type": ({"0": 1.0}, "has a weight for '0', which is not a class"),
     "zero": ({0: 0}, "must be finite and more than 0. Got 0 for 0"),
     "negative": ({0: -1.0}, "Got -1.0 for 0"),

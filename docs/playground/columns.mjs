@@ -11,10 +11,10 @@ const DATE = new RegExp(
   /^(\d{4})-(\d\d)-(\d\d)(?:[T ](\d\d):(\d\d)(?::(\d\d)(?:\.(\d{1,9}))?)?)?/.source +
   /(?:(Z)|([+-])(\d\d):?(\d\d))?$/.source)
 
-// What pandas.read_csv takes for missing; among numbers, the second list counts, too.
+// What pandas.read_csv takes for missing; among numbers and dates, the second list counts, too.
 const MISSING = new Set(['', '#N/A', '#N/A N/A', '#NA', '-1.#IND', '-1.#QNAN', '-NaN', '-nan', '1.#IND',
   '1.#QNAN', '<NA>', 'N/A', 'NA', 'NULL', 'NaN', 'None', 'n/a', 'nan', 'null'])
-const MISSING_NUMBERS = new Set(['', 'nan', 'na', 'n/a', 'null', 'none', '?'])
+const MISSING_STRINGS = new Set(['', 'nan', 'na', 'n/a', 'null', 'none', '?'])
 
 const LARGEST = (2 - 2 ** -23) * 2 ** 126 // half of float32's largest number
 const MANY_VALUES = 20, MOST_DISTINCT = 0.9, TEXT_WORDS = 5, TEXT_LENGTH = 25
@@ -38,20 +38,22 @@ export function understand(name, values) {
   if (!levels.length) return column('empty', { advice: 'It holds no values.' })
   if (levels.every((value) => BOOLEANS.has(value))) return column('boolean', constant(levels))
 
-  const numbers = levels.filter((value) => !isMissingNumber(value))
-  if (numbers.length && numbers.every(isNumber)) {
-    const nMissing = values.filter((value) => MISSING.has(value) || isMissingNumber(value)).length
-    refuse(name, numbers, (value) => Math.abs(Number(value)) > LARGEST,
+  const there = levels.filter((value) => !isMissingString(value))
+  const nMissing = values.filter((value) => MISSING.has(value) || isMissingString(value)).length
+  if (there.length && there.every(isNumber)) {
+    refuse(name, there, (value) => Math.abs(Number(value)) > LARGEST,
       'is too large. Leave it empty, or change it')
-    return column('number', { nMissing, ...constant(new Set(numbers.map(Number))) })
+    return column('number', { nMissing, ...constant(new Set(there.map(Number))) })
   }
   const isOrdinary = (value) => isNumber(value) || COMMA.test(value.trim()) || INFINITE.test(value.trim())
-  if (numbers.every(isOrdinary)) {
-    refuse(name, numbers, (value) => INFINITE.test(value.trim()), 'is not a number to compute with. Leave it empty')
-    refuse(name, numbers, (value) => COMMA.test(value.trim()),
+  if (there.every(isOrdinary)) {
+    refuse(name, there, (value) => INFINITE.test(value.trim()), 'is not a number to compute with. Leave it empty')
+    refuse(name, there, (value) => COMMA.test(value.trim()),
       'is a number with a decimal comma. Write all numbers with a decimal point')
   }
-  if (levels.every((value) => parseDate(value) !== null)) return column('date', constant(levels))
+  if (there.length && there.every((value) => parseDate(value) !== null)) {
+    return column('date', { nMissing, ...constant(there) })
+  }
   return column('category', { levels: levels.sort(byCodePoint), advice: judge(present, levels) })
 }
 
@@ -64,7 +66,7 @@ export function understand(name, values) {
  * @throws {Refusal} if it is of another kind
  */
 export function toNumber({ name, kind, codes }, value, nRow = null) {
-  if (MISSING.has(value) || (kind === 'number' && isMissingNumber(value))) return NaN
+  if (MISSING.has(value) || (['number', 'date'].includes(kind) && isMissingString(value))) return NaN
   if (kind === 'category') return codes.get(value) ?? NaN
   const number = kind === 'boolean' ? BOOLEANS.get(value)
     : kind === 'date' ? parseDate(value)
@@ -110,8 +112,8 @@ function isNumber(text) {
   return NUMBER.test(text.trim()) && !CODE.test(text.trim())
 }
 
-function isMissingNumber(text) {
-  return MISSING_NUMBERS.has(text.trim().toLowerCase())
+function isMissingString(text) {
+  return MISSING_STRINGS.has(text.trim().toLowerCase())
 }
 
 function constant(values) {

@@ -10,6 +10,7 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._errors import BundleError
 from .._fields import Fields
+from .canonical import MAX_INTEGER
 
 _LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]
 _SCALARS = (str, bool, int, float)
@@ -54,6 +55,12 @@ def pack_levels(levels: list[Any] | None, name: str) -> list[Any] | None:
                 f"A bundle can hold categories that are strings or numbers. In {name}, got "
                 f"{type(level).__name__}. Convert the column with .astype(str) before fitting, or "
                 "pickle the estimator instead."
+            )
+        if not isinstance(level, str) and not abs(level) <= MAX_INTEGER:
+            raise BundleError(
+                f"A bundle can hold categories that are numbers up to 2**53 - 1. In {name}, got "
+                f"{level!r}. Convert the column with .astype(str) before fitting, or pickle the "
+                "estimator instead."
             )
     return levels
 

@@ -64,13 +64,13 @@ def _resolve_threads(n_jobs: int | None) -> int:
 
     None is all cores this process may use, but no more than ``OMP_NUM_THREADS``: joblib sets
     that variable in its worker processes to their share of the cores. Negative numbers count
-    back from all cores.
+    back from all cores. Threads without a core only wait for each other: there are never more.
     """
     cores: int = joblib.cpu_count()
     if n_jobs is None:
         share = os.environ.get("OMP_NUM_THREADS", "")
         return min(cores, int(share)) if share.isdecimal() and int(share) else cores
-    return n_jobs if n_jobs > 0 else max(1, cores + 1 + n_jobs)
+    return min(cores, n_jobs) if n_jobs > 0 else max(1, cores + 1 + n_jobs)
 
 
 def _resolve_providers(
