@@ -401,6 +401,8 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
         self.classes_, self.y_support_, self.class_prior_ = Labels.unpack(learned, stored)
         if isinstance(self.class_weight, dict):
             raise BundleError("The parameter 'class_weight' of a bundle can't be an object.")
+        if isinstance(self.softmax_temperature, str):
+            raise BundleError("The parameter 'softmax_temperature' of a bundle can't be 'auto'.")
         if stored.version > 3 and learned.optional("weights"):
             weights = learned.array("weights", "<f8", len(self.classes_))
             learned.require(bool((weights > 0).all()), "weights", "more than 0")

@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
+from ._encoding import LARGEST as LARGEST_SHOWN
 from ._functions import LARGEST, Functions, Linear, Rows, StoredFunctions
 
 
@@ -41,7 +42,8 @@ class Derived:
 
     def query(self, rows: Rows) -> NDArray[np.float32]:
         """Columns (n_rows, n_columns) of query rows."""
-        return rows.apply(self.function).astype(np.float32)
+        values = np.clip(rows.apply(self.function), -LARGEST_SHOWN, LARGEST_SHOWN)
+        return values.astype(np.float32)
 
     def pack(self, functions: Functions) -> dict[str, Any]:
         """As fields of a bundle."""

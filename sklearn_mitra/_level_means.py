@@ -95,6 +95,7 @@ class LevelMeans:
         fits = fits and bool((np.diff(sources) > 0).all())
         fields.require(fits, "sources", f"ascending columns, 0 to {len(n_levels) - 1}")
         counts = np.array(n_levels, np.int64)[sources]
+        fields.require(bool((counts > 0).all()), "sources", "columns of levels")
         n_targets = count_targets(n_classes)
         means = fields.array("means", "<f8", int(counts.sum()), n_targets)
         default = fields.array("default", "<f8", n_targets)

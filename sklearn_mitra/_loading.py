@@ -15,15 +15,20 @@ from ._bundles.fields import BundleFields
 from ._encoding import LARGEST, TableEncoder
 from ._ensemble import learn_views
 from ._errors import BundleError
+from ._fields import brief
 from ._level_means import LevelMeans
 from ._members import PLAIN
 from ._network.config import Config
+from ._network.context import Context
 from ._network.network import Network
 from ._network.resolve import resolve_network, resolve_stored
 from ._params import NOT_STORED
 from ._saving import Saved
 from ._training import TrainingTable
 from ._views import View, are_trees, unpack_views
+
+# No path has as many characters as the former; and the most to say of a wrong parameter.
+_LONGEST_NAME, _LONGEST_MESSAGE = 4096, 1000
 
 E = TypeVar("E", bound="Loaded")
 
@@ -46,6 +51,8 @@ class LoadOptions(NamedTuple):
 class Loaded(Saved):
     """An estimator that can be loaded from a bundle."""
 
+    _context: Context
+
     # Parameters before there were any others to choose: of old bundles, and other packages'.
     _former_params: ClassVar[dict[str, Any]] = {"members": PLAIN}
     # Further ones with which a fit learns what one in JavaScript does.
@@ -58,6 +65,14 @@ class Loaded(Saved):
     @abstractmethod
     def _take_target(self, stored: Stored, config: Config) -> None:
         """Learn the target from a bundle that another package wrote."""
+
+    @abstractmethod
+    def _support_tables(self) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
+        """The support and its target as each view shows them to the network."""
+
+    @abstractmethod
+    def _new_context(self, tables: list[tuple[NDArray[np.float32], NDArray[Any]]]) -> Context:
+        """A context for such tables."""
 
     @classmethod
     def load(
@@ -125,7 +140,12 @@ class Loaded(Saved):
                 params = {**cls._former_params, **params}
             estimator = cls._make(params, options)
             estimator._take_back(stored, stored.learned, options)
-        estimator._make_context()
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            tables = estimator._support_tables()
+        for x, y in tables:
+            if not (np.abs(x).max() <= LARGEST and np.isfinite(y).all()):
+                raise BundleError("The bundle's views show values too large to compute with.")
+        estimator._context = estimator._new_context(tables)
         return estimator
 
     @classmethod
@@ -136,19 +156,22 @@ class Loaded(Saved):
         cls(**wanted)._validate_params()  # what the caller got wrong is no fault of the bundle
         names = set(cls().get_params()) - NOT_STORED
         if not set(params) <= names:
-            raise BundleError(f"Unknown parameters in the bundle: {sorted(set(params) - names)}.")
+            unknown = brief(sorted(set(params) - names))
+            raise BundleError(f"Unknown parameters in the bundle: {unknown}.")
         estimator = cls(**{**params, **wanted})
         try:
             estimator._validate_params()
         except InvalidParameterError as error:
-            raise BundleError(f"A parameter in the bundle is wrong. {error}") from error
+            message = f"A parameter in the bundle is wrong. {error}"
+            raise BundleError(message[:_LONGEST_MESSAGE]) from None
         return estimator
 
     def _take_back(self, stored: Stored, learned: BundleFields, options: LoadOptions) -> None:
         """Take what :meth:`save` wrote."""
         n_support, n_encoded = stored.x.shape
         self.X_support_ = stored.x
-        self._seed = learned.get("seed", "an integer", int)
+        self._seed = learned.get("seed", "an integer, 0 to 2**32 - 1", int)
+        learned.require(0 <= self._seed < 2**32, "seed", "an integer, 0 to 2**32 - 1")
         self._encoder = TableEncoder.unpack(learned, stored.version, n_encoded)
         self.n_features_in_ = len(self._encoder.columns)
         has_offset = self._encoder.offsets != 0
@@ -188,10 +211,14 @@ class Loaded(Saved):
         if options.n_estimators is not None:
             self._views = self._change_number(options.n_estimators, network.config)
         self._take_network(network)
+        if options.model is None:  # the next fit takes the checkpoint that was checked
+            self.model = self.checkpoint_["name"]
 
     def _find_network(self, was: BundleFields, options: LoadOptions) -> Network:
         """The network of a bundle of ours."""
         name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
+        name = name[:_LONGEST_NAME]
+        was.require(len(sha256) == 64, "sha256", "of 64 characters")
         if options.model is None:
             network = resolve_stored(name, self._task, sha256, options.trusted)
         else:
@@ -209,7 +236,7 @@ class Loaded(Saved):
         network = resolve_network(self.model, self._task)
         self._take_network(network)
         if stored.onnx_sha256 not in (None, network.onnx_sha256):
-            made = f"The bundle was made with an .onnx file of sha256 {stored.onnx_sha256}."
+            made = f"The bundle was made with an .onnx file of sha256 {stored.onnx_sha256:.64}."
             if network.onnx_sha256 is not None:
                 raise BundleError(
                     f"{made} {network.file.name!r} is another, of sha256 {network.onnx_sha256}. "

@@ -23,6 +23,7 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from ._class_tree import ClassNode
 from ._derived import Derived
+from ._fields import brief
 from ._linear import LinearModels
 from ._targets import ClassOrder, Direction
 from ._views import View
@@ -67,7 +68,7 @@ def check_members(members: str | Sequence[str], task: str, estimator: str) -> No
         raise InvalidParameterError(
             f"The 'members' parameter of {estimator} must be 'auto', 'plain', or a list of "
             f"one or more strings that are 'plain' or some of {[*parts]} joined by '+'. "
-            f"Got {members!r} instead."
+            f"Got {brief(members)} instead."
         )
 
 

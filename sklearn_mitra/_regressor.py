@@ -343,3 +343,5 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         self._transform = TargetTransform()
         if stored.version > 2:
             self._transform = TargetTransform.unpack(learned.fields("transform"))
+            fits = low == high or self._transform.fits(low, high)
+            learned.require(fits, "transform", "one that fits 'range'")

@@ -77,6 +77,12 @@ class TargetTransform:
         first, second = self.values
         return np.sinh(y) * second + first if self.kind == "asinh" else y
 
+    def fits(self, low: float, high: float) -> bool:
+        """Whether it tells the ends of a range apart, and finds the way back to them."""
+        with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
+            ends = self.apply(np.array([low, high]))
+            return bool(ends[0] < ends[1] and np.isfinite([ends, self.invert(ends)]).all())
+
     def pack(self) -> dict[str, Any]:
         """As fields of a bundle."""
         return {"kind": self.kind, "values": pack(self.values)}
@@ -87,7 +93,7 @@ class TargetTransform:
         kind = fields.get("kind", f"one of {[*KINDS]}", str)
         fields.require(kind in KINDS, "kind", f"one of {[*KINDS]}")
         first, second = fields.array("values", "<f8", 2).tolist()
-        fits = first < second if kind == "clip" else second > 0
+        fits = first <= second if kind == "clip" else second > 0
         fields.require(fits or kind == "none", "values", "ascending, or a middle and a width")
         return cls(kind, (first, second))
 

@@ -19,7 +19,8 @@ _N_TREES, _DEPTH, _LEARNING_RATE, _FEWEST_IN_LEAF = 60, 4, 0.15, 5
 _MOST_ROWS, _MOST_COLUMNS = 1000, 32
 # Rows at a time in a prediction, which takes memory for every row and tree.
 _BLOCK = 1000
-_DEEPEST = 10
+# More of these would be a damaged bundle.
+_DEEPEST, _MOST_TREES = 10, 10_000
 _LARGEST = float(np.finfo(np.float32).max)
 
 
@@ -79,6 +80,7 @@ class Trees:
         depth = n_leaves.bit_length() - 1
         is_whole = n_trees > 0 and 1 <= depth <= _DEEPEST and n_leaves == 2**depth
         fields.require(is_whole, "values", f"of trees whose depth is 1 to {_DEEPEST}")
+        fields.require(n_trees <= _MOST_TREES, "values", f"of at most {_MOST_TREES} trees")
         sources = fields.array("sources", "<i4", n_trees, n_leaves - 1)
         fits = bool(((sources >= 0) & (sources < n_features)).all())
         fields.require(fits, "sources", f"columns, 0 to {n_features - 1}")

@@ -15,7 +15,13 @@ from ._bundles.fields import BundleFields, pack
 from ._class_tree import ClassNode, is_tree
 from ._derived import Derived, Trend, Vote
 from ._functions import Functions, Rows, StoredFunctions
+from ._network.config import MOST_ESTIMATORS
 from ._targets import ClassOrder, Direction
+
+# Most parts of a view with derived columns, and most columns of such a part, or one for each class.
+_MOST_DERIVED, _MOST_COLUMNS = 2, 16
+# Most bytes of what all views show of the support; more only if they are few times the support.
+_MOST_BYTES, _MOST_TIMES = 2**30, 64
 
 
 @dataclass(frozen=True)
@@ -140,7 +146,12 @@ class View:
 
     @classmethod
     def unpack(
-        cls, fields: BundleFields, functions: StoredFunctions, n_support: int, n_classes: int
+        cls,
+        fields: BundleFields,
+        functions: StoredFunctions,
+        n_support: int,
+        n_classes: int,
+        all_rows: NDArray[np.int64] | None = None,
     ) -> "View":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
@@ -151,9 +162,11 @@ class View:
             Those of the bundle. In its format 2 there are no derived columns, trends and votes.
         n_support, n_classes : int
             Of the table in the bundle; 0 classes for regression.
+        all_rows : ndarray of shape (n_support,), int64, default=None
+            The places of all rows, for views to share.
         """
         version, n_features = functions.version, functions.n_features
-        rows = np.arange(n_support, dtype=np.int64)
+        rows = np.arange(n_support, dtype=np.int64) if all_rows is None else all_rows
         if fields.optional("rows"):
             rows = _unpack_places(fields, "rows", n_support)
             fields.require(len(rows) > 0, "rows", "one or more rows")
@@ -166,11 +179,16 @@ class View:
         trend, vote = None, None
         if version > 2:
             packed = fields.objects("derived", empty=True)
+            fits = len(packed) <= _MOST_DERIVED
+            fields.require(fits, "derived", f"a list of at most {_MOST_DERIVED} objects")
             derived = tuple(Derived.unpack(d, functions, len(rows)) for d in packed)
             if fields.optional("trend") and not n_classes:
                 trend = Trend.unpack(fields.fields("trend"), functions, len(rows))
             if fields.optional("vote") and n_classes:
                 vote = Vote.unpack(fields.fields("vote"), functions, n_classes)
+            most = max(_MOST_COLUMNS, n_classes)
+            fits = all(d.n_columns <= most for d in derived)
+            fields.require(fits, "derived", f"functions of at most {most} values")
         n_columns = len(columns) + sum(d.n_columns for d in derived)
         fields.require(n_columns > 0, "columns", "one or more, if none are derived")
         signs = fields.array("signs", "<f4", n_columns)
@@ -212,18 +230,35 @@ def unpack_views(
     if version > 1:
         functions = StoredFunctions(fields, version, n_features)
         packed = fields.objects("views")
-        return [View.unpack(view, functions, n_support, n_classes) for view in packed]
+        rest = functions, n_support, n_classes, np.arange(n_support, dtype=np.int64)
+        first = View.unpack(packed[0], *rest)
+        fits = len(packed) <= MOST_ESTIMATORS * first.n_nodes
+        fields.require(fits, "views", f"those of at most {MOST_ESTIMATORS} ensemble members")
+        views = [first, *(View.unpack(view, *rest) for view in packed[1:])]
+        n_cells = sum(len(view.rows) * len(view.signs) for view in views)
+        fields.require(_is_small(n_cells, n_support * n_features), "views", "of fewer cells")
+        return views
     n_views = fields.count("nViews")
+    fits = n_views <= MOST_ESTIMATORS and _is_small(
+        n_views * n_support * len(columns), n_support * n_features
+    )
+    fields.require(fits, "nViews", f"at most {MOST_ESTIMATORS}, and of few cells")
     signs = fields.array("signs", "<f4", n_views, len(columns))
     fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
     orders = fields.array("permutations", "<i8", n_views, n_classes)
     are_permutations = (np.sort(orders, axis=1) == np.arange(n_classes)).all()
     fields.require(are_permutations, "permutations", "permutations of the classes")
     mirrors = fields.array("mirrors", "|b1", n_views)
+    rows = np.arange(n_support)
     return [
-        View(np.arange(n_support), columns, s, ClassOrder(o) if n_classes else Direction(bool(m)))
+        View(rows, columns, s, ClassOrder(o) if n_classes else Direction(bool(m)))
         for s, o, m in zip(signs, orders, mirrors)
     ]
+
+
+def _is_small(n_cells: int, n_stored: int) -> bool:
+    """Whether views may show so many numbers of a table of so many."""
+    return 4 * n_cells <= max(_MOST_BYTES, 4 * _MOST_TIMES * n_stored)
 
 
 def are_trees(views: Sequence[View], y: NDArray[np.int64]) -> bool:

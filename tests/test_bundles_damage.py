@@ -449,6 +449,144 @@ def test_more_classes_than_the_checkpoint_tells_apart_are_refused():
         sklearn_mitra.load(closed(manifest, parsed))
 
 
+@pytest.mark.parametrize("seed", [-1, 2**32])
+def test_seeds_that_no_generator_takes_are_refused(seed):
+    with pytest.raises(BundleError, match="'seed' .* 0 to 2\\*\\*32 - 1"):
+        sklearn_mitra.load(changed(GOOD[MitraRegressor], "sklearn_mitra", seed=seed))
+
+
+@pytest.mark.parametrize(
+    "transform",
+    [
+        {"kind": "asinh", "values": pack([-1e300, 1e-300])},
+        {"kind": "asinh", "values": pack([-1.7e308, 1.7e308])},
+        {"kind": "clip", "values": pack([8.0, 9.0])},
+        {"kind": "clip", "values": pack([1.0, 1.0])},
+    ],
+    ids=lambda transform: transform["kind"],
+)
+def test_transforms_that_lose_the_range_are_refused(transform):
+    with pytest.raises(BundleError, match="'transform' .* must be one that fits 'range'"):
+        sklearn_mitra.load(changed(GOOD[MitraRegressor], "sklearn_mitra", transform=transform))
+
+
+def test_a_temperature_that_takes_training_rows_is_refused():
+    params = {"softmax_temperature": "auto"}
+    with pytest.raises(BundleError, match="'softmax_temperature' of a bundle can't be 'auto'"):
+        sklearn_mitra.load(changed(GOOD[MitraClassifier], "sklearn_mitra", params=params))
+
+
+def test_means_of_columns_without_levels_are_refused():
+    X, y = make_table()
+    frame = pd.DataFrame({"a": X[:, 0], "b": [f"l{i % 33}" for i in range(len(X))]})
+    manifest, parsed = opened(fitted(MitraRegressor, frame, y, members=["means"]).save())
+    means = parsed["sklearn_mitra"]["levelMeans"]
+    means["sources"], means["means"] = pack(np.array([0])), pack(np.zeros((0, 1)))
+    with pytest.raises(BundleError, match="'sources' in 'levelMeans' .* columns of levels"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
+@both
+def test_the_next_fit_takes_the_checkpoint_that_was_checked(cls):
+    X, y = make_table()
+    params = {"model": "no/such/place.onnx"}
+    loaded = sklearn_mitra.load(changed(GOOD[cls], "sklearn_mitra", params=params))
+    assert loaded.model == loaded.checkpoint_["name"] == "mini"
+    loaded.fit(X, y)
+
+
+def test_views_that_take_much_more_memory_than_the_bundle_are_refused():
+    manifest, parsed = opened(saved(MitraRegressor, members="plain"))
+    ours, y = parsed["sklearn_mitra"], np.linspace(0, 1, 200_000, dtype="<f4")
+    parsed["meta"]["nSupport"] = len(y)
+    parsed["support_x"], parsed["support_y"] = np.tile(y, 3).tobytes(), y.tobytes()
+    ours.update(targets=pack(y.astype(float)), indices=None, views=ours["views"][:1] * 500)
+    bundle = closed(manifest, parsed)
+    with traced_memory(2**28), pytest.raises(BundleError, match="'views' .* of fewer cells"):
+        sklearn_mitra.load(bundle)
+
+
+@pytest.mark.parametrize("cls", [MitraClassifier, MitraRegressor])
+def test_more_members_than_any_ensemble_has_are_refused(cls):
+    views = OURS[cls]["views"][:1] * 1001
+    with pytest.raises(BundleError, match="'views' .* at most 1000 ensemble members"):
+        sklearn_mitra.load(changed(GOOD[cls], "sklearn_mitra", views=views))
+    old = CLASSIFIER_1 if cls is MitraClassifier else REGRESSOR_1
+    with pytest.raises(BundleError, match="'nViews' .* at most 1000"):
+        sklearn_mitra.load(changed(old, "sklearn_mitra", nViews=1001))
+
+
+def with_view(part, **params):
+    """A bundle of a regressor with one member, of which a part of the view is replaced."""
+    manifest, parsed = opened(fitted(MitraRegressor, n_estimators=1, **params).save())
+    ours = parsed["sklearn_mitra"]
+    part(ours)
+    return closed(manifest, parsed)
+
+
+def test_more_derived_columns_than_any_view_has_are_refused():
+    def widen(ours):
+        function = ours["functions"][0]
+        n_terms = function["weights"]["shape"][0]
+        function["weights"] = pack(np.zeros((n_terms, 17)))
+        function["intercepts"] = pack(np.zeros(17))
+
+    def repeat(ours):
+        ours["views"][0]["derived"] *= 3
+
+    for change, message in ((widen, "functions of at most 16"), (repeat, "at most 2 objects")):
+        with pytest.raises(BundleError, match=f"'derived' .* {message}"):
+            sklearn_mitra.load(with_view(change, members=["components"]))
+
+
+def test_more_trees_than_any_function_has_are_refused():
+    def multiply(ours):
+        n_trees = 10_001
+        arrays = {"sources": np.zeros((n_trees, 1), "<i4"), "limits": np.zeros((n_trees, 1), "<f4")}
+        arrays["values"] = np.zeros((n_trees, 2), "<f4")
+        ours["functions"][0]["trees"] = {name: pack(array) for name, array in arrays.items()}
+
+    with pytest.raises(BundleError, match="'values' in 'trees' .* at most 10000 trees"):
+        sklearn_mitra.load(with_view(multiply, members=["detrended"]))
+
+
+def test_views_of_infinite_numbers_are_refused():
+    def narrow(ours):
+        ours["views"][0]["trend"]["range"] = pack([0.0, 5e-324])
+
+    with pytest.raises(BundleError, match="views show values too large to compute with"):
+        sklearn_mitra.load(with_view(narrow, members=["detrended"]))
+
+
+def test_derived_columns_beyond_float32_are_predicted_with():
+    def raise_weights(ours):
+        function = ours["functions"][0]
+        function["weights"] = pack(np.full(function["weights"]["shape"], 1e100))
+
+    X, _ = make_table()
+    loaded = sklearn_mitra.load(with_view(raise_weights, members=["components"]))
+    assert np.isfinite(outputs(loaded, X)).all()
+
+
+def test_messages_are_short_whatever_is_in_a_bundle():
+    long = "x" * 2**20
+    checkpoint = {"name": long, "sha256": "0" * 64}
+    for fields in (
+        {"params": {long: 1}},
+        {"params": {"members": [long] * 3}},
+        {"params": {"softmax_temperature": long}},
+        {"checkpoint": {"name": "mini", "sha256": long}},
+        {"checkpoint": checkpoint},
+    ):
+        with pytest.raises((BundleError, CheckpointError)) as caught:
+            sklearn_mitra.load(changed(GOOD[MitraClassifier], "sklearn_mitra", **fields))
+        assert len(str(caught.value)) < 5000
+    bundle = changed(GOOD[MitraClassifier], "sklearn_mitra", checkpoint=checkpoint)
+    with pytest.raises(BundleError) as caught:
+        sklearn_mitra.load(bundle, model="mini")
+    assert len(str(caught.value)) < 5000
+
+
 JAVASCRIPT_FAULTS = {
     "no seed": ("meta", {"seed": None}, "'seed' in artifact 'meta'"),
     "seed as text": ("meta", {"seed": "3"}, "'seed' in artifact 'meta'"),

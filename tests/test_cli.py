@@ -1,5 +1,6 @@
 """The command line: fits, predictions and scores are the estimators', mistakes are messages."""
 
+import gzip
 import re
 import subprocess
 import sys
@@ -300,6 +301,130 @@ def test_without_pandas_or_pyarrow_what_to_install_is_said(folder, capsys, monke
     for package in ("pyarrow", "pandas"):  # with None in its place, Python finds no such module
         monkeypatch.setitem(sys.modules, package, None)
         fails(arguments, capsys, f"{package}, which is not installed: pip install {package}")
+
+
+def test_columns_of_the_output_with_the_same_name_are_an_error(folder, tmp_path, capsys):
+    table = read(folder).assign(prediction=0, red=1)
+    table.to_csv(tmp_path / "t.csv", index=False)
+    out = ["--out", tmp_path / "out.csv"]
+    arguments = ["predict", f"{folder}/colour.wlrn", tmp_path / "t.csv", *out]
+    message = "Two columns of the output would be called 'prediction'. Leave it out of --keep"
+    fails([*arguments, "--keep", "id", "prediction"], capsys, message)
+    fails([*arguments, "--proba", "--keep", "red"], capsys, "called 'red'. Leave it out of --keep")
+    table["kind"] = np.where(table["kind"] == "x", "prediction", "other")
+    MitraClassifier(n_estimators=1).fit(table[["size"]], table["kind"]).save(tmp_path / "m.wlrn")
+    arguments = ["predict", tmp_path / "m.wlrn", tmp_path / "t.csv", *out]
+    fails([*arguments, "--proba"], capsys, "called 'prediction'. Leave out --proba")
+    assert not (tmp_path / "out.csv").exists()
+
+
+def test_quantiles_that_are_close_have_columns_of_their_own(folder, tmp_path):
+    out = str(tmp_path / "out.csv")
+    arguments = ["predict", f"{folder}/price.wlrn", f"{folder}/table.csv", "--out", out]
+    assert main([*arguments, "--quantiles", ".123456781", ".123456782", "1"]) == 0
+    names = ["prediction", "quantile 0.123456781", "quantile 0.123456782", "quantile 1"]
+    assert list(read_table(out)) == names
+
+
+def test_what_is_read_is_not_replaced(folder, tmp_path, capsys):
+    table, model = tmp_path / "table.csv", tmp_path / "model.csv"
+    table.write_bytes((folder / "table.csv").read_bytes())
+    model.write_bytes((folder / "colour.wlrn").read_bytes())
+    (tmp_path / "link.csv").symlink_to(table)
+    for out in (table, model, tmp_path / "link.csv"):
+        fails(["predict", model, table, "--out", out], capsys, "that is read, and would replace it")
+    fails(["fit", table, "--target=colour", "--out", table], capsys, "would replace it")
+    assert table.read_bytes() == (folder / "table.csv").read_bytes()
+    assert model.read_bytes() == (folder / "colour.wlrn").read_bytes()
+
+
+def test_the_suffix_says_what_is_written_and_read(folder, tmp_path, capsys):
+    model, source = f"{folder}/price.wlrn", tmp_path / "A.PARQUET"
+    source.write_bytes((folder / "table.parquet").read_bytes())
+    for name in ("out", "out.csv", "out.csv.gz", "OUT.Parquet", "out.pq"):
+        assert main(["predict", model, str(source), "--out", str(tmp_path / name)]) == 0
+    expected = (tmp_path / "out.csv").read_bytes()
+    assert (tmp_path / "out").read_bytes() == expected
+    assert gzip.decompress((tmp_path / "out.csv.gz").read_bytes()) == expected
+    for name in ("OUT.Parquet", "out.pq"):
+        assert list(pd.read_parquet(tmp_path / name)) == ["prediction"]
+    for name in ("out.xlsx", "out.csv.bz2", "out.gz"):
+        arguments = ["predict", model, source, "--out", tmp_path / name]
+        fails(arguments, capsys, f"{name} has a suffix .* Use one of .csv, .csv.gz, .parquet, .pq")
+        assert not (tmp_path / name).exists()
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_kept_columns_of_a_csv_file_stay_as_they_were_written(
+    folder, tmp_path, monkeypatch, suffix
+):
+    monkeypatch.setattr("sklearn_mitra._cli.models._PIECE_ROWS", 20)
+    table = read(folder)
+    ids = [f"{i:05}" for i in range(40)] + [""] * 10 + ["NA", "1.50", 'a "b", c'] * 3 + ["7"]
+    sizes = ["" if np.isnan(size) else f"{size:.5f}" for size in table["size"]]
+    written = table.assign(id=ids, size=sizes)
+    written.to_csv(tmp_path / "t.csv", index=False)
+    out = tmp_path / f"out.{suffix}"
+    arguments = ["predict", f"{folder}/price.wlrn", f"{tmp_path}/t.csv", "--out", str(out)]
+    assert main([*arguments, "--keep", "id", "size", "kind"]) == 0
+    if suffix == "csv":
+        kept = pd.read_csv(out, dtype=str, keep_default_na=False)
+    else:
+        kept = pd.read_parquet(out)
+    assert list(kept) == ["id", "size", "kind", "prediction"]
+    for name in ("id", "size", "kind"):
+        assert kept[name].tolist() == written[name].tolist()
+    expected = sklearn_mitra.load(folder / "price.wlrn").predict(columns(table))
+    np.testing.assert_array_equal(kept["prediction"].astype(float), expected)
+
+
+def test_kept_columns_of_parquet_keep_their_types(folder, tmp_path, monkeypatch):
+    monkeypatch.setattr("sklearn_mitra._cli.models._PIECE_ROWS", 20)
+    table = read(folder)
+    table["id"] = table["id"].astype("Int64").mask(table["id"] > 30)
+    table["note"] = pd.Series(["a"] * 60).mask(table["id"].isna() | (table["id"] < 20))
+    table["share"] = np.float32(0.1)
+    table.to_parquet(tmp_path / "t.parquet")
+    arguments = ["predict", f"{folder}/price.wlrn", f"{tmp_path}/t.parquet", "--keep"]
+    arguments += ["id", "note", "share", "--out"]
+    assert main([*arguments, f"{tmp_path}/out.parquet"]) == 0
+    kept = pd.read_parquet(tmp_path / "out.parquet", dtype_backend="numpy_nullable")
+    assert kept["id"].dtype == "Int64" and kept["id"].equals(table["id"])
+    assert kept["note"].isna().equals(table["note"].isna())
+    assert main([*arguments, f"{tmp_path}/out.csv"]) == 0
+    lines = (tmp_path / "out.csv").read_text().splitlines()
+    assert lines[1].startswith("0,,0.1,") and lines[31].startswith("30,a,0.1,")
+    assert lines[32].startswith(",,0.1,")
+
+
+def test_scores_of_classes_that_look_like_numbers(tmp_path, capsys):
+    X = RNG.normal(size=(30, 1))
+    table = pd.DataFrame({"a": X[:, 0], "y": np.where(X[:, 0] > 0, "01", "02")})
+    clf = MitraClassifier(n_estimators=1).fit(table[["a"]], table["y"])
+    clf.save(tmp_path / "m.wlrn")
+    table.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ["score", str(tmp_path / "m.wlrn"), str(tmp_path / "t.csv"), "--target", "y"]
+    assert main(arguments) == 0
+    accuracy = accuracy_score(table["y"], clf.predict(table[["a"]]))
+    assert f"accuracy   {accuracy:.6g}\n" in capsys.readouterr().out
+
+
+@pytest.mark.parametrize("name", ["colour", "price"])
+def test_targets_that_are_missing_are_counted(folder, tmp_path, capsys, monkeypatch, name):
+    monkeypatch.setattr("sklearn_mitra._cli.models._PIECE_ROWS", 20)
+    table = read(folder)
+    table.loc[[1, 30, 31, 59], name] = None
+    table.to_csv(tmp_path / "t.csv", index=False)
+    arguments = ["score", f"{folder}/{name}.wlrn", tmp_path / "t.csv", "--target", name]
+    fails(arguments, capsys, f"target '{name}' is missing in 4 of 60 rows of .*Leave these rows")
+
+
+@pytest.mark.parametrize("suffix", ["csv", "parquet"])
+def test_a_table_that_is_not_there(folder, tmp_path, capsys, suffix):
+    nothing = tmp_path / f"nothing.{suffix}"
+    message = f"No such file or directory: '.*nothing.{suffix}'"
+    fails(["fit", nothing, "--target", "y", "--out", tmp_path / "m.wlrn"], capsys, message)
+    fails(["predict", f"{folder}/price.wlrn", nothing], capsys, message)
 
 
 # ---- as a process --------------------------------------------------------------------------------

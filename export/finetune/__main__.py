@@ -6,13 +6,16 @@ It is the command ``sklearn-mitra finetune``.
 """
 
 import argparse
+import os
 import sys
 
+from sklearn_mitra._cli.errors import CommandError
 from sklearn_mitra._cli.fit import add_training, read_training
+from sklearn_mitra._network.checkpoint import expand_user
 
 from .history import read_history
 from .run import finetune
-from .settings import Settings
+from .settings import STATE, Settings
 
 
 def main(arguments=None):
@@ -42,8 +45,16 @@ def main(arguments=None):
             verbose=not options.quiet,
         )
     except KeyboardInterrupt:
-        print(f"{options.out} holds the best weights so far. --resume goes on.", file=sys.stderr)
+        if _has(options, STATE):
+            told = f"{options.out} holds the best weights so far. --resume goes on."
+        elif _has(options, "model.safetensors"):
+            told = f"Interrupted after the tuning. {options.out} holds the best weights."
+        else:
+            told = "Interrupted before the first step. Nothing was written."
+        print(told, file=sys.stderr)
         return 130
+    except FloatingPointError as error:
+        raise CommandError(f"{error} {options.out} holds the best weights so far.") from error
     history = read_history(options.out)
     best = min(history, key=lambda line: line["validation_loss"])
     name = "log loss" if estimator._task == "classification" else "1 - R2"
@@ -54,6 +65,11 @@ def main(arguments=None):
         file=sys.stderr,
     )
     return 0
+
+
+def _has(options, name):
+    """Whether the run's directory has a file of that name."""
+    return os.path.exists(os.path.join(expand_user(options.out), name))
 
 
 def _parser():

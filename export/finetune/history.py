@@ -2,6 +2,8 @@
 
 import os
 
+from sklearn_mitra._network.checkpoint import expand_user
+
 from ..pretrain.log import Log
 
 HISTORY = "history.jsonl"
@@ -27,7 +29,7 @@ def read_history(directory):
     FileNotFoundError
         If there is none.
     """
-    path = os.path.join(os.fspath(directory), HISTORY)
+    path = os.path.join(expand_user(os.fsdecode(directory)), HISTORY)
     lines = Log(path).read()
     if not lines:
         raise FileNotFoundError(f"There is no history of fine-tuning at {path!r}.")

@@ -1,10 +1,12 @@
 """Fine-tuning as one function: from an estimator and a table to a fitted estimator."""
 
 import os
+from numbers import Integral
 
 from sklearn.base import clone
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra._network.checkpoint import CHECKPOINTS, expand_user
 from sklearn_mitra._network.interchange import SUFFIX
 from sklearn_mitra._network.resolve import resolve_network
 from sklearn_mitra._support import draw_seed
@@ -52,7 +54,8 @@ def finetune(
     y : array-like of shape (n_samples,)
     directory : str or PathLike
         Made if it doesn't exist. Gets the tuned checkpoint, ``config.json`` and
-        ``model.safetensors``, and the history of its losses.
+        ``model.safetensors``, and the history of its losses. A ``~`` at its start is expanded, as
+        in ``model``.
     X_val, y_val : array-like, default=None
         Rows to validate with. None takes some of ``X`` and ``y``.
     validation_fraction : float, default=0.2
@@ -73,7 +76,7 @@ def finetune(
     device : {"auto", "cpu", "cuda"}, default="auto"
         "auto" is "cuda" if there is one.
     random_state : int, RandomState instance or None, default=0
-        Draws the validation rows and the steps.
+        Draws the validation rows and the steps. Only a run with an int can be resumed.
     resume : bool, default=False
         Go on with the run in ``directory``, which was interrupted. The data and all parameters
         but ``seconds``, ``n_steps`` and ``patience`` must be the same.
@@ -94,6 +97,9 @@ def finetune(
         a checkpoint already.
     MemoryError
         If the smallest step doesn't fit the memory.
+    FloatingPointError
+        If the gradients of many steps in a row are not finite: the learning rate is too large. The
+        best weights so far have been written.
     KeyboardInterrupt
         Once the best weights so far have been written, and what ``resume`` needs.
 
@@ -119,6 +125,11 @@ def finetune(
     _check_estimator(estimator)
     _check_device(device)
     directory = _check_directory(directory, resume)
+    if resume and not isinstance(random_state, Integral):
+        raise ValueError(
+            "An int 'random_state' is needed to resume, that of the interrupted run. "
+            f"Got {random_state!r} instead."
+        )
     network = resolve_network(estimator.model, estimator._task)
     train, validation = split(estimator, X, y, X_val, y_val, validation_fraction, settings.seed)
     task = Task.fit(estimator, network, train, validation)
@@ -137,6 +148,7 @@ def _check_estimator(estimator):
             "Tune the estimator alone, with the columns as it gets them, and put the result into a "
             "Pipeline or search."
         )
+    estimator._check_params()
     if os.fsdecode(estimator.model).endswith(SUFFIX):
         raise ValueError(
             f"The model {estimator.model!r} is an interchange file, whose weights can't be tuned. "
@@ -149,9 +161,28 @@ def _check_device(device):
         raise ValueError(f"'device' must be 'auto', 'cpu' or 'cuda'. Got {device!r} instead.")
 
 
+def _as_model(directory):
+    """The directory as a str that means it as the parameter ``model``, too."""
+    if not isinstance(directory, (str, os.PathLike)):
+        raise TypeError(f"'directory' must be a str or PathLike. Got {directory!r} instead.")
+    name = os.fsdecode(directory)
+    if not name:
+        raise ValueError("'directory' must not be empty. Pass the path of a new directory.")
+    if name.endswith(SUFFIX):
+        raise ValueError(
+            f"directory={name!r} would be taken for an interchange file when it is used as a "
+            f"model. Pass a name that doesn't end in {SUFFIX!r}."
+        )
+    if name in CHECKPOINTS:
+        if isinstance(directory, str):
+            raise ValueError(f"directory={name!r} is the name of a checkpoint. Pass './{name}'.")
+        name = os.path.join(os.curdir, name)
+    return expand_user(name)
+
+
 def _check_directory(directory, resume):
     """The directory as str; an error if it is in use or, to resume, is not."""
-    directory = os.fsdecode(directory)
+    directory = _as_model(directory)
     if os.path.lexists(directory) and not os.path.isdir(directory):
         raise ValueError(f"'directory' must be a directory or new. {directory!r} is neither.")
     has_state = os.path.exists(os.path.join(directory, STATE))

@@ -7,6 +7,12 @@ from numbers import Integral, Real
 #: The file in the directory of a run that was interrupted.
 STATE = "state.pt"
 
+# NumPy's numbers can't be written as JSON, nor be read from a state without running code.
+_KINDS = {
+    float: ("seconds", "lr", "weight_decay"),
+    int: ("n_steps", "n_support", "n_query", "patience", "seed"),
+}
+
 
 @dataclasses.dataclass(frozen=True)
 class Settings:
@@ -41,7 +47,7 @@ class Settings:
     warmup: float = 0.05
 
     def __post_init__(self):
-        """Raise a TypeError or ValueError for what can't be."""
+        """Raise a TypeError or ValueError for what can't be; have plain numbers of the rest."""
         _check("seconds", self.seconds, Real, 0, exclusive=True)
         _check("n_steps", self.n_steps, Integral, 0, optional=True)
         _check("learning_rate", self.lr, Real, 0, exclusive=True)
@@ -49,6 +55,10 @@ class Settings:
         _check("support_size", self.n_support, Integral, 2)
         _check("query_size", self.n_query, Integral, 1)
         _check("patience", self.patience, Integral, 1, optional=True)
+        for kind, names in _KINDS.items():
+            for name in names:
+                value = getattr(self, name)
+                object.__setattr__(self, name, None if value is None else kind(value))
 
 
 def _check(name, value, kind, least, exclusive=False, optional=False):

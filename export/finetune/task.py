@@ -63,6 +63,8 @@ class Task:
             if estimator.softmax_temperature == "auto":
                 natural["softmax_temperature"] = None
         served = clone(estimator).set_params(**natural).fit(*train)
+        if is_classifier:  # an error of these weights would else come after the tuning
+            served._snapshot().set_params(class_weight=estimator.class_weight)._class_weights()
         if served._is_foregone():
             raise ValueError("All training rows have the same target. There is nothing to tune.")
         x = served._encoder.transform(check_table(served, as_array(validation[0]), reset=False))
@@ -161,7 +163,13 @@ def _count_equal(y):
 def _encode_target(estimator, y):
     """Targets as class ids, or float64."""
     if estimator._task == "regression":
-        return np.asarray(y, np.float64)
+        y = np.asarray(y, np.float64)
+        n_wrong = np.count_nonzero(~np.isfinite(y))
+        if n_wrong:
+            raise ValueError(
+                f"'y_val' has NaN, None or infinity in {n_wrong} rows. Leave out these rows."
+            )
+        return y
     unknown = np.setdiff1d(y, estimator.classes_)
     if len(unknown):
         raise ValueError(

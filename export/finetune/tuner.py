@@ -26,7 +26,7 @@ from .settings import STATE
 from .validation import Validation
 
 _BETAS = 0.9, 0.999
-_SAVE_EVERY = 60.0  # seconds, at least; after a validation
+_SAVE_EVERY = 60.0  # seconds, at least
 # A validation takes about this part of the time of the steps since the last one.
 _VALIDATION_SHARE = 0.2
 _FEWEST_STEPS, _MOST_STEPS = 5, 50  # from one validation to the next
@@ -45,6 +45,11 @@ def tune(checkpoint, task, settings, directory, device, resume, verbose):
     resume, verbose : bool
     """
     device = choose_device(device)
+    with _torchs_defaults(device):
+        _tune(checkpoint, task, settings, directory, device, resume, verbose)
+
+
+def _tune(checkpoint, task, settings, directory, device, resume, verbose):
     lasting = dataclasses.replace(settings, seconds=1.0, n_steps=None, patience=None)
     tuner = Tuner(
         checkpoint,
@@ -61,6 +66,20 @@ def tune(checkpoint, task, settings, directory, device, resume, verbose):
         tuner.resume()
     with _progress_bar(settings, verbose) as report:
         tuner.run(report)
+
+
+@contextlib.contextmanager
+def _torchs_defaults(device):
+    """A context with gradients and in float32, whatever modes of PyTorch the caller has set."""
+    dtype = torch.get_default_dtype()
+    torch.set_default_dtype(torch.float32)
+    try:
+        with torch.inference_mode(False), torch.enable_grad():
+            # Within it, copies of weights in bfloat16 would be kept from step to step.
+            with torch.autocast(device.type, enabled=False, cache_enabled=False):
+                yield
+    finally:
+        torch.set_default_dtype(dtype)
 
 
 @contextlib.contextmanager
@@ -112,6 +131,8 @@ class Tuner:
         self.best_loss = self.first_loss = math.inf
         self.step, self.elapsed = 0, 0.0
         self._n_worse = 0
+        self._is_new = True
+        self._is_whole = False  # whether a run that goes on from here takes the same steps
         self._history = Log(os.path.join(directory, HISTORY))
         self._losses = []
         fit_memory(episodes, network.config, device)
@@ -138,6 +159,7 @@ class Tuner:
         for name in ("best_loss", "first_loss", "step", "elapsed", "_n_worse"):
             setattr(self, name, state[name])
         self._history.forget_after(self.step)
+        self._is_new, self._is_whole = False, True
 
     @property
     def progress(self):
@@ -145,6 +167,12 @@ class Tuner:
         if self.settings.n_steps is not None:
             return self.step / self.settings.n_steps if self.settings.n_steps else 1.0
         return min(1.0, self.elapsed / self.settings.seconds)
+
+    def _progress_amid_step(self):
+        """The progress that the learning rate of a step goes by: at its start, that is 0 first."""
+        if self.settings.n_steps is not None:
+            return (self.step + 0.5) / self.settings.n_steps
+        return min(1.0, (time.monotonic() - self._start) / self.settings.seconds)
 
     def run(self, report):
         """Tune to the end of the run, and write the best checkpoint.
@@ -154,26 +182,39 @@ class Tuner:
         report : callable
             Called with the tuner after every step.
         """
-        saved = time.monotonic()
-        start = saved - self.elapsed
-        if self.step == 0:
-            self._validate()
         with _deferred_interrupt() as is_interrupted:
-            while self.progress < 1 and not self._is_patience_over():
-                self._train_step()
-                self.elapsed = time.monotonic() - start
-                if self.step % self.validate_every == 0 or self.progress == 1:
-                    self._validate()
-                    if time.monotonic() - saved >= _SAVE_EVERY:
-                        self._save()
-                        saved = time.monotonic()
-                report(self)
-                if is_interrupted():
-                    self._save()
-                    raise KeyboardInterrupt
-        self._write_best()
-        with contextlib.suppress(FileNotFoundError):
-            os.unlink(os.path.join(self.directory, STATE))
+            self._start = time.monotonic() - self.elapsed
+            if self._is_new:
+                self._validate()
+                self._is_whole = True
+                self._save()
+            try:
+                self._take_steps(report, is_interrupted)
+            except BaseException:
+                self._save()
+                raise
+            self._write_best()
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(os.path.join(self.directory, STATE))
+            if is_interrupted():  # meanwhile
+                raise KeyboardInterrupt
+
+    def _take_steps(self, report, is_interrupted):
+        saved = time.monotonic()
+        while self.progress < 1 and not self._is_patience_over():
+            if is_interrupted():
+                raise KeyboardInterrupt
+            self._train_step()
+            self.elapsed = time.monotonic() - self._start
+            if self.step % self.validate_every == 0 or self.progress == 1:
+                self._validate()
+            self._is_whole = True
+            if time.monotonic() - saved >= _SAVE_EVERY:
+                self._save()
+                saved = time.monotonic()
+            report(self)
+        if is_interrupted():
+            raise KeyboardInterrupt
 
     def _train_step(self):
         """Learn from one episode; a smaller one, if the device hasn't the memory."""
@@ -182,7 +223,9 @@ class Tuner:
         try:
             with precision(self.device):
                 loss = batch_loss(self.network, batch)
-            is_taken = self.optimizer.step(loss, learning_rate(self.progress, self.settings))
+            self._is_whole = False
+            lr = learning_rate(self._progress_amid_step(), self.settings)
+            is_taken = self.optimizer.step(loss, lr)
         except torch.OutOfMemoryError:
             halve(self._episodes)
             return
@@ -225,8 +268,13 @@ class Tuner:
         write_checkpoint(self.directory, config, self.best, n_estimators=n_estimators)
 
     def _save(self):
-        """Write the best checkpoint so far, and the state to resume from."""
+        """Write the best checkpoint so far, and the state to resume from.
+
+        In the middle of a step, the state that was written last stays.
+        """
         self._write_best()
+        if not self._is_whole:
+            return
         state = {
             "config": vars(self._checkpoint.config),
             "options": dataclasses.asdict(self.settings),

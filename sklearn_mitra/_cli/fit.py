@@ -7,8 +7,7 @@ from typing import Any
 import numpy as np
 
 from .arguments import add_command, add_table
-from .errors import CommandError
-from .tables import check_columns, read_table
+from .tables import check_columns, check_out, check_target, read_table
 
 # Whole numbers of at most so many different values are taken for classes.
 _MOST_CODES = 10
@@ -65,12 +64,7 @@ def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     table = read_table(options.table)
     check_columns(table, [options.target, *options.drop], options.table)
     X, y = table.drop(columns=[options.target, *options.drop]), table[options.target]
-    n_missing = int(y.isna().sum())
-    if n_missing:
-        raise CommandError(
-            f"The target {options.target!r} is missing in {n_missing} of {len(y)} rows of "
-            f"{options.table}. Leave these rows out."
-        )
+    check_target(int(y.isna().sum()), len(y), options.target, options.table)
     task = options.task
     if task == "auto":
         task, reason = _guess_task(y)
@@ -87,6 +81,7 @@ def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 def run_fit(options: argparse.Namespace) -> int:
     """Fit a model, and save it."""
+    check_out(options.out, options.table)
     X, y, estimator = read_training(options)
     bundle = estimator.fit(X, y).save(options.out)
     n_support, views = len(estimator.X_support_), estimator._views

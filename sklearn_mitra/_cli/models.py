@@ -3,14 +3,23 @@
 import argparse
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .arguments import add_command, add_table
 from .errors import CommandError
-from .tables import check_columns, choose_columns, count_rows, import_pandas, read_pieces, writer
+from .tables import (
+    check_columns,
+    check_out,
+    check_target,
+    choose_columns,
+    count_rows,
+    import_pandas,
+    read_pieces,
+    writer,
+)
 
 # Rows to read, predict and write at a time.
 _PIECE_ROWS = 10_000
@@ -37,7 +46,11 @@ def add_commands(commands: Any) -> None:
     add_table(predict)
     _add_quiet(predict)
     predict.add_argument(
-        "--out", "-o", default="-", metavar="FILE", help="CSV or Parquet; default: CSV to stdout"
+        "--out",
+        "-o",
+        default="-",
+        metavar="FILE",
+        help=".csv, .csv.gz or .parquet; default: CSV to stdout",
     )
     predict.add_argument(
         "--keep", nargs="+", default=[], metavar="COLUMN", help="columns of the table to write, too"
@@ -106,33 +119,60 @@ def run_predict(options: argparse.Namespace) -> int:
         raise CommandError("--proba is for classifiers, and this model is a regressor.")
     if options.quantiles and not hasattr(estimator, "predict_quantiles"):
         raise CommandError("--quantiles are for regressors, and this model is a classifier.")
+    check_out(options.out, options.bundle, options.table)
+    keep = list(dict.fromkeys(options.keep))
+    quantiles = list(dict.fromkeys(options.quantiles or ()))
+    if options.proba:
+        more = list(map(str, estimator.classes_.tolist()))
+    else:
+        more = [f"quantile {q!r}".removesuffix(".0") for q in quantiles]
+    _check_names(keep, more)
     with writer(options.out) as write:
-        for table, X in _read_rows(estimator, options):
-            check_columns(table, options.keep, options.table)
-            columns = {name: table[name].to_numpy() for name in options.keep}
+        for _, kept, X in _read_rows(estimator, options, keep=keep):
             if options.proba:
-                probabilities = estimator.predict_proba(X)
-                columns["prediction"] = estimator.classes_[probabilities.argmax(axis=1)]
-                columns.update(zip(map(str, estimator.classes_.tolist()), probabilities.T))
-            elif options.quantiles:
-                predictions, quantiles = estimator._predict_with_quantiles(X, options.quantiles)
-                columns["prediction"] = predictions
-                columns.update(zip((f"quantile {q:g}" for q in options.quantiles), quantiles.T))
+                values = estimator.predict_proba(X)
+                predictions = estimator.classes_[values.argmax(axis=1)]
+            elif quantiles:
+                predictions, values = estimator._predict_with_quantiles(X, quantiles)
             else:
-                columns["prediction"] = estimator.predict(X)
-            write(pandas.DataFrame(columns))
+                predictions, values = estimator.predict(X), np.empty((len(X), 0))
+            columns = {name: kept[name] for name in keep}
+            write(
+                pandas.DataFrame(
+                    {**columns, "prediction": predictions, **dict(zip(more, values.T))},
+                    index=kept.index,
+                )
+            )
     return 0
+
+
+def _check_names(keep: list[str], more: list[str]) -> None:
+    """Raise a CommandError if two columns of predictions would have the same name."""
+    names = [*keep, "prediction", *more]
+    for name in names:
+        if names.count(name) > 1:
+            option = "it out of --keep" if name in keep else "out --proba"
+            raise CommandError(
+                f"Two columns of the output would be called {name!r}. Leave {option}."
+            )
 
 
 def run_score(options: argparse.Namespace) -> int:
     """Print scores of predictions."""
     estimator = _load(options)
     is_classifier = hasattr(estimator, "predict_proba")
-    targets, predictions = [], []
-    for table, X in _read_rows(estimator, options):
+    has_text = is_classifier and isinstance(estimator.classes_[0], str)
+    targets, predictions, n_missing = [], [], 0
+    for table, _, X in _read_rows(estimator, options, text=[options.target] if has_text else []):
         check_columns(table, [options.target], options.table)
-        targets.append(table[options.target].to_numpy())
-        predictions.append(estimator.predict_proba(X) if is_classifier else estimator.predict(X))
+        y = table[options.target]
+        targets.append(y.to_numpy())
+        n_missing += int(y.isna().sum())
+        if not n_missing:
+            predictions.append(
+                estimator.predict_proba(X) if is_classifier else estimator.predict(X)
+            )
+    check_target(n_missing, sum(map(len, targets)), options.target, options.table)
     y, predicted = np.concatenate(targets), np.concatenate(predictions)
     scores = _score_classes(estimator, y, predicted) if is_classifier else _score(y, predicted)
     print(f"{'rows':<10} {len(y)}")
@@ -158,11 +198,17 @@ def _load(options: argparse.Namespace) -> Any:
     return load(options.bundle, options.model, trusted=options.trusted)
 
 
-def _read_rows(estimator: Any, options: argparse.Namespace) -> Iterator[tuple[Any, Any]]:
-    """Pieces of the table, each with the columns that the model knows; progress on stderr."""
+def _read_rows(
+    estimator: Any, options: argparse.Namespace, text: Sequence[str] = (), keep: Sequence[str] = ()
+) -> Iterator[tuple[Any, Any, Any]]:
+    """Pieces of the table, the columns to keep, and those that the model knows.
+
+    See :func:`read_pieces`. Progress goes to stderr.
+    """
     names = getattr(estimator, "feature_names_in_", None)
     columns = estimator._encoder.columns
-    text = [name for name, c in zip(names, columns) if c.levels] if names is not None else []
+    if names is not None:
+        text = [*text, *(name for name, c in zip(names, columns) if c.levels)]
     n_rows = count_rows(options.table)
     if n_rows is not None and n_rows > _MANY_ROWS:
         cost = estimator.estimate_cost(n_rows)
@@ -173,8 +219,8 @@ def _read_rows(estimator: Any, options: argparse.Namespace) -> Iterator[tuple[An
 
     n_done, start = 0, time.perf_counter()
     with tqdm(total=n_rows, unit="row", disable=options.quiet or None, file=sys.stderr) as bar:
-        for table in read_pieces(options.table, _PIECE_ROWS, text):
-            yield table, choose_columns(table, names, estimator.n_features_in_, options.table)
+        for table, kept in read_pieces(options.table, _PIECE_ROWS, text, keep):
+            yield table, kept, choose_columns(table, names, estimator.n_features_in_, options.table)
             n_done += len(table)
             bar.update(len(table))
     seconds = time.perf_counter() - start

@@ -1,6 +1,9 @@
 """Tables in files, as a whole or piece by piece: CSV and Parquet."""
 
 import contextlib
+import errno
+import gzip
+import io
 import os
 import sys
 from collections.abc import Iterator, Sequence
@@ -11,6 +14,7 @@ from .errors import CommandError
 
 _STANDARD = "-"  # stdin or stdout, which are CSV
 _PARQUET = (".parquet", ".pq")
+_WRITTEN = (".csv", ".csv.gz", *_PARQUET)
 
 
 def read_table(path: str) -> Any:
@@ -32,13 +36,15 @@ def read_table(path: str) -> Any:
     """
     pandas = import_pandas()
     with _readable(path):
-        if path.endswith(_PARQUET):
+        if _is_parquet(path):
             return pandas.read_parquet(path)
         return pandas.read_csv(_source(path), **_exact(pandas))
 
 
-def read_pieces(path: str, n_rows: int, text: Sequence[str] = ()) -> Iterator[Any]:
-    """Consecutive pieces of a table, each a DataFrame of at most so many rows.
+def read_pieces(
+    path: str, n_rows: int, text: Sequence[str] = (), keep: Sequence[str] = ()
+) -> Iterator[tuple[Any, Any]]:
+    """Consecutive pieces of a table, of at most so many rows.
 
     See :func:`read_table` for the path and errors.
 
@@ -48,21 +54,43 @@ def read_pieces(path: str, n_rows: int, text: Sequence[str] = ()) -> Iterator[An
     n_rows : int
     text : sequence of str, default=()
         Columns of a CSV file that are text, even if they look like numbers.
+    keep : sequence of str, default=()
+        Columns that are wanted as they are in the file, too.
+
+    Yields
+    ------
+    piece : DataFrame
+    kept : DataFrame
+        The columns to keep: text as it was written if the file is CSV, else of the file's types.
     """
     pandas = import_pandas()
+    keep = list(keep)
     with _readable(path):
-        if path.endswith(_PARQUET):
+        if _is_parquet(path):
             import pyarrow.parquet
+
+            def exact_type(type_: Any) -> Any:  # pandas' own would be floats if some are missing
+                return None if pyarrow.types.is_floating(type_) else pandas.ArrowDtype(type_)
 
             with pyarrow.parquet.ParquetFile(path) as file:
                 for batch in file.iter_batches(n_rows):
-                    yield batch.to_pandas()
+                    table = batch.to_pandas()
+                    check_columns(table, keep, path)
+                    kept = batch.select(keep)
+                    yield table, kept.to_pandas(types_mapper=exact_type, ignore_metadata=True)
             return
-        types = dict.fromkeys(text, str)
-        with pandas.read_csv(
-            _source(path), dtype=types, chunksize=n_rows, **_exact(pandas)
-        ) as pieces:
-            yield from pieces
+        types, exact = dict.fromkeys(text, str), _exact(pandas)
+        how: dict[str, Any] = (
+            {"dtype": str, "keep_default_na": False} if keep else {"dtype": types, **exact}
+        )
+        with pandas.read_csv(_source(path), chunksize=n_rows, **how) as pieces:
+            for table in pieces:
+                check_columns(table, keep, path)
+                kept = table[keep].fillna("")
+                if keep:  # the model gets what pandas makes of the text
+                    written = io.StringIO(table.to_csv(index=False))
+                    table = pandas.read_csv(written, dtype=types, **exact)
+                yield table, kept
 
 
 def count_rows(path: str) -> int | None:
@@ -70,13 +98,13 @@ def count_rows(path: str) -> int | None:
 
     The lines of a CSV file are counted, so values with line breaks count for more.
     """
-    if path.endswith(_PARQUET):
+    if _is_parquet(path):
         import_pandas()
         with _readable(path):
             import pyarrow.parquet
 
             return int(pyarrow.parquet.read_metadata(path).num_rows)
-    if not path.endswith(".csv") or not os.path.isfile(path):
+    if not path.lower().endswith(".csv") or not os.path.isfile(path):
         return None
     with open(path, "rb") as file:
         n_lines = sum(block.count(b"\n") for block in iter(lambda: file.read(2**20), b""))
@@ -125,6 +153,25 @@ def check_columns(table: Any, names: Sequence[str], path: str) -> None:
             raise CommandError(f"{path} has no column {name!r}. It has: {has}.")
 
 
+def check_target(n_missing: int, n_rows: int, name: str, path: str) -> None:
+    """Raise a CommandError if the target is missing in some rows."""
+    if n_missing:
+        raise CommandError(
+            f"The target {name!r} is missing in {n_missing} of {n_rows} rows of {path}. Leave "
+            "these rows out."
+        )
+
+
+def check_out(out: str, *inputs: str) -> None:
+    """Raise a CommandError if the file to write is one of those that are read."""
+    for path in inputs:
+        if os.path.isfile(out) and os.path.isfile(path) and os.path.samefile(out, path):
+            raise CommandError(
+                f"--out {out} is the file {path} that is read, and would replace it. Choose "
+                "another name."
+            )
+
+
 @contextlib.contextmanager
 def writer(path: str) -> Iterator[Any]:
     """A function that takes DataFrames with the same columns, one after the other.
@@ -132,15 +179,25 @@ def writer(path: str) -> Iterator[Any]:
     Parameters
     ----------
     path : str
-        A file that is replaced once all is written: Parquet by its name, else CSV; or "-" for CSV
-        to stdout.
+        A file that is replaced once all is written: CSV, compressed CSV or Parquet by its suffix,
+        and CSV without one; or "-" for CSV to stdout.
+
+    Raises
+    ------
+    CommandError
+        If the suffix is another, or a package isn't installed.
     """
     import_pandas()
     if path == _STANDARD:
         yield _CsvWriter(sys.stdout).write
         return
+    if os.path.splitext(path)[1] and not path.lower().endswith(_WRITTEN):
+        raise CommandError(
+            f"--out {path} has a suffix that can't be written. Use one of {', '.join(_WRITTEN)}, "
+            "or none for CSV."
+        )
     with replaced(path) as temporary:
-        if path.endswith(_PARQUET):
+        if _is_parquet(path):
             with _readable(path):
                 import pyarrow  # noqa: F401
             parquet = _ParquetWriter(temporary)
@@ -149,7 +206,12 @@ def writer(path: str) -> Iterator[Any]:
             finally:
                 parquet.close()
             return
-        with open(temporary, "w", encoding="utf-8", newline="") as file:
+        with contextlib.ExitStack() as stack:
+            binary: Any = stack.enter_context(open(temporary, "wb"))
+            if path.lower().endswith(".gz"):
+                name = os.path.basename(path)
+                binary = stack.enter_context(gzip.GzipFile(name, "wb", 6, binary))
+            file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
             yield _CsvWriter(file).write
 
 
@@ -179,6 +241,10 @@ class _ParquetWriter:
     def close(self) -> None:
         if self._writer is not None:
             self._writer.close()
+
+
+def _is_parquet(path: str) -> bool:
+    return path.lower().endswith(_PARQUET)
 
 
 def _source(path: str) -> Any:
@@ -214,7 +280,9 @@ def _readable(path: str) -> Iterator[None]:
     """What goes wrong in reading a file as a CommandError."""
     try:
         yield
-    except (FileNotFoundError, IsADirectoryError, PermissionError):
+    except FileNotFoundError as error:  # pyarrow's has no reason
+        raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
+    except (IsADirectoryError, PermissionError):
         raise
     except ImportError as error:
         raise CommandError(

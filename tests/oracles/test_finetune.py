@@ -1,5 +1,6 @@
 """Fine-tuning: what it gives, interruption, wrong input, what a tuned checkpoint is used for."""
 
+import contextlib
 import json
 import os
 import pickle
@@ -7,6 +8,7 @@ import shutil
 import signal
 import threading
 import time
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -23,7 +25,7 @@ import sklearn_mitra
 from sklearn_mitra import CheckpointError, MitraClassifier, MitraRegressor
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export import finetune
-from sklearn_mitra.export.finetune import plot_history, read_history
+from sklearn_mitra.export.finetune import plot_history, read_history, tuner
 
 CLASSES = 16, 10, 2, 2, "classification"
 VALUES = 16, 1, 2, 2, "regression"
@@ -156,6 +158,64 @@ def test_validation_rows_of_the_caller(base, tmp_path):
     assert line["validation_loss"] == pytest.approx(expected, abs=1e-5)
 
 
+def test_a_single_step_changes_the_weights(base, tmp_path):
+    estimator, X, y = base()
+    finetune(estimator, X, y, directory=tmp_path, n_steps=1, learning_rate=1e-3)
+    first, last = (line["validation_loss"] for line in read_history(tmp_path))
+    assert first != last
+
+
+@pytest.mark.parametrize(
+    "mode",
+    [
+        torch.no_grad,
+        torch.inference_mode,
+        lambda: torch.autocast("cpu", torch.bfloat16),
+        lambda: _default_dtype(torch.float64),
+    ],
+    ids=["no_grad", "inference_mode", "autocast", "float64"],
+)
+def test_modes_of_pytorch_that_the_caller_has_set_do_not_count(base, mode, tmp_path):
+    estimator, X, y = base()
+    options = {"n_steps": 3, "learning_rate": 1e-3}
+    finetune(estimator, X, y, directory=tmp_path / "plain", **options)
+    with mode():
+        before = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        before += torch.is_autocast_enabled("cpu"), torch.get_default_dtype()
+        finetune(estimator, X, y, directory=tmp_path / "tuned", **options)
+        after = torch.is_grad_enabled(), torch.is_inference_mode_enabled()
+        after += torch.is_autocast_enabled("cpu"), torch.get_default_dtype()
+    assert after == before
+    assert same(weights(tmp_path / "tuned"), weights(tmp_path / "plain"))
+    one, other = (read_history(tmp_path / name) for name in ("plain", "tuned"))
+    assert [a["validation_loss"] for a in one] == [b["validation_loss"] for b in other]
+
+
+@contextlib.contextmanager
+def _default_dtype(dtype):
+    torch.set_default_dtype(dtype)
+    try:
+        yield
+    finally:
+        torch.set_default_dtype(torch.float32)
+
+
+def test_a_directory_is_what_it_would_be_as_a_model(base, tmp_path, monkeypatch):
+    estimator, X, y = base()
+    monkeypatch.setenv("HOME", str(tmp_path))
+    monkeypatch.chdir(tmp_path)
+    for directory, place in [
+        ("~/tuned", "tuned"),
+        ("./mini", "mini"),
+        (Path("mitra"), "mitra"),
+        ("autogluon/mitra-classifier", "autogluon/mitra-classifier"),
+    ]:
+        tuned = finetune(estimator, X, y, directory=directory, n_steps=2, learning_rate=1e-3)
+        expected = resolve_checkpoint(tmp_path / place, "classification").sha256
+        assert tuned.checkpoint_["sha256"] == expected
+        assert len(read_history(directory)) == 2
+
+
 # ---- interruption --------------------------------------------------------------------------------
 
 
@@ -179,6 +239,109 @@ def test_an_interrupted_run_keeps_the_best_and_goes_on_to_the_same_weights(base,
     for a, b in zip(one, other, strict=True):
         assert {**a, "seconds": 0} == {**b, "seconds": 0}
     assert not (tmp_path / "parts" / "state.pt").exists()
+
+
+def test_numpys_numbers_are_as_good_as_pythons(base, tmp_path):
+    estimator, X, y = base()
+    options = {
+        "seconds": np.float32(100),
+        "n_steps": np.int64(20),
+        "learning_rate": np.float64(1e-3),
+        "weight_decay": np.float32(0.01),
+        "support_size": np.int32(40),
+        "patience": np.int64(100),
+        "random_state": np.int64(0),
+        "directory": tmp_path,
+    }
+    _interrupt_after(tmp_path / "history.jsonl", 2)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(estimator, X, y, **options)
+    finetune(estimator, X, y, **options, resume=True)
+    assert read_history(tmp_path)[-1]["step"] == 20
+
+
+def test_to_resume_takes_an_int(base, tmp_path):
+    estimator, X, y = base()
+    options = {"directory": tmp_path, "n_steps": 500, "random_state": None}
+    _interrupt_after(tmp_path / "history.jsonl", 2)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(estimator, X, y, **options)
+    with pytest.raises(ValueError, match="An int 'random_state' is needed to resume.*Got None"):
+        finetune(estimator, X, y, **options, resume=True)
+
+
+@pytest.mark.parametrize("fails", ["loss", "optimizer", "validation"])
+def test_a_run_that_fails_keeps_the_best_and_goes_on_to_the_same_weights(
+    base, fails, tmp_path, monkeypatch
+):
+    estimator, X, y = base()
+    options = {"n_steps": 20, "learning_rate": 3e-3}
+    finetune(estimator, X, y, directory=tmp_path / "whole", **options)
+    owner, name = {
+        "loss": (tuner, "batch_loss"),
+        "optimizer": (tuner.Optimizer, "step"),
+        "validation": (tuner.Validation, "loss"),
+    }[fails]
+    function, calls = getattr(owner, name), []
+
+    def fail_in_the_end(*arguments):
+        calls.append(arguments)
+        if len(calls) == (3 if fails == "validation" else 13):
+            raise FloatingPointError("as asked")
+        return function(*arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, fail_in_the_end)
+        with pytest.raises(FloatingPointError, match="as asked"):
+            finetune(estimator, X, y, directory=tmp_path / "parts", **options)
+    n_lines = len(read_history(tmp_path / "parts"))
+    assert n_lines > 1 and not same(weights(tmp_path / "parts"), weights(estimator.model))
+    finetune(estimator, X, y, directory=tmp_path / "parts", resume=True, **options)
+    assert same(weights(tmp_path / "parts"), weights(tmp_path / "whole"))
+    one, other = (read_history(tmp_path / name) for name in ("parts", "whole"))
+    assert [{**a, "seconds": 0} for a in one] == [{**b, "seconds": 0} for b in other]
+
+
+def test_a_run_can_be_resumed_from_its_first_validation_on(base, tmp_path, monkeypatch):
+    estimator, X, y = base()
+    options = {"directory": tmp_path, "n_steps": 5}
+    with monkeypatch.context() as patch:
+        patch.setattr(tuner.Tuner, "_take_steps", lambda *_: os.kill(os.getpid(), signal.SIGINT))
+        patch.setattr(tuner.Tuner, "_write_best", _twice(tuner.Tuner._write_best))
+        with pytest.raises(MemoryError):
+            finetune(estimator, X, y, **options)
+    assert (tmp_path / "state.pt").exists() and len(read_history(tmp_path)) == 1
+    finetune(estimator, X, y, **options, resume=True)
+    assert [line["step"] for line in read_history(tmp_path)] == [0, 5]
+
+
+def _twice(function):
+    """The function, which fails the second time."""
+    calls = []
+
+    def call(*arguments):
+        calls.append(arguments)
+        if len(calls) == 2:
+            raise MemoryError
+        return function(*arguments)
+
+    return call
+
+
+def test_ctrl_c_after_the_last_step_loses_nothing(base, tmp_path, monkeypatch):
+    estimator, X, y = base()
+    finetune(estimator, X, y, directory=tmp_path / "whole", n_steps=6)
+    write, calls = tuner.Tuner._write_best, []
+
+    def interrupt(self):
+        calls.append(os.kill(os.getpid(), signal.SIGINT) if calls else None)
+        write(self)
+
+    monkeypatch.setattr(tuner.Tuner, "_write_best", interrupt)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(estimator, X, y, directory=tmp_path / "cut", n_steps=6)
+    assert len(calls) == 2
+    assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
 
 
 def test_what_another_run_left_is_refused(base, tmp_path):
@@ -251,14 +414,29 @@ def _interrupt_after(path, n_lines):
         ({"X": np.full((150, 4), np.inf)}, ValueError, "infinity"),
         ({"X": np.ones((150, 4))[:10], "y": [0, 1] * 5}, ValueError, "20 rows or more. Got 10"),
         ({"resume": True}, ValueError, "There is no interrupted run"),
+        ({"directory": ""}, ValueError, "'directory' must not be empty"),
+        ({"directory": "mini"}, ValueError, "the name of a checkpoint. Pass './mini'"),
+        ({"directory": "a.onnx"}, ValueError, "would be taken for an interchange file"),
+        ({"directory": 5}, TypeError, "'directory' must be a str or PathLike. Got 5 instead"),
+        ({"directory": b"tuned"}, TypeError, "'directory' must be a str or PathLike"),
+        ({"estimator": MitraClassifier(class_weight="foo")}, ValueError, "class_weight"),
+        ({"estimator": MitraClassifier(class_weight={9: 2.0})}, ValueError, "not a class"),
+        ({"estimator": MitraClassifier(class_weight={0: -1.0})}, ValueError, "more than 0"),
+        ({"estimator": MitraClassifier(prior_correction="x")}, ValueError, "prior_correction"),
+        (
+            {"estimator": MitraRegressor(), "X_val": np.ones((2, 4)), "y_val": [0, np.nan]},
+            ValueError,
+            "'y_val' has NaN, None or infinity in 1 rows",
+        ),
     ],
 )
 def test_wrong_input_is_refused_before_any_work(options, error, message, tmp_path):
     X, y = load_iris(return_X_y=True)
-    arguments = {"estimator": MitraClassifier(), "X": X, "y": y, "seconds": 60, **options}
+    directory = tmp_path / "tuned"
+    arguments = {"estimator": MitraClassifier(), "X": X, "y": y, "directory": directory, **options}
     with pytest.raises(error, match=message):
-        finetune(**arguments, directory=tmp_path / "tuned")
-    assert not (tmp_path / "tuned").exists()
+        finetune(**{"seconds": 60, **arguments})
+    assert not directory.exists()
 
 
 def test_a_directory_in_use_is_refused(base, tmp_path):

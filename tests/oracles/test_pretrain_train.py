@@ -4,6 +4,7 @@ import dataclasses
 import json
 import math
 import re
+import stat
 
 import numpy as np
 import pytest
@@ -19,6 +20,7 @@ from sklearn_mitra._network.config import Config
 from sklearn_mitra.export.pretrain import speed
 from sklearn_mitra.export.pretrain.__main__ import main
 from sklearn_mitra.export.pretrain.batches import SMALLEST_BUDGET, Shape, draw_batch
+from sklearn_mitra.export.pretrain.checkpoints import write_checkpoint
 from sklearn_mitra.export.pretrain.losses import (
     batch_loss,
     bin_loss,
@@ -252,6 +254,19 @@ def test_autogluon_loads_what_is_written(config, half, tmp_path):
     assert values["task"] == config.task.upper() and values["dim_output"] == config.dim_output
     names = {"config.json", "model.safetensors", "state.pt", "log.jsonl"}
     assert {path.name for path in tmp_path.iterdir()} == names  # no temporary file is left
+
+
+def test_files_have_the_mode_that_they_had_or_that_new_ones_get(config, tmp_path):
+    (tmp_path / "new").touch()
+    usual = (tmp_path / "new").stat().st_mode
+    weights = Tab2D(config).state_dict()
+    write_checkpoint(str(tmp_path), config, weights)
+    files = [tmp_path / name for name in ("config.json", "model.safetensors")]
+    assert [file.stat().st_mode for file in files] == [usual, usual]
+    for file in files:
+        file.chmod(0o640)
+    write_checkpoint(str(tmp_path), config, weights)
+    assert [stat.S_IMODE(file.stat().st_mode) for file in files] == [0o640, 0o640]
 
 
 def test_estimators_take_what_is_written(config, tmp_path):
