@@ -11,6 +11,7 @@ from sklearn import get_config
 from sklearn.utils._param_validation import Interval, StrOptions
 
 from ._members import check_members
+from ._network.config import MOST_ESTIMATORS
 from ._network.runtime import Provider, Runtime
 
 if TYPE_CHECKING:
@@ -46,7 +47,7 @@ class Parametrised(BaseEstimator, ABC):
     _parameter_constraints: ClassVar[dict[str, Any]] = {
         "model": [str, os.PathLike],
         "max_support": [Interval(Integral, 1, None, closed="left"), None],
-        "n_estimators": [Interval(Integral, 1, None, closed="left"), None],
+        "n_estimators": [Interval(Integral, 1, MOST_ESTIMATORS, closed="both"), None],
         "members": [str, list, tuple],  # and as check_members says
         "random_state": ["random_state"],
         "n_jobs": [
