@@ -11,8 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._bundles.fields import BundleFields, pack
-from ._encoding import LARGEST as LARGEST_SHOWN
-from ._functions import LARGEST, Functions, Linear, Rows, StoredFunctions
+from ._functions import LARGEST, LARGEST_SHOWN, Functions, Linear, Rows, StoredFunctions
 
 
 @dataclass(frozen=True)

@@ -20,10 +20,9 @@ from numpy.typing import NDArray
 from ._bundles.fields import BundleFields, pack, pack_levels
 from ._columns import Categories, Column, Dates, Numbers, UnseenLevels, learn_column
 from ._dates import PARTS
+from ._functions import LARGEST_SHOWN
 from ._table import columns_of, is_frame, is_numeric
 
-# Quantiles interpolate between two values, so their difference has to be finite in float32.
-LARGEST = float(np.finfo(np.float32).max) / 2
 # Fewest numbers of float32 in the range of a column: many more than the network's 999 quantiles.
 _STEPS = 2**14
 # Values that differ by less, as a share of the largest, may differ by rounding errors alone.
@@ -164,7 +163,9 @@ class TableEncoder:
         n_features = len(parts)
         names, levels = fields.strings("columns", n_features), fields.levels("levels", n_features)
         means = fields.array("means", "<f8", n_encoded)
-        fields.require((np.abs(means) <= LARGEST).all(), "means", "small enough to compute with")
+        fields.require(
+            (np.abs(means) <= LARGEST_SHOWN).all(), "means", "small enough to compute with"
+        )
         offsets = np.zeros(n_encoded)
         if version > 1 and fields.optional("offsets"):
             offsets = fields.array("offsets", "<f8", n_encoded)
@@ -210,7 +211,7 @@ def _to_floats(X: Any, columns: Sequence[Column], unseen: UnseenLevels) -> NDArr
     else:
         parts = [column.to_floats(c, unseen) for c, column in zip(columns_of(X), columns)]
         x = np.hstack(parts)
-    too_large = (np.abs(x) > LARGEST).any(axis=0)
+    too_large = (np.abs(x) > LARGEST_SHOWN).any(axis=0)
     if too_large.any():
         names = [column.name for column in columns for _ in range(column.n_encoded)]
         raise ValueError(

@@ -12,10 +12,11 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
-from ._encoding import LARGEST, TableEncoder
+from ._encoding import TableEncoder
 from ._ensemble import learn_views
 from ._errors import BundleError
 from ._fields import brief
+from ._functions import LARGEST_SHOWN
 from ._level_means import LevelMeans
 from ._members import PLAIN
 from ._network.config import Config
@@ -125,7 +126,7 @@ class Loaded(Saved):
             raise BundleError(
                 f"Expected a bundle of type {cls._bundle_type}. Got {stored.type_id}."
             )
-        if np.abs(stored.x).max() > LARGEST:
+        if np.abs(stored.x).max() > LARGEST_SHOWN:
             raise BundleError("The artifact 'support_x' holds values too large to compute with.")
         if stored.learned is None:
             # of its seed, a selection takes no more than these bits
@@ -143,7 +144,7 @@ class Loaded(Saved):
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             tables = estimator._support_tables()
         for x, y in tables:
-            if not (np.abs(x).max() <= LARGEST and np.isfinite(y).all()):
+            if not (np.abs(x).max() <= LARGEST_SHOWN and np.isfinite(y).all()):
                 raise BundleError("The bundle's views show values too large to compute with.")
         estimator._context = estimator._new_context(tables)
         return estimator
@@ -177,7 +178,9 @@ class Loaded(Saved):
         has_offset = self._encoder.offsets != 0
         if has_offset.any():
             near = learned.array("nearSupport", "<f4", n_support, int(has_offset.sum()))
-            learned.require(bool((np.abs(near) <= LARGEST).all()), "nearSupport", "not so large")
+            learned.require(
+                bool((np.abs(near) <= LARGEST_SHOWN).all()), "nearSupport", "not so large"
+            )
             self.X_support_[:, has_offset] = near
         elif stored.version > 1:
             learned.get("nearSupport", "null, since no column has an offset", type(None))
