@@ -37,9 +37,10 @@ def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[st
         error.filename = os.fsdecode(path)  # not of a file that nobody has asked for
         raise
     try:
-        if os.path.isfile(target):
-            os.chmod(temporary, stat.S_IMODE(os.stat(target).st_mode))
+        mode = stat.S_IMODE(os.stat(target if os.path.isfile(target) else temporary).st_mode)
+        os.chmod(temporary, mode)
         yield temporary
+        os.chmod(temporary, mode)  # whoever wrote may have put a file of its own there
         os.replace(temporary, target)
     finally:
         with contextlib.suppress(FileNotFoundError):

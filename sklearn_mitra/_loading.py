@@ -67,14 +67,6 @@ class Loaded(Saved):
     def _take_target(self, stored: Stored, config: Config) -> None:
         """Learn the target from a bundle that another package wrote."""
 
-    @abstractmethod
-    def _support_tables(self) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
-        """The support and its target as each view shows them to the network."""
-
-    @abstractmethod
-    def _new_context(self, tables: list[tuple[NDArray[np.float32], NDArray[Any]]]) -> Context:
-        """A context for such tables."""
-
     @classmethod
     def load(
         cls: type[E],
@@ -142,11 +134,10 @@ class Loaded(Saved):
             estimator = cls._make(params, options)
             estimator._take_back(stored, stored.learned, options)
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            tables = estimator._support_tables()
-        for x, y in tables:
+            estimator._make_context()
+        for x, y in estimator._context.tables:
             if not (np.abs(x).max() <= LARGEST_SHOWN and np.isfinite(y).all()):
                 raise BundleError("The bundle's views show values too large to compute with.")
-        estimator._context = estimator._new_context(tables)
         return estimator
 
     @classmethod

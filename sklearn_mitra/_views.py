@@ -149,9 +149,8 @@ class View:
         cls,
         fields: BundleFields,
         functions: StoredFunctions,
-        n_support: int,
+        all_rows: NDArray[np.int64],
         n_classes: int,
-        all_rows: NDArray[np.int64] | None = None,
     ) -> "View":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
@@ -160,15 +159,15 @@ class View:
         fields : BundleFields
         functions : StoredFunctions
             Those of the bundle. In its format 2 there are no derived columns, trends and votes.
-        n_support, n_classes : int
-            Of the table in the bundle; 0 classes for regression.
-        all_rows : ndarray of shape (n_support,), int64, default=None
-            The places of all rows, for views to share.
+        all_rows : ndarray of shape (n_support,), int64
+            The places of the support's rows, an array that views share.
+        n_classes : int
+            Of the table in the bundle; 0 for regression.
         """
         version, n_features = functions.version, functions.n_features
-        rows = np.arange(n_support, dtype=np.int64) if all_rows is None else all_rows
+        rows = all_rows
         if fields.optional("rows"):
-            rows = _unpack_places(fields, "rows", n_support)
+            rows = _unpack_places(fields, "rows", len(all_rows))
             fields.require(len(rows) > 0, "rows", "one or more rows")
         node = None
         if version > 3 and n_classes and "node" in fields:
@@ -227,10 +226,11 @@ def unpack_views(
     columns : ndarray of int64
         Those that all views have in format 1.
     """
+    all_rows = np.arange(n_support)
     if version > 1:
         functions = StoredFunctions(fields, version, n_features)
         packed = fields.objects("views")
-        rest = functions, n_support, n_classes, np.arange(n_support, dtype=np.int64)
+        rest = functions, all_rows, n_classes
         first = View.unpack(packed[0], *rest)
         fits = len(packed) <= MOST_ESTIMATORS * first.n_nodes
         fields.require(fits, "views", f"those of at most {MOST_ESTIMATORS} ensemble members")
@@ -249,9 +249,8 @@ def unpack_views(
     are_permutations = (np.sort(orders, axis=1) == np.arange(n_classes)).all()
     fields.require(are_permutations, "permutations", "permutations of the classes")
     mirrors = fields.array("mirrors", "|b1", n_views)
-    rows = np.arange(n_support)
     return [
-        View(rows, columns, s, ClassOrder(o) if n_classes else Direction(bool(m)))
+        View(all_rows, columns, s, ClassOrder(o) if n_classes else Direction(bool(m)))
         for s, o, m in zip(signs, orders, mirrors)
     ]
 

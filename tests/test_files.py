@@ -56,6 +56,21 @@ def test_a_new_file_is_the_owners_if_it_is_private_and_else_as_usual(tmp_path):
     assert mode_of(tmp_path / "other") == mode_of(tmp_path / "usual")
 
 
+@pytest.mark.parametrize("mode", [None, 0o640])
+def test_whoever_writes_may_put_a_file_of_its_own_there(mode, tmp_path):
+    path, usual = tmp_path / "file", tmp_path / "usual"
+    usual.write_bytes(b"")
+    if mode:
+        path.write_bytes(b"")
+        path.chmod(mode)
+    with replaced(path) as temporary:
+        (tmp_path / "own").write_bytes(b"new")
+        (tmp_path / "own").chmod(0o600)
+        os.replace(tmp_path / "own", temporary)
+    assert path.read_bytes() == b"new"
+    assert mode_of(path) == (mode or mode_of(usual))
+
+
 def test_a_link_stays_one(tmp_path):
     (tmp_path / "target").write_bytes(b"former")
     (tmp_path / "link").symlink_to("target")

@@ -5,7 +5,7 @@ table to prediction, which costs more than that. Other tables are the demo's: se
 """
 
 import pytest
-from sklearn.datasets import load_digits, load_iris
+from sklearn.datasets import load_digits, load_iris, load_wine
 from sklearn.metrics import accuracy_score, log_loss
 from sklearn.model_selection import train_test_split
 
@@ -16,6 +16,7 @@ from sklearn_mitra import MitraClassifier
     ("load", "bound"),
     [
         (load_iris, 0.96),
+        pytest.param(load_wine, 0.97, marks=pytest.mark.slow),
         pytest.param(load_digits, 0.94, marks=pytest.mark.slow),
     ],
 )

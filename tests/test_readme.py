@@ -30,6 +30,6 @@ def test_demo_prints_every_table_and_model(monkeypatch, capsys):
     for table in ("breast cancer", "wine", "digits", "diabetes"):
         assert rows.count(table) == 3
     scores = dict(re.findall(r"^(.+?) +Mitra\w+ +([\d.]+)", output, flags=re.MULTILINE))
-    assert float(scores["breast cancer"]) >= 0.99
+    assert float(scores["breast cancer"]) >= 0.991
     assert float(scores["wine"]) >= 0.995
-    assert float(scores["diabetes"]) >= 0.395
+    assert float(scores["diabetes"]) >= 0.40

@@ -137,7 +137,7 @@ def through_json(view):
 def unpack(packed, n_classes, version=4):
     functions = StoredFunctions(BundleFields(packed["of bundle"], "a bundle"), version, 9)
     fields = BundleFields(packed, "a view")
-    return View.unpack(fields, functions, N_SUPPORT, n_classes)
+    return View.unpack(fields, functions, np.arange(N_SUPPORT), n_classes)
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 3])

@@ -3,7 +3,6 @@
 import json
 import os
 import pickle
-import stat
 
 import torch
 from safetensors.torch import save_file
@@ -30,9 +29,7 @@ def write_checkpoint(directory, config, weights, half=False, n_estimators=None):
     dtype = torch.float16 if half else torch.float32
     weights = {name: w.detach().to("cpu", dtype).contiguous() for name, w in weights.items()}
     with replaced(os.path.join(directory, "model.safetensors")) as path:
-        mode = stat.S_IMODE(os.stat(path).st_mode)
-        save_file(weights, path)  # puts a file of its own there, for its owner alone
-        os.chmod(path, mode)
+        save_file(weights, path)
     recommended = {} if n_estimators is None else {"n_estimators": n_estimators}
     with replaced(os.path.join(directory, "config.json")) as path:
         with open(path, "w", encoding="utf-8") as file:

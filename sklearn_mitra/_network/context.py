@@ -85,7 +85,7 @@ class Context:
         self._name = name
         self._sha256 = sha256
         self._task = task
-        self._tables = tables
+        self.tables = tables
         self._state: _State | None = None
 
     def plan(self, runtime: Runtime, cache: Cache = "auto") -> Plan:
@@ -124,7 +124,7 @@ class Context:
                 supports = kept.value
                 if supports is None:
                     make_room(kept.nbytes)
-                    supports = [network.remember(x, y, keeps, runtime) for x, y in self._tables]
+                    supports = [network.remember(x, y, keeps, runtime) for x, y in self.tables]
                     kept.value, state.was_made = supports, True
         if keeps:
             keep(kept)
@@ -145,7 +145,7 @@ class Context:
         To see how fast this machine is, the network runs on a support of one row.
         """
         plan = self.plan(runtime, cache)
-        x, y = self._tables[0]
+        x, y = self.tables[0]
         trial = Context(self._name, self._sha256, self._task, [(x[:1], y[:1])])
         trial_plan, (member,) = trial.prepare(runtime, plan.keeps)
         workload = member.support.workload
@@ -164,7 +164,7 @@ class Context:
             network = state.network
         network.check_runtime(runtime)
         workloads = [
-            Workload(network.config, len(x), x.shape[1], runtime.precision) for x, _ in self._tables
+            Workload(network.config, len(x), x.shape[1], runtime.precision) for x, _ in self.tables
         ]
         plan = Plan.make(workloads, cache, network.can_keep)
         with _building:

@@ -39,10 +39,11 @@ def documented(name):
 # ---- the embedded checkpoints --------------------------------------------------------------------
 
 
-def test_the_classifier_scores_what_the_docs_say():
+@pytest.mark.parametrize("name", ["iris", "wine"])
+def test_the_classifier_scores_what_the_docs_say(name):
     models = {"mitra": MitraClassifier(members="plain")}
-    means = mean_scores(models, bundled_splits("iris", "classification", 5))["mitra"]
-    auc, log_loss = documented("iris")[0]
+    means = mean_scores(models, bundled_splits(name, "classification", 5))["mitra"]
+    auc, log_loss = documented(name)[0]
     assert means["auc"] == pytest.approx(auc, abs=0.003)
     assert means["log_loss"] == pytest.approx(log_loss, abs=0.005)
 

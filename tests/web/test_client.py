@@ -1,5 +1,7 @@
 """Bundles and .onnx files in JavaScript, compared with Python."""
 
+import os
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -30,6 +32,10 @@ def make_table(n_rows=40, n_features=3, weights=(1, 1, 1), seed=0):
 
 def close(found, expected, tolerance=TOLERANCE):
     np.testing.assert_allclose(found, expected, rtol=0, atol=tolerance)
+
+
+def test_files_of_the_embedded_checkpoints_are_small(classifier_file, regressor_file):
+    assert os.path.getsize(classifier_file) < 10e6 and os.path.getsize(regressor_file) < 10e6
 
 
 # ---- bundles of Python ---------------------------------------------------------------------------
