@@ -1,18 +1,37 @@
-"""Averages over ensemble members whose bits don't depend on the number of rows."""
+"""Reductions whose bits depend neither on the number of rows nor on the layout in memory.
+
+NumPy's order of summation depends on both: an array of one row is summed in another order than the
+same row in a batch if the batch lies column by column, as ``x[:, order]`` does.
+"""
 
 from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
 
 def average(arrays: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[np.float64]:
-    """The mean of arrays of the same shape, added up one by one.
-
-    NumPy's own order of summation depends on the number of rows.
-    """
+    """The mean of arrays of the same shape, added up one by one."""
     total = np.zeros(arrays[0].shape)
     for array in arrays:
         total += array
     return total / len(arrays)
+
+
+def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Probabilities of each row of logits (n_rows, n_classes), in float64."""
+    probabilities: NDArray[np.float64] = special.softmax(_by_rows(logits), axis=1)
+    return probabilities
+
+
+def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
+    """Their logarithms, which stay exact where a probability is rounded to 0."""
+    log_probabilities: NDArray[np.float64] = special.log_softmax(_by_rows(logits), axis=1)
+    return log_probabilities
+
+
+def _by_rows(values: NDArray[Any]) -> NDArray[np.float64]:
+    """The same in float64, one row after the other in memory: each is summed in its own order."""
+    return np.ascontiguousarray(values, np.float64)

@@ -10,8 +10,8 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import log_softmax
 
+from ._average import log_softmax
 from ._bundles.fields import BundleFields, pack
 
 # More would be a damaged bundle.
@@ -51,7 +51,7 @@ class ClassNode:
         """Logits (n_rows, n_groups) as this node's part of those of all classes."""
         parts = np.full((len(logits), len(self.groups)), self.other)
         is_here = self.groups >= 0
-        parts[:, is_here] = log_softmax(logits, axis=1)[:, self.groups[is_here]]
+        parts[:, is_here] = log_softmax(logits)[:, self.groups[is_here]]
         return self.n_nodes * parts
 
     def pack(self) -> dict[str, Any]:

@@ -6,10 +6,10 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy.special import log_softmax, softmax
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
+from ._average import log_softmax, softmax
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
 from ._calibrated import CalibratedClassifier
@@ -306,8 +306,7 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
         TypeError, ValueError
             If ``X`` is not of the kind seen in training.
         """
-        probabilities: NDArray[np.float64] = softmax(self._predict(X), axis=1)
-        return probabilities
+        return softmax(self._predict(X))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities of the classes.
@@ -324,8 +323,7 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
         log_probabilities : ndarray of shape (n_samples, n_classes), float64
             In the order of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
-        log_probabilities: NDArray[np.float64] = log_softmax(self._predict(X), axis=1)
-        return log_probabilities
+        return log_softmax(self._predict(X))
 
     def predict(self, X: Any) -> NDArray[Any]:
         """The most probable class of each row.

@@ -4,9 +4,8 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import softmax
 
-from ._average import average
+from ._average import average, softmax
 from ._distribution import PredictiveDistribution
 from ._network.bins import bin_edges
 
@@ -38,7 +37,7 @@ class BinnedMember:
         scale: float = 1.0,
         shifts: NDArray[np.float64] | None = None,
     ) -> None:
-        masses: NDArray[np.float64] = softmax(outputs.astype(np.float64), axis=1)
+        masses = softmax(outputs)
         if mirror:  # the edges are symmetric about 0.5, so the bins change places
             masses = np.ascontiguousarray(masses[:, ::-1])
         self.masses = masses

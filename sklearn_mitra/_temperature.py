@@ -3,8 +3,8 @@
 import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
-from scipy.special import log_softmax
 
+from ._average import log_softmax
 from ._deal import deal
 
 N_FOLDS = 3
@@ -75,7 +75,7 @@ def choose_temperature(
     rows = np.arange(len(y))
 
     def loss(log_temperature: float) -> float:
-        log_p = log_softmax(logits / np.exp(log_temperature) + log_correction, axis=1)
+        log_p = log_softmax(logits / np.exp(log_temperature) + log_correction)
         distance = (log_temperature - np.log(default)) / _SPREAD
         return float(distance**2 / 2 - np.maximum(log_p[rows, y], _LEAST).sum())
 

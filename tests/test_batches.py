@@ -1,0 +1,100 @@
+"""A row's prediction has the same bits whatever rows it is predicted with."""
+
+import numpy as np
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+from numpy.testing import assert_array_equal
+
+from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra._average import log_softmax, softmax
+from sklearn_mitra._class_tree import ClassNode
+
+N_QUERY = 12
+LEVELS = 0.05, 0.5, 0.95
+
+
+def make_table(n_rows, n_columns, seed=0):
+    return np.random.default_rng(seed).normal(size=(n_rows, n_columns)).astype(np.float32)
+
+
+def assert_same_alone(predict, x):
+    """Rows in one batch, in batches of two and of five, and one by one."""
+    whole = predict(x)
+    for n_rows in (1, 2, 5):
+        parts = [predict(x[i : i + n_rows]) for i in range(0, len(x), n_rows)]
+        assert_array_equal(np.concatenate(parts), whole, strict=True)
+
+
+def assert_classifier_same_alone(clf, x):
+    assert_same_alone(clf.predict_proba, x)
+    assert_same_alone(clf.predict_log_proba, x)
+
+
+def assert_regressor_same_alone(reg, x):
+    assert_same_alone(reg.predict, x)
+    assert_same_alone(lambda rows: reg.predict_quantiles(rows, LEVELS), x)
+    assert_same_alone(reg.predict_std, x)
+    assert_same_alone(lambda rows: reg.predict(rows, output="mode"), x)
+
+
+@pytest.mark.parametrize("reduce", [softmax, log_softmax])
+@pytest.mark.parametrize("n_columns", [2, 7, 8, 9, 40, 300])
+def test_a_row_is_reduced_alike_whatever_the_layout(reduce, n_columns):
+    logits = 9 * make_table(33, n_columns)
+    expected = reduce(logits)
+    assert_array_equal(reduce(np.asfortranarray(logits)), expected)
+    assert_array_equal(reduce(logits[:, ::-1][:, ::-1]), expected)
+    assert_same_alone(reduce, logits)
+
+
+@pytest.mark.parametrize("n_groups", [2, 8, 9, 10])
+def test_a_node_spreads_permuted_logits_alike(n_groups):
+    order = np.random.default_rng(0).permutation(n_groups)
+    node = ClassNode(np.arange(3 * n_groups) % n_groups, n_nodes=3)
+    logits = 5 * make_table(20, n_groups)
+    assert_same_alone(lambda rows: node.spread(rows[:, order]), logits)
+
+
+@pytest.mark.parametrize("n_classes", [16, 40])
+def test_more_classes_than_outputs(n_classes):
+    x = make_table(150, 5)
+    clf = MitraClassifier().fit(x, np.arange(150) % n_classes)
+    assert_classifier_same_alone(clf, x[:N_QUERY])
+
+
+def test_nodes_of_many_groups():
+    x = make_table(200, 4)
+    clf = MitraClassifier(members="plain").fit(x, np.arange(200) % 100)
+    assert max(view.node.n_groups for view in clf._views) >= 8
+    assert_classifier_same_alone(clf, x[:N_QUERY])
+
+
+@pytest.mark.parametrize("members", ["plain", "auto"])
+def test_target_bins(members, make_checkpoint):
+    x = make_table(60, 3)
+    params = {"model": make_checkpoint(32, 100, 2, 4, "REGRESSION"), "n_estimators": 4}
+    reg = MitraRegressor(members=members, **params).fit(x, x[:, 0] + x[:, 1] ** 2)
+    assert_regressor_same_alone(reg, x[:N_QUERY])
+
+
+KINDS = st.sampled_from(["plain", "means", "components", "scores", "compressed"])
+
+
+@pytest.mark.slow
+@settings(max_examples=30, deadline=None)
+@given(st.data())
+def test_any_shape(data):
+    n_columns = data.draw(st.integers(1, 9), "columns")
+    members = data.draw(st.lists(KINDS, min_size=1, max_size=3), "members")
+    n_classes = data.draw(st.one_of(st.just(0), st.integers(2, 30)), "classes, or 0")
+    n_rows = data.draw(st.integers(max(12, n_classes), 90), "rows")
+    x = make_table(n_rows + N_QUERY, n_columns, data.draw(st.integers(0, 99), "seed"))
+    x[:, 0] = np.round(x[:, 0])  # ties
+    x, query = x[:n_rows], x[n_rows:]
+    if n_classes:
+        clf = MitraClassifier(members=members).fit(x, np.arange(n_rows) % n_classes)
+        assert_classifier_same_alone(clf, query)
+    else:
+        reg = MitraRegressor(members=members).fit(x, x.sum(axis=1) ** 2)
+        assert_regressor_same_alone(reg, query)
