@@ -59,13 +59,13 @@ def test_a_bundle_that_cannot_be_written_leaves_the_former_one(tmp_path):
 
 FORMER = {
     (version, kind): case
-    for version in range(1, FORMAT)
+    for version in range(1, FORMAT + 1)
     for kind, case in json.loads((FORMATS / f"format{version}.json").read_text()).items()
 }
 
 
 @pytest.mark.parametrize(("version", "kind"), FORMER)
-def test_bundles_of_former_formats_predict_what_they_did(version, kind):
+def test_frozen_bundles_predict_what_they_did(version, kind):
     loaded = sklearn_mitra.load(FORMATS / f"format{version}_{kind}.wlrn")
     case = FORMER[version, kind]
     has_names = isinstance(case["rows"][0], dict)
@@ -77,6 +77,9 @@ def test_bundles_of_former_formats_predict_what_they_did(version, kind):
     assert version > 2 or loaded.members == "plain"
     again = sklearn_mitra.load(loaded.save())
     same(outputs(again, rows), outputs(loaded, rows))
+    if "quantiles" in case:
+        quantiles = loaded.predict_quantiles(rows, [0.1, 0.9])
+        np.testing.assert_allclose(quantiles, case["quantiles"], atol=2e-5)
 
 
 def test_a_bundle_of_a_later_format_asks_for_a_newer_version():
