@@ -19,8 +19,8 @@ from torch import nn
 from torch.nn.functional import pad
 
 import sklearn_mitra
+from sklearn_mitra._common.files import replaced
 from sklearn_mitra._errors import CheckpointError
-from sklearn_mitra._files import replaced
 from sklearn_mitra._network.bins import bin_edges
 from sklearn_mitra._network.checkpoint import CHECKPOINTS, resolve_checkpoint
 from sklearn_mitra._network.config import TASKS

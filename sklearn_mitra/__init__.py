@@ -1,11 +1,11 @@
 """In-context tabular models as scikit-learn estimators: Mitra Tab2D on onnxruntime."""
 
 from ._classifier import MitraClassifier
-from ._distribution import PredictiveDistribution
 from ._errors import BundleError, CheckpointError, DisposedError
 from ._load import load, register_loaders
 from ._network.budget import clear_sessions, set_context_budget
 from ._regressor import MitraRegressor
+from ._uncertainty.distribution import PredictiveDistribution
 from ._version import __version__
 
 __all__ = [

@@ -11,19 +11,19 @@ from sklearn import config_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils.validation import validate_data
 
-from ._encoding import TableEncoder
-from ._ensemble import learn_views
-from ._functions import Rows
 from ._loading import Loaded
-from ._members import PLAIN, choose_kinds
+from ._members.build import learn_views
+from ._members.functions import Rows
+from ._members.kinds import PLAIN, choose_kinds
+from ._members.training_table import TrainingTable
 from ._network.config import Config
 from ._network.context import Context, Member
 from ._network.network import Network
 from ._network.resolve import resolve_network
-from ._queries import DistinctRows, Queries
-from ._support import draw_seed
-from ._table import check_table
-from ._training import TrainingTable
+from ._preprocessing.encoder import TableEncoder
+from ._preprocessing.queries import DistinctRows, Queries
+from ._preprocessing.support import draw_seed
+from ._preprocessing.table import check_table
 
 _CAPABILITIES = (  # that wlearn asks for
     *("classifier", "regressor", "predictProba", "decisionFunction"),

@@ -8,11 +8,12 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._average import average
 from ._base import BaseMitra
-from ._fields import brief
+from ._common.fields import brief
+from ._common.means import average
+from ._members.kinds import recommend_temperature
 from ._network.network import Network
-from ._temperature import choose_temperature, cut_folds, recommend_temperature
+from ._uncertainty.temperature import choose_temperature, cut_folds
 
 
 class CalibratedClassifier(BaseMitra):

@@ -9,15 +9,15 @@ from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 from sklearn.utils.multiclass import check_classification_targets
 
-from ._average import log_softmax, softmax
 from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
 from ._calibrated import CalibratedClassifier
+from ._common.means import log_softmax, softmax
 from ._errors import BundleError
-from ._labels import Labels, check_labels
 from ._network.config import Config
 from ._network.runtime import Provider
-from ._support import select_rows, select_rows_per_class
+from ._preprocessing.support import select_rows, select_rows_per_class
+from ._targets.classes import Labels, check_labels
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin

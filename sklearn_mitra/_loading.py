@@ -12,21 +12,21 @@ from sklearn.utils._param_validation import InvalidParameterError
 
 from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
-from ._encoding import TableEncoder
-from ._ensemble import learn_views
+from ._common.fields import brief
 from ._errors import BundleError
-from ._fields import brief
-from ._functions import LARGEST_SHOWN
-from ._level_means import LevelMeans
-from ._members import PLAIN
+from ._members.build import learn_views
+from ._members.kinds import PLAIN
+from ._members.member import View, are_trees, unpack_views
+from ._members.target_encoding import LevelMeans
+from ._members.training_table import TrainingTable
 from ._network.config import Config
 from ._network.context import Context
 from ._network.network import Network
+from ._network.quantiles import LARGEST_SHOWN
 from ._network.resolve import resolve_network, resolve_stored
 from ._params import NOT_STORED
+from ._preprocessing.encoder import TableEncoder
 from ._saving import Saved
-from ._training import TrainingTable
-from ._views import View, are_trees, unpack_views
 
 # No path has as many characters as the former; and the most to say of a wrong parameter.
 _LONGEST_NAME, _LONGEST_MESSAGE = 4096, 1000

@@ -10,7 +10,7 @@ import numpy as np
 from sklearn import get_config
 from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._members import check_members
+from ._members.kinds import check_members
 from ._network.config import MOST_ESTIMATORS
 from ._network.runtime import Provider, Runtime
 

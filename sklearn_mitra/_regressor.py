@@ -8,16 +8,16 @@ import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
-from ._average import average
 from ._bundles.estimators import REGRESSOR, Stored
 from ._bundles.fields import BundleFields, pack
-from ._columns import is_missing
-from ._distribution import PredictiveDistribution
+from ._common.means import average
+from ._common.missing import is_missing
 from ._network.config import Config
 from ._network.runtime import Provider
-from ._support import select_rows
-from ._transform import KINDS, TargetTransform
+from ._preprocessing.support import select_rows
+from ._targets.transform import KINDS, TargetTransform
 from ._uncertain import UncertainRegressor, collect
+from ._uncertainty.distribution import PredictiveDistribution
 
 if TYPE_CHECKING:
     from ._sklearn import RegressorMixin

@@ -11,13 +11,13 @@ from numpy.typing import NDArray
 from ._bundles.canonical import MAX_INTEGER
 from ._bundles.estimators import write_bundle
 from ._bundles.fields import pack
-from ._encoding import TableEncoder
-from ._files import replaced
-from ._functions import Functions
-from ._level_means import LevelMeans
+from ._common.files import replaced
+from ._members.functions import Functions
+from ._members.member import View
+from ._members.target_encoding import LevelMeans
 from ._params import NOT_STORED
 from ._pickles import Pickled
-from ._views import View
+from ._preprocessing.encoder import TableEncoder
 
 
 class Saved(Pickled):

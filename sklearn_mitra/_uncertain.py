@@ -9,16 +9,22 @@ from numpy.typing import ArrayLike, NDArray
 from ._base import Answered, BaseMitra
 from ._bundles.estimators import Stored
 from ._bundles.fields import BundleFields
-from ._conformal import Conformal
-from ._distribution import PredictiveDistribution, check_levels, constant, join, transform
-from ._folds import N_FOLDS, cut_folds, predict_held_out
-from ._functions import Rows
 from ._loading import LoadOptions
-from ._mixtures import BinnedMember, mix
-from ._scale import TargetScale
-from ._targets import Direction
-from ._transform import TargetTransform
-from ._views import View
+from ._members.functions import Rows
+from ._members.member import View
+from ._members.target_views import Direction
+from ._targets.numbers import TargetScale
+from ._targets.transform import TargetTransform
+from ._uncertainty.conformal import Conformal
+from ._uncertainty.distribution import (
+    PredictiveDistribution,
+    check_levels,
+    constant,
+    join,
+    transform,
+)
+from ._uncertainty.held_out import N_FOLDS, cut_folds, predict_held_out
+from ._uncertainty.mixture import BinnedMember, mix
 
 # Distributions of some of a table's rows, and which these are.
 Part = tuple[NDArray[np.int64], PredictiveDistribution]

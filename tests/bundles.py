@@ -14,7 +14,7 @@ from sklearn_mitra import (
     MitraRegressor,
 )
 from sklearn_mitra._bundles.container import decode_bundle, encode_bundle
-from sklearn_mitra._functions import Functions
+from sklearn_mitra._members.functions import Functions
 
 KINDS = {MitraClassifier: "classifier", MitraRegressor: "regressor"}
 TYPE_IDS = {cls: f"wlearn.mitra_onnx.{kind}@1" for cls, kind in KINDS.items()}

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
-from sklearn_mitra._functions import Rows
+from sklearn_mitra._members.functions import Rows
 from sklearn_mitra._network.runtime import Runtime
 
 ESTIMATORS = [MitraClassifier, MitraRegressor]

@@ -7,8 +7,8 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
-from sklearn_mitra._average import log_softmax, softmax
-from sklearn_mitra._class_tree import ClassNode
+from sklearn_mitra._common.means import log_softmax, softmax
+from sklearn_mitra._members.class_tree import ClassNode
 
 N_QUERY = 12
 LEVELS = 0.05, 0.5, 0.95

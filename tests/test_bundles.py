@@ -39,7 +39,7 @@ from sklearn_mitra import (
 )
 from sklearn_mitra._bundles.fields import pack_labels
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._support import select_rows
+from sklearn_mitra._preprocessing.support import select_rows
 
 # --------------------------------------------------------------------------------------------
 # There and back

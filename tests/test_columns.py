@@ -8,7 +8,13 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from sklearn_mitra._columns import Categories, Dates, Numbers, UnseenLevels, learn_column
+from sklearn_mitra._preprocessing.columns import (
+    Categories,
+    Dates,
+    Numbers,
+    UnseenLevels,
+    learn_column,
+)
 
 NAN = np.nan
 

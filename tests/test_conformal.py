@@ -4,8 +4,8 @@ import numpy as np
 import pytest
 
 from sklearn_mitra._bundles.fields import BundleFields, pack
-from sklearn_mitra._conformal import Conformal
 from sklearn_mitra._errors import BundleError
+from sklearn_mitra._uncertainty.conformal import Conformal
 
 
 def draw(n_rows, seed=0, spread=lambda x: np.ones(len(x))):

@@ -20,7 +20,7 @@ from sklearn_mitra import (
     MitraRegressor,
     clear_sessions,
 )
-from sklearn_mitra._functions import Rows
+from sklearn_mitra._members.functions import Rows
 from sklearn_mitra._network import context, plan
 from sklearn_mitra._network.context import Context
 from sklearn_mitra._network.runtime import Runtime

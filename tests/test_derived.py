@@ -8,9 +8,9 @@ import pytest
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._derived import Derived, Trend, Vote
-from sklearn_mitra._functions import Functions, Linear, Rows, StoredFunctions, Terms
-from sklearn_mitra._trees import Trees
+from sklearn_mitra._members.boosted_trees import Trees
+from sklearn_mitra._members.features import Derived, Trend, Vote
+from sklearn_mitra._members.functions import Functions, Linear, Rows, StoredFunctions, Terms
 
 RNG = np.random.default_rng(0)
 X = np.column_stack([RNG.normal(size=(40, 2)), RNG.integers(0, 3, 40)]).astype(np.float32)

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sklearn_mitra import PredictiveDistribution
-from sklearn_mitra._distribution import constant, join, transform
+from sklearn_mitra._uncertainty.distribution import constant, join, transform
 
 LEVELS = [0, 1e-9, 0.1, 0.25, 0.5, 0.73, 0.9, 1]
 

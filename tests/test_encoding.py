@@ -11,8 +11,8 @@ from columns import with_missing
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._encoding import TableEncoder
-from sklearn_mitra._table import as_array, take_rows
+from sklearn_mitra._preprocessing.encoder import TableEncoder
+from sklearn_mitra._preprocessing.table import as_array, take_rows
 
 NAN = np.nan
 MISSING = with_missing(np.random.default_rng(0).normal(size=(60, 6)), 0.2, np.random.default_rng(1))

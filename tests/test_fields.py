@@ -7,7 +7,7 @@ import pytest
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields, pack, pack_labels, pack_levels
-from sklearn_mitra._fields import Fields
+from sklearn_mitra._common.fields import Fields
 
 
 def read(**values):

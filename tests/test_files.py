@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from sklearn_mitra._files import replaced
+from sklearn_mitra._common.files import replaced
 
 
 def write(path, data, **kwargs):

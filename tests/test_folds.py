@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from sklearn_mitra import MitraRegressor
-from sklearn_mitra._folds import HeldOut, cut_folds, predict_held_out
-from sklearn_mitra._functions import Rows
+from sklearn_mitra._members.functions import Rows
+from sklearn_mitra._uncertainty.held_out import HeldOut, cut_folds, predict_held_out
 
 
 def make_table(n_rows=60, seed=0):

@@ -13,8 +13,8 @@ from sklearn.metrics import roc_auc_score
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
 from sklearn_mitra._bundles.fields import BundleFields, pack
-from sklearn_mitra._level_means import FEWEST_LEVELS, LevelMeans, fit_level_means
-from sklearn_mitra._training import TrainingTable
+from sklearn_mitra._members.target_encoding import FEWEST_LEVELS, LevelMeans, fit_level_means
+from sklearn_mitra._members.training_table import TrainingTable
 
 N_LEVELS = [0, 40, 5, 31]
 COLUMNS = np.arange(4)

@@ -8,10 +8,10 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from sklearn_mitra import _linear
-from sklearn_mitra._functions import Rows
-from sklearn_mitra._linear import LinearModels
-from sklearn_mitra._training import TrainingTable
+from sklearn_mitra._members import baseline
+from sklearn_mitra._members.baseline import LinearModels
+from sklearn_mitra._members.functions import Rows
+from sklearn_mitra._members.training_table import TrainingTable
 
 N_LEVELS = [0, 0, 0, 4, 0]
 
@@ -71,7 +71,7 @@ def test_scores_of_query_rows_are_scikit_learns(n_classes, monkeypatch):
         expected = model.decision_function(z).reshape(len(x), -1)
     else:
         expected = RidgeCV(np.logspace(-1, 4, 11)).fit(z, y).predict(z)[:, None]
-    monkeypatch.setattr(_linear, "_FEWEST_ROWS_OF_TREES", np.inf)
+    monkeypatch.setattr(baseline, "_FEWEST_ROWS_OF_TREES", np.inf)
     scores = fit(x, y, n_classes).scores
     np.testing.assert_allclose(scores.query(Rows(x)), expected, rtol=0, atol=2e-3)
 
@@ -99,7 +99,7 @@ def test_a_vote_is_of_the_frequencies_in_the_support(n_classes):
     y = np.digitize(y, [0, 1][: n_classes - 1]).astype(np.int64)
     support = np.sort(np.argsort(y)[:70])  # of the first class as many as there are
     vote = fit(x, y, n_classes, support=support).vote
-    temperature = _linear.recommend_temperature(n_classes)
+    temperature = baseline.recommend_temperature(n_classes)
     proba = LogisticRegression(C=0.3).fit(reference(x), y).predict_proba(reference(x))
     counts = [np.maximum(np.bincount(k, minlength=n_classes), 0.5) for k in (y[support], y)]
     expected = np.log(proba * (counts[0] / 70) / (counts[1] / 120))
@@ -116,7 +116,7 @@ def test_rows_beyond_the_support_are_learned_from():
 
 
 def test_of_many_rows_some_are_taken_and_the_support_among_them(monkeypatch):
-    monkeypatch.setattr(_linear, "_MOST_ROWS", 50)
+    monkeypatch.setattr(baseline, "_MOST_ROWS", 50)
     x, y = make_table(400)
     support = np.array([3, 77, 301])
     models = fit(x, y, 0, support=support)
@@ -136,12 +136,12 @@ def test_a_trend_leaves_what_ranges_from_zero_to_one():
 
 
 def test_a_trend_bends_at_quartiles_but_not_in_wide_tables(monkeypatch):
-    monkeypatch.setattr(_linear, "_FEWEST_ROWS_OF_TREES", np.inf)
+    monkeypatch.setattr(baseline, "_FEWEST_ROWS_OF_TREES", np.inf)
     x, _ = make_table()
     y = np.abs(x[:, 0])
     bent = fit(x, y, 0).trend
     assert np.corrcoef(bent.function.transform(x)[:, 0], y)[0, 1] > 0.9
-    monkeypatch.setattr(_linear, "_MOST_TERMS", 15)  # it is one term more with bends
+    monkeypatch.setattr(baseline, "_MOST_TERMS", 15)  # it is one term more with bends
     straight = fit(x, y, 0).trend
     assert np.corrcoef(straight.function.transform(x)[:, 0], y)[0, 1] < 0.5
 

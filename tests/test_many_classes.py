@@ -9,7 +9,7 @@ from bundles import closed, opened
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
 from sklearn_mitra._bundles.fields import BundleFields, pack
-from sklearn_mitra._class_tree import ClassNode, grow_tree, is_tree
+from sklearn_mitra._members.class_tree import ClassNode, grow_tree, is_tree
 
 
 def grow(n_classes, n_outputs=10, seed=0, n_rows=2):

@@ -10,7 +10,7 @@ from estimators import both, make_table, outputs, same, small
 from scipy.special import softmax
 
 from sklearn_mitra import BundleError, MitraClassifier, MitraRegressor, load
-from sklearn_mitra._members import choose_kinds
+from sklearn_mitra._members.kinds import choose_kinds
 from sklearn_mitra._network.context import Context
 from sklearn_mitra._network.runtime import Runtime
 

@@ -5,8 +5,8 @@ import math
 import numpy as np
 import pytest
 
-from sklearn_mitra._mixtures import BinnedMember, mix
 from sklearn_mitra._network.bins import bin_edges, outputs_to_targets
+from sklearn_mitra._uncertainty.mixture import BinnedMember, mix
 
 
 def draw_logits(n_rows=5, n_bins=12, seed=0):

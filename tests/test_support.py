@@ -10,7 +10,7 @@ import pytest
 from wlearn.rng import make_lcg, shuffle
 
 from sklearn_mitra._bundles.container import decode_bundle
-from sklearn_mitra._support import Lcg, select_rows, select_rows_per_class
+from sklearn_mitra._preprocessing.support import Lcg, select_rows, select_rows_per_class
 
 INTEROP = Path(__file__).parent / "interop"
 DATA = json.loads((INTEROP / "data.json").read_text())

@@ -10,7 +10,7 @@ from sklearn.base import clone
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier
-from sklearn_mitra._temperature import MOST_ROWS, N_FOLDS, choose_temperature, cut_folds
+from sklearn_mitra._uncertainty.temperature import MOST_ROWS, N_FOLDS, choose_temperature, cut_folds
 
 
 def three_classes(n_rows=60):

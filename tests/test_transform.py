@@ -11,7 +11,7 @@ from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import train_test_split
 
 from sklearn_mitra import BundleError, MitraRegressor, load
-from sklearn_mitra._transform import TargetTransform
+from sklearn_mitra._targets.transform import TargetTransform
 
 KINDS = ["none", "clip", "asinh"]
 

@@ -8,7 +8,7 @@ from sklearn.ensemble import GradientBoostingRegressor
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._trees import Trees, fit_trees
+from sklearn_mitra._members.boosted_trees import Trees, fit_trees
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(60, 4)).astype(np.float32)
@@ -45,7 +45,7 @@ def test_they_are_what_loops_compute(depth):
 def test_a_row_has_the_same_bits_alone_and_in_any_batch(monkeypatch):
     trees = make_trees(n_trees=300)
     together = trees.transform(X)
-    monkeypatch.setattr("sklearn_mitra._trees._BLOCK", 25)
+    monkeypatch.setattr("sklearn_mitra._members.boosted_trees._BLOCK", 25)
     for size in (1, 2, 17, 60):
         parts = [trees.transform(X[i : i + size]) for i in range(0, 60, size)]
         np.testing.assert_array_equal(np.concatenate(parts), together)

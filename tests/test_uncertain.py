@@ -114,14 +114,14 @@ def test_a_row_has_the_same_bits_alone_and_in_any_order(fitted):
 def test_a_table_of_several_chunks(fitted, monkeypatch):
     X, _ = make_table(60, seed=1)
     whole = ask(fitted, X)
-    monkeypatch.setattr("sklearn_mitra._queries._ENCODED_ROWS", 17)
+    monkeypatch.setattr("sklearn_mitra._preprocessing.queries._ENCODED_ROWS", 17)
     same(ask(fitted, X), whole)
 
 
 def test_predictions_and_quantiles_of_one_run_are_those_of_two(fitted, monkeypatch):
     X, _ = make_table(60, seed=1)
     X[31] = X[7]
-    monkeypatch.setattr("sklearn_mitra._queries._ENCODED_ROWS", 17)
+    monkeypatch.setattr("sklearn_mitra._preprocessing.queries._ENCODED_ROWS", 17)
     predictions, quantiles = fitted._predict_with_quantiles(X, LEVELS)
     same(predictions, fitted.predict(X))
     same(quantiles, fitted.predict_quantiles(X, LEVELS))

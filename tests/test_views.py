@@ -9,12 +9,12 @@ from scipy.special import log_softmax
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._class_tree import ClassNode
-from sklearn_mitra._derived import Derived, Trend, Vote
-from sklearn_mitra._functions import Functions, Linear, Rows, StoredFunctions, Terms
-from sklearn_mitra._members import make_views
-from sklearn_mitra._targets import ClassOrder, Direction
-from sklearn_mitra._views import View
+from sklearn_mitra._members.build import make_views
+from sklearn_mitra._members.class_tree import ClassNode
+from sklearn_mitra._members.features import Derived, Trend, Vote
+from sklearn_mitra._members.functions import Functions, Linear, Rows, StoredFunctions, Terms
+from sklearn_mitra._members.member import View
+from sklearn_mitra._members.target_views import ClassOrder, Direction
 
 N_SUPPORT, COLUMNS = 20, [0, 1, 3, 4, 5, 6, 8]
 

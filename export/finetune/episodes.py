@@ -5,7 +5,7 @@ from typing import NamedTuple
 import numpy as np
 import torch
 
-from sklearn_mitra._support import select_rows, select_rows_per_class
+from sklearn_mitra._preprocessing.support import select_rows, select_rows_per_class
 
 from ..pretrain.batches import Batch
 from ..pretrain.targets import IGNORED

@@ -9,7 +9,7 @@ from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._network.checkpoint import CHECKPOINTS, expand_user
 from sklearn_mitra._network.interchange import SUFFIX
 from sklearn_mitra._network.resolve import resolve_network
-from sklearn_mitra._support import draw_seed
+from sklearn_mitra._preprocessing.support import draw_seed
 
 from .history import HISTORY
 from .settings import STATE, Settings

@@ -9,7 +9,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
 
-from sklearn_mitra._table import as_array, check_table
+from sklearn_mitra._preprocessing.table import as_array, check_table
 
 _FEWEST_ROWS = 20
 # More validation rows than these make the choice of the best weights hardly better.

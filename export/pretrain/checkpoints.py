@@ -7,7 +7,7 @@ import pickle
 import torch
 from safetensors.torch import save_file
 
-from sklearn_mitra._files import replaced
+from sklearn_mitra._common.files import replaced
 
 
 def write_checkpoint(directory, config, weights, half=False, n_estimators=None):

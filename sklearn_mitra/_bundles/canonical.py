@@ -3,8 +3,8 @@
 import json
 from typing import Any
 
+from .._common.fields import brief
 from .._errors import BundleError
-from .._fields import brief
 
 MAX_INTEGER = 2**53 - 1  # the largest that JavaScript reads exactly
 _MAX_DEPTH = 64  # far from Python's recursion limit

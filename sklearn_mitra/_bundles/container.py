@@ -32,8 +32,8 @@ import struct
 from collections.abc import Mapping
 from typing import Any
 
+from .._common.fields import brief
 from .._errors import BundleError
-from .._fields import brief
 from .canonical import from_json, to_json
 from .fields import BundleFields
 

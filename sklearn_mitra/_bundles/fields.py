@@ -8,8 +8,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 
+from .._common.fields import Fields
 from .._errors import BundleError
-from .._fields import Fields
 from .canonical import MAX_INTEGER
 
 _LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]

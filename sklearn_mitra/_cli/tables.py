@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .._files import replaced
+from .._common.files import replaced
 from .errors import CommandError
 
 _STANDARD = "-"  # stdin or stdout, which are CSV

@@ -4,8 +4,8 @@ import math
 from dataclasses import dataclass, replace
 from typing import Any
 
+from .._common.fields import Fields
 from .._errors import CheckpointError
-from .._fields import Fields
 
 TASKS = {"classification": "classifier", "regression": "regressor"}
 

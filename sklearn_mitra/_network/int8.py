@@ -14,7 +14,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._files import replaced
+from .._common.files import replaced
 from .checkpoint import Checkpoint
 from .config import Config, expected_shapes
 

@@ -14,6 +14,10 @@ References
 import numpy as np
 from numpy.typing import NDArray
 
+# The largest number that a table may hold: quantiles interpolate between two values, so their
+# difference has to be finite in float32.
+LARGEST_SHOWN = float(np.finfo(np.float32).max) / 2
+
 _LEVELS = np.arange(1, 1000, dtype=np.float32) / np.float32(1000)
 
 

@@ -7,7 +7,7 @@ from autogluon.tabular.models.mitra._internal.config.enums import Task
 from autogluon.tabular.models.mitra._internal.data.preprocessor import Preprocessor
 from columns import with_missing
 
-from sklearn_mitra._encoding import TableEncoder
+from sklearn_mitra._preprocessing.encoder import TableEncoder
 
 NAN = np.nan
 

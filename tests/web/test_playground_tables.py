@@ -8,9 +8,9 @@ import pandas as pd
 import pytest
 from javascript import run_job, run_jobs
 
-from sklearn_mitra._columns import Categories, Dates, Numbers
-from sklearn_mitra._dates import parse_date
-from sklearn_mitra._encoding import TableEncoder
+from sklearn_mitra._preprocessing.columns import Categories, Dates, Numbers
+from sklearn_mitra._preprocessing.dates import parse_date
+from sklearn_mitra._preprocessing.encoder import TableEncoder
 
 SCRIPT = "run_playground.mjs"
 TARGET = [str(i % 2) for i in range(12)]

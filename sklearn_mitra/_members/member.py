@@ -11,12 +11,12 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.fields import BundleFields, pack
-from ._class_tree import ClassNode, is_tree
-from ._derived import Derived, Trend, Vote
-from ._functions import Functions, Rows, StoredFunctions
-from ._network.config import MOST_ESTIMATORS
-from ._targets import ClassOrder, Direction
+from .._bundles.fields import BundleFields, pack
+from .._network.config import MOST_ESTIMATORS
+from .class_tree import ClassNode, is_tree
+from .features import Derived, Trend, Vote
+from .functions import Functions, Rows, StoredFunctions
+from .target_views import ClassOrder, Direction
 
 # Most parts of a view with derived columns, and most columns of such a part, or one for each class.
 _MOST_DERIVED, _MOST_COLUMNS = 2, 16

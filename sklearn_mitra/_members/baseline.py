@@ -12,13 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._deal import deal
-from ._derived import Derived, Trend, Vote
-from ._functions import Linear
-from ._standardised import StandardisedTerms, frequent_levels
-from ._temperature import recommend_temperature
-from ._training import TrainingTable
-from ._trees import fit_trees
+from .._common.folds import deal
+from .boosted_trees import fit_trees
+from .features import Derived, Trend, Vote
+from .functions import Linear
+from .kinds import recommend_temperature
+from .standardised import StandardisedTerms, frequent_levels
+from .training_table import TrainingTable
 
 # Most principal components; fewer in tables of few rows or columns.
 _MOST_COMPONENTS = 16

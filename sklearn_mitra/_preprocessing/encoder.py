@@ -17,11 +17,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.fields import BundleFields, pack, pack_levels
-from ._columns import Categories, Column, Dates, Numbers, UnseenLevels, learn_column
-from ._dates import PARTS
-from ._functions import LARGEST_SHOWN
-from ._table import columns_of, is_frame, is_numeric
+from .._bundles.fields import BundleFields, pack, pack_levels
+from .._network.quantiles import LARGEST_SHOWN
+from .columns import Categories, Column, Dates, Numbers, UnseenLevels, learn_column
+from .dates import PARTS
+from .table import columns_of, is_frame, is_numeric
 
 # Fewest numbers of float32 in the range of a column: many more than the network's 999 quantiles.
 _STEPS = 2**14

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
 
-from ._bundles.fields import BundleFields, pack
+from .._bundles.fields import BundleFields, pack
 
 # Chosen on the tables of benchmarks/accuracy.py.
 _N_TREES, _DEPTH, _LEARNING_RATE, _FEWEST_IN_LEAF = 60, 4, 0.15, 5

@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._functions import Linear, Terms
+from .functions import Linear, Terms
 
 # Most levels of a category that get a term of their own: the most frequent.
 _MOST_LEVELS = 30

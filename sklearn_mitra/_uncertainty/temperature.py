@@ -4,8 +4,8 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from ._average import log_softmax
-from ._deal import deal
+from .._common.folds import deal
+from .._common.means import log_softmax
 
 N_FOLDS = 3
 # Most rows to hold out. One parameter needs no more.
@@ -14,20 +14,9 @@ MOST_ROWS = 384
 # rows often choose worse than the default: see benchmarks/README.md.
 _SPREAD = 0.2
 _LOWEST, _HIGHEST = 0.1, 10.0
-# From so many classes on, the default is the same.
-_MOST_CLASSES = 10
 # Of the logarithm of a probability: some .onnx files give classes without support rows a logit of
 # minus infinity, which no temperature changes.
 _LEAST = -1e3
-
-
-def recommend_temperature(n_classes: int) -> float:
-    """The default for members that are not plain: they hedge too much, and more among many classes.
-
-    On the tables of benchmarks/accuracy.py, 0.9 was best for two classes, 0.7 for four, 0.5 for
-    nine. It stays there for more classes, of which there are trees.
-    """
-    return float(0.9 * (2 / min(n_classes, _MOST_CLASSES)) ** (1 / 3))
 
 
 def cut_folds(y: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:

@@ -11,8 +11,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._average import log_softmax
-from ._bundles.fields import BundleFields, pack
+from .._bundles.fields import BundleFields, pack
+from .._common.means import log_softmax
 
 # More would be a damaged bundle.
 _LARGEST = 1e6

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._fields import brief
+from .._common.fields import brief
 
 PARTS = ("days", "year", "month", "weekday", "hour")
 _MISSING = np.datetime64("NaT", "us")

@@ -6,8 +6,8 @@ from typing import Any, ClassVar
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.fields import BundleFields, pack
-from ._network.bins import outputs_to_targets
+from .._bundles.fields import BundleFields, pack
+from .._network.bins import outputs_to_targets
 
 
 @dataclass(frozen=True)

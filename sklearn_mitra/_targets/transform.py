@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.fields import BundleFields, pack
+from .._bundles.fields import BundleFields, pack
 
 KINDS = ("none", "clip", "asinh")
 

@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._deal import deal
-from ._functions import Rows
-from ._network.context import Context
-from ._network.runtime import Runtime
-from ._views import View
+from .._common.folds import deal
+from .._members.functions import Rows
+from .._members.member import View
+from .._network.context import Context
+from .._network.runtime import Runtime
 
 N_FOLDS = 5
 

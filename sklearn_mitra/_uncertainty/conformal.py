@@ -10,11 +10,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._average import average
-from ._bundles.fields import BundleFields, pack
-from ._distribution import PredictiveDistribution
-from ._folds import N_FOLDS, cut_folds
-from ._trees import Trees, fit_trees
+from .._bundles.fields import BundleFields, pack
+from .._common.means import average
+from .._members.boosted_trees import Trees, fit_trees
+from .distribution import PredictiveDistribution
+from .held_out import N_FOLDS, cut_folds
 
 # Most knots of a distribution: of more residuals, as many quantiles.
 _MOST_KNOTS = 1000

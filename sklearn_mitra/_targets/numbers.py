@@ -3,7 +3,7 @@
 import numpy as np
 from numpy.typing import NDArray
 
-from ._transform import TargetTransform
+from .transform import TargetTransform
 
 
 class TargetScale:

@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._columns import UnseenLevels
-from ._encoding import TableEncoder
-from ._table import take_rows
+from .columns import UnseenLevels
+from .encoder import TableEncoder
+from .table import take_rows
 
 # Most rows to encode at a time. A table of more is encoded twice: piece by piece to see that all of
 # it can be, before the network runs, and again when a piece's turn has come.

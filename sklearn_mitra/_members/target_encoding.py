@@ -10,8 +10,8 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.fields import BundleFields, pack
-from ._training import TrainingTable
+from .._bundles.fields import BundleFields, pack
+from .training_table import TrainingTable
 
 # Fewest levels of a column whose mean targets are worth it; linear models have a term for each
 # level of a column with fewer.

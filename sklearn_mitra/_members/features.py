@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.fields import BundleFields, pack
-from ._functions import LARGEST, LARGEST_SHOWN, Functions, Linear, Rows, StoredFunctions
+from .._bundles.fields import BundleFields, pack
+from .._network.quantiles import LARGEST_SHOWN
+from .functions import LARGEST, Functions, Linear, Rows, StoredFunctions
 
 
 @dataclass(frozen=True)

@@ -6,7 +6,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._class_tree import ClassNode
+from .class_tree import ClassNode
 
 
 class TrainingTable(NamedTuple):

@@ -5,10 +5,10 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.estimators import Stored
-from ._bundles.fields import BundleFields
-from ._columns import is_missing
-from ._errors import BundleError
+from .._bundles.estimators import Stored
+from .._bundles.fields import BundleFields
+from .._common.missing import is_missing
+from .._errors import BundleError
 
 
 def check_labels(y: Any) -> None:

@@ -6,14 +6,11 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._bundles.fields import BundleFields, pack
-from ._trees import Trees
+from .._bundles.fields import BundleFields, pack
+from .boosted_trees import Trees
 
 # More than that, times the width of a float32 column, could overflow.
 LARGEST = 1e100
-# Of what the network is shown: quantiles interpolate between two values, so their difference has
-# to be finite in float32.
-LARGEST_SHOWN = float(np.finfo(np.float32).max) / 2
 
 
 @dataclass(frozen=True)

@@ -12,8 +12,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from ._dates import PARTS, is_date, parse_date, split_dates, to_dates
-from ._fields import brief
+from .._common.fields import brief
+from .._common.missing import is_missing
+from .dates import PARTS, is_date, parse_date, split_dates, to_dates
 
 _NUMBER = re.compile(r"[+-]?(\d+\.?\d*|\.\d+)([eE][+-]?\d+)?", re.ASCII)
 # Digits that name something, such as a postal code, start with a zero.
@@ -225,15 +226,6 @@ def _learn_dates(values: NDArray[Any], name: str) -> Dates:
     parts = split_dates(dates[~np.isnat(dates)])
     varying = [part for part in PARTS[1:] if len(np.unique(parts[part])) > 1]
     return Dates(name, (PARTS[0], *varying))
-
-
-def is_missing(value: Any) -> bool:
-    """Whether a value is None, NaN, NA or NaT."""
-    if isinstance(value, (float, np.floating)):
-        return value != value
-    if isinstance(value, (np.datetime64, np.timedelta64)):
-        return bool(np.isnat(value))
-    return value is None or type(value).__name__ in ("NAType", "NaTType")
 
 
 def read_column(column: Any, name: str) -> NDArray[Any]:

@@ -5,9 +5,9 @@ from collections.abc import Sequence
 import numpy as np
 from numpy.typing import NDArray
 
-from ._average import average, softmax
-from ._distribution import PredictiveDistribution
-from ._network.bins import bin_edges
+from .._common.means import average, softmax
+from .._network.bins import bin_edges
+from .distribution import PredictiveDistribution
 
 # Least width of a member's bins, in units of the training range: if a trend leaves nothing of the
 # target, all its bins are one value.

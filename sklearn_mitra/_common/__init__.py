@@ -1,0 +1,1 @@
+"""What all other rooms may use: checked fields, files, folds, ordered means."""

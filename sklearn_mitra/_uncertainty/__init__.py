@@ -1,0 +1,1 @@
+"""How sure predictions are: distributions, held-out predictions, temperature."""
