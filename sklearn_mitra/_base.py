@@ -113,8 +113,8 @@ class BaseMitra(Loaded):
     # ------------------------------------------------------------ what the subclasses differ in
 
     @abstractmethod
-    def _check_target(self, y: Any) -> None:
-        """Say of y what scikit-learn's checks would not, or not as clearly."""
+    def _check_target(self, y: Any) -> Any:
+        """Say of y what scikit-learn's checks would not, or not as clearly; return it for them."""
 
     @abstractmethod
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[Any]:
@@ -162,7 +162,7 @@ class BaseMitra(Loaded):
 
     def _learn(self, X: Any, y: Any) -> None:
         runtime = self._make_runtime()
-        self._check_target(y)
+        y = self._check_target(y)
         y = validate_data(self, y=y, y_numeric=self._task == "regression")
         X = check_table(self, X, reset=True)
         check_consistent_length(X, y)

@@ -14,7 +14,7 @@ from ._bundles.estimators import CLASSIFIER, Stored
 from ._bundles.fields import BundleFields, pack, pack_labels
 from ._calibrated import CalibratedClassifier
 from ._errors import BundleError
-from ._labels import Labels, check_labels
+from ._labels import Labels, check_labels, keep_integers
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._support import select_rows, select_rows_per_class
@@ -349,8 +349,9 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
     def _n_classes(self) -> int:
         return len(self.classes_)
 
-    def _check_target(self, y: Any) -> None:
+    def _check_target(self, y: Any) -> Any:
         check_labels(y)
+        return keep_integers(y)
 
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.int64]:
         check_classification_targets(y)

@@ -9,6 +9,7 @@ from ._bundles.estimators import Stored
 from ._bundles.fields import BundleFields
 from ._columns import is_missing
 from ._errors import BundleError
+from ._table import is_frame
 
 
 def check_labels(y: Any) -> None:
@@ -26,6 +27,18 @@ def check_labels(y: Any) -> None:
             f"Class labels must be all numbers or all strings. Got {types}. Convert them, for "
             "example with .astype(str)."
         )
+
+
+def keep_integers(y: Any) -> Any:
+    """Labels whose pandas dtype is a nullable or pyarrow one of integers or booleans, as NumPy's.
+
+    scikit-learn would make them float64, which large integers share. None may be missing.
+    """
+    is_column = is_frame(y) and y.shape[1] == 1
+    dtype = y.dtypes.iloc[0] if is_column else getattr(y, "dtype", None)
+    numpy_dtype = getattr(dtype, "numpy_dtype", None)
+    is_kept = numpy_dtype is not None and numpy_dtype.kind in "biu"
+    return y.astype(numpy_dtype) if is_kept else y
 
 
 class Labels(NamedTuple):

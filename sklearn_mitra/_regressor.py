@@ -273,9 +273,10 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
             )
         return collect(self._distributions(X), getattr(PredictiveDistribution, output))
 
-    def _check_target(self, y: Any) -> None:
-        y = np.asarray(y)
-        for target in y.ravel().tolist() if y.ndim and y.dtype.kind in "OU" else []:
+    def _check_target(self, y: Any) -> Any:
+        values = np.asarray(y)
+        is_read = values.ndim and values.dtype.kind in "OU"
+        for target in values.ravel().tolist() if is_read else []:
             if is_missing(target):
                 raise _target_error(target)
             try:
@@ -287,6 +288,7 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
                 ) from None
             except TypeError:  # scikit-learn's checks have words for None and the like
                 pass
+        return y
 
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.float64]:
         y = y.astype(np.float64)
