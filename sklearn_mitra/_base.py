@@ -113,8 +113,8 @@ class BaseMitra(Loaded):
     # ------------------------------------------------------------ what the subclasses differ in
 
     @abstractmethod
-    def _check_target(self, y: Any) -> None:
-        """Say of y what scikit-learn's checks would not, or not as clearly."""
+    def _check_target(self, y: Any) -> Any:
+        """Say of y what scikit-learn's checks would not, or not as clearly; return it for them."""
 
     @abstractmethod
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[Any]:
@@ -162,7 +162,7 @@ class BaseMitra(Loaded):
 
     def _learn(self, X: Any, y: Any) -> None:
         runtime = self._make_runtime()
-        self._check_target(y)
+        y = self._check_target(y)
         y = validate_data(self, y=y, y_numeric=self._task == "regression")
         X = check_table(self, X, reset=True)
         check_consistent_length(X, y)
@@ -181,11 +181,15 @@ class BaseMitra(Loaded):
         self.support_indices_ = self._select_support(y)
         self.X_support_ = x[self.support_indices_]
         self.y_support_ = y[self.support_indices_]
+        kinds, n_outputs = self._choose_kinds(len(x), network), network.config.dim_output
+        self._settle_target(kinds)
         rest = self._encoder.shown, self._encoder.n_levels, self._n_classes
         table = TrainingTable(x, self._network_target(y), self.support_indices_, *rest)
-        kinds, n_outputs = self._choose_kinds(len(x), network), network.config.dim_output
         self._level_means, self._views = learn_views(kinds, table, n_outputs, self._seed)
         self._make_context()
+
+    def _settle_target(self, kinds: Sequence[str]) -> None:
+        """Learn of the target what depends on the support and the members' kinds, if anything."""
 
     def _learn_held_out(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
         """Learn what takes predictions of training rows. Most estimators learn nothing so."""

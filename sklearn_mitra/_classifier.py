@@ -17,7 +17,7 @@ from ._errors import BundleError
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._preprocessing.support import select_rows, select_rows_per_class
-from ._targets.classes import Labels, check_labels
+from ._targets.classes import Labels, check_labels, keep_integers
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
@@ -347,8 +347,9 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
     def _n_classes(self) -> int:
         return len(self.classes_)
 
-    def _check_target(self, y: Any) -> None:
+    def _check_target(self, y: Any) -> Any:
         check_labels(y)
+        return keep_integers(y)
 
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.int64]:
         check_classification_targets(y)

@@ -12,6 +12,7 @@ from ._bundles.estimators import REGRESSOR, Stored
 from ._bundles.fields import BundleFields, pack
 from ._common.means import average
 from ._common.missing import is_missing
+from ._members.kinds import PLAIN
 from ._network.config import Config
 from ._network.runtime import Provider
 from ._preprocessing.support import select_rows
@@ -95,7 +96,9 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         other target; "asinh" is nearly linear in the middle and logarithmic outside, for heavy
         tails, and is inverted in prediction. "auto" does nothing unless the range is
         more than 20 interquartile ranges. Then it warns, and clips outliers if they are 1 % of
-        the rows at most, else transforms by "asinh".
+        the rows at most, else transforms by "asinh". "none" takes targets as they are; if all
+        members are plain, it also scales them by their range in the support, as the JavaScript
+        package does, not by that of all training rows.
 
     random_state : int, RandomState instance or None, default=42
         Chooses the support rows and the views. An int chooses the rows that the JavaScript
@@ -128,7 +131,9 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
     Attributes
     ----------
     target_min_, target_max_ : float
-        Range of the targets in training.
+        Range of the targets in training, which the network's answers are scaled to. It is that of
+        the support if ``target_transform="none"`` and all members are plain, and in a regressor
+        loaded from a bundle that another package wrote.
     target_transform_ : str
         "none", "clip" or "asinh": how the targets were transformed.
     support_indices_ : ndarray of shape (n_support,), int64
@@ -268,9 +273,10 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
             )
         return collect(self._distributions(X), getattr(PredictiveDistribution, output))
 
-    def _check_target(self, y: Any) -> None:
-        y = np.asarray(y)
-        for target in y.ravel().tolist() if y.ndim and y.dtype.kind in "OU" else []:
+    def _check_target(self, y: Any) -> Any:
+        values = np.asarray(y)
+        is_read = values.ndim and values.dtype.kind in "OU"
+        for target in values.ravel().tolist() if is_read else []:
             if is_missing(target):
                 raise _target_error(target)
             try:
@@ -282,6 +288,7 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
                 ) from None
             except TypeError:  # scikit-learn's checks have words for None and the like
                 pass
+        return y
 
     def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.float64]:
         y = y.astype(np.float64)
@@ -306,6 +313,13 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
         """How targets were transformed: "none", "clip" or "asinh"."""
         self._check_fitted()
         return self._transform.kind
+
+    def _settle_target(self, kinds: Sequence[str]) -> None:
+        # Plain members see the support alone, so they can be scaled by it. Others learn from all
+        # training rows, whose targets have to be in the range.
+        if self.target_transform == "none" and {*kinds} == {PLAIN}:
+            self.target_min_ = float(self.y_support_.min())
+            self.target_max_ = float(self.y_support_.max())
 
     def _network_target(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
         return self._scale.show(y)

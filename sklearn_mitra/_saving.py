@@ -121,5 +121,7 @@ class Saved(Pickled):
                 value = min(value, MAX_INTEGER)
             elif name == "random_state" and not isinstance(value, (Integral, type(None))):
                 value = self._seed  # what was drawn from the generator
+            elif isinstance(value, tuple):
+                value = list(value)  # members
             params[name] = value.item() if isinstance(value, np.generic) else value
         return params

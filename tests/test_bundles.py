@@ -71,6 +71,17 @@ def test_parameters_of_numpys_types_come_back_as_pythons(cls):
 
 
 @both
+@pytest.mark.parametrize("members", [("plain", "scores"), (np.str_("plain"),)], ids=str)
+def test_members_in_a_tuple_come_back_as_a_list(cls, members):
+    X, _ = make_table()
+    estimator = fitted(cls, members=members, n_estimators=None)
+    loaded = sklearn_mitra.load(estimator.save())
+    assert_same(loaded, estimator, X, {"members": list(members)})
+    assert loaded.save() == estimator.save()
+    assert estimator.members is members
+
+
+@both
 def test_parameters_of_machine_and_user_do_not_travel(cls):
     X, _ = make_table()
     estimator = fitted(cls, n_jobs=1, providers=["CPUExecutionProvider"], verbose=1)

@@ -7,7 +7,7 @@ from estimators import make_table, same, small, view_outputs, with_value
 from scipy.special import softmax
 from sklearn.datasets import make_blobs
 
-from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra import MitraClassifier, MitraRegressor, load
 
 # --------------------------------------------------------------------------------------------
 # Labels
@@ -204,6 +204,28 @@ def test_extreme_temperatures_still_give_probabilities(temperature):
     np.testing.assert_allclose(probabilities.sum(axis=1), 1, rtol=0, atol=1e-12)
 
 
+@pytest.mark.parametrize("container", [pd.Series, pd.array, pd.Index, pd.DataFrame])
+@pytest.mark.parametrize(
+    ("labels", "dtype", "expected"),
+    [
+        ([2**53, 2**53 + 1], "Int64", np.int64),
+        ([2**53, 2**53 + 1], "int64[pyarrow]", np.int64),
+        ([2**64 - 2, 2**64 - 1], "UInt64", np.uint64),
+        ([-1, 1], "Int8", np.int8),
+        ([False, True], "boolean", np.bool_),
+        ([False, True], "bool[pyarrow]", np.bool_),
+    ],
+)
+@pytest.mark.filterwarnings("ignore:A column-vector y was passed")
+def test_labels_of_pandas_stay_integers_and_booleans(labels, dtype, expected, container):
+    X, _ = make_table()
+    y = container(labels * 40, dtype=dtype)
+    clf = small().fit(X, y)
+    same(clf.classes_, np.array(labels, expected))
+    same(clf.predict_proba(X), small().fit(X, np.array(labels * 40)).predict_proba(X))
+    same(load(clf.save()).predict(X), clf.predict(X))
+
+
 @pytest.mark.parametrize(
     "y",
     [
@@ -211,9 +233,15 @@ def test_extreme_temperatures_still_give_probabilities(temperature):
         np.array(["a", np.nan] * 40, dtype=object),
         pd.Series(["a", None] * 40, dtype="string"),
         pd.Series([1, None] * 40, dtype="Int64"),
+        pd.Series([1, None] * 40, dtype="int64[pyarrow]"),
+        pd.Series([True, None] * 40, dtype="bool[pyarrow]"),
+        pd.DataFrame([1, None] * 40, dtype="Int64"),
         [1.0, np.nan] * 40,
     ],
-    ids=["None", "NaN", "NA of strings", "NA of integers", "floats"],
+    ids=[
+        *("None", "NaN", "NA of strings", "NA of integers", "NA of pyarrow's integers"),
+        *("NA of pyarrow's booleans", "NA of a column", "floats"),
+    ],
 )
 def test_missing_labels_are_counted_and_refused(y):
     X, _ = make_table()

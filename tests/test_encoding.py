@@ -2,6 +2,8 @@
 
 import datetime
 import json
+import re
+import warnings
 from decimal import Decimal
 
 import numpy as np
@@ -9,7 +11,7 @@ import pandas as pd
 import pytest
 from columns import with_missing
 
-from sklearn_mitra import BundleError
+from sklearn_mitra import BundleError, MitraRegressor
 from sklearn_mitra._bundles.fields import BundleFields
 from sklearn_mitra._preprocessing.encoder import TableEncoder
 from sklearn_mitra._preprocessing.table import as_array, take_rows
@@ -287,6 +289,38 @@ def test_other_columns_are_upstreams_to_the_bit(column):
     encoder, x = TableEncoder.fit(column[:, None])
     assert not encoder.offsets.any()
     np.testing.assert_array_equal(x[:, 0], column.astype(np.float32))
+
+
+# ---- columns close to zero -----------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("factor", [1e-43, 1e-200, 1e-318])
+@pytest.mark.parametrize("base", [0, 1])
+def test_values_too_small_for_float32_are_warned_of(factor, base):
+    x = np.arange(30.0)
+    X = pd.DataFrame({"usual": x, "small": factor * (base + x * x / 900)})
+    with pytest.warns(UserWarning, match=r"In column 'small', .* float32, .* Divide") as caught:
+        reg = MitraRegressor(n_estimators=1).fit(X, x)
+    assert len(caught) == 1 and caught[0].filename == __file__
+    keeps = len(np.unique(reg.X_support_[:, 1]))
+    assert f"Of 30 different ones, float32, in which the network computes, keeps {keeps} apart" in (
+        str(caught[0].message)
+    )
+    # what the warning says helps
+    divisor = float(re.search(r"Divide the column by (\S+),", str(caught[0].message))[1])
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        divided = MitraRegressor(n_estimators=1).fit(X.assign(small=X["small"] / divisor), x)
+    assert len(np.unique(divided.X_support_[:, 1])) == 30
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "column", [np.zeros(30), np.full(30, 1e-200), 2.0**-149 * np.arange(30), 1e-38 * np.arange(30)]
+)
+def test_small_values_that_float32_keeps_apart_are_not(column):
+    x = TableEncoder.fit(column[:, None])[1]
+    assert len(np.unique(x)) == len(np.unique(column))
 
 
 # ---- errors --------------------------------------------------------------------------------------

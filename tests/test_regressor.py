@@ -1,13 +1,15 @@
 """The regressor's own; what it shares with the classifier is tested beside that."""
 
+import pickle
 from fractions import Fraction
 
 import numpy as np
 import pandas as pd
 import pytest
+from bundles import changed, opened
 from estimators import view_outputs
 
-from sklearn_mitra import MitraRegressor
+from sklearn_mitra import MitraRegressor, load
 
 
 def make_table(n_rows=80, seed=0):
@@ -53,6 +55,66 @@ def test_range_is_that_of_all_training_rows():
     outside = np.setdiff1d(np.arange(80), reg.support_indices_)[0]
     y[outside] = 10
     assert small().fit(X, y).target_max_ == 10
+
+
+def outside_target(y, reg, value):
+    """Targets of which one that the support lacks is another."""
+    y = y.astype(float)
+    y[np.setdiff1d(np.arange(len(y)), reg.support_indices_)[0]] = value
+    return y
+
+
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize("value", [10, -1e300])
+@pytest.mark.parametrize("params", [{}, {"n_estimators": 3, "members": "plain"}])
+def test_plain_members_that_take_targets_as_they_are_see_the_support_alone(params, value):
+    X, y = make_table()
+    reg = small(target_transform="none", **params).fit(X, y)
+    other = small(target_transform="none", **params).fit(X, outside_target(y, reg, value))
+    same(other.predict(X), reg.predict(X))
+    same(other.predict_interval(X), reg.predict_interval(X))
+    support = y[reg.support_indices_]
+    assert (other.target_min_, other.target_max_) == (support.min(), support.max())
+    # as a fit to the support's rows alone predicts
+    alone = small(**params).fit(X[reg.support_indices_], support)
+    same(alone.predict(X), reg.predict(X))
+    for loaded in (load(other.save()), pickle.loads(pickle.dumps(other))):
+        same(loaded.predict(X), reg.predict(X))
+        same(loaded.predict_interval(X), reg.predict_interval(X))
+
+
+@pytest.mark.parametrize(
+    "params",
+    [{"n_estimators": 2}, {"members": ["plain", "scores"]}, {"target_transform": "clip"}],
+    ids=str,
+)
+def test_other_fits_keep_the_range_of_all_rows(params):
+    X, y = make_table()
+    reg = MitraRegressor(**{"max_support": 40, "target_transform": "none", **params}).fit(X, y)
+    y = outside_target(y, reg, 10)
+    assert reg.fit(X, y).target_max_ == 10
+
+
+def test_a_bundle_of_a_fit_by_all_rows_keeps_their_range():
+    """Whatever a fit with its parameters would learn."""
+    X, y = make_table()
+    by_all = small().fit(X, y)
+    assert by_all.y_support_.max() < y.max()
+    bundle = by_all.save()
+    params = opened(bundle)[1]["sklearn_mitra"]["params"]
+    loaded = load(changed(bundle, "sklearn_mitra", params={**params, "target_transform": "none"}))
+    same(loaded.predict(X), by_all.predict(X))
+    assert loaded.target_max_ == y.max() > loaded.fit(X, y).target_max_
+
+
+def test_a_support_of_one_target_answers_it():
+    X, _ = make_table()
+    params = {"target_transform": "none"}
+    reg = small(**params).fit(X, np.ones(80))
+    reg.fit(X, outside_target(np.ones(80), reg, 5))
+    same(reg.predict(X), np.ones(80))
+    same(reg.predict_interval(X), np.ones((80, 2)))
+    same(load(reg.save()).predict(X), np.ones(80))
 
 
 @pytest.mark.parametrize(

@@ -75,6 +75,28 @@ def test_transforms_that_are_asked_for_take_any_targets(y):
         np.testing.assert_allclose(transform.invert(transform.apply(y)), y, rtol=1e-12, atol=1e-15)
 
 
+@pytest.mark.filterwarnings("error")
+@pytest.mark.parametrize(
+    "y",
+    [
+        np.r_[np.linspace(1e-310, 5e-310, 50), np.full(10, 1e300)],
+        -np.r_[np.linspace(1e-310, 5e-310, 50), np.full(10, 1e300)],
+        np.r_[np.zeros(50), np.full(10, 1e200)],  # whose variance is beyond float64
+        np.r_[np.zeros(50), np.linspace(-8.9e307, 8.9e307, 10)],
+    ],
+    ids=["narrow", "negative", "no width", "limits"],
+)
+def test_asinh_of_any_range_can_be_computed(y):
+    X, _ = make_table(60)
+    transform = TargetTransform.fit(y, "asinh")
+    shown = transform.apply(y)
+    assert np.isfinite(shown).all() and transform.fits(y.min(), y.max())
+    far = np.abs(y) > 1
+    np.testing.assert_allclose(transform.invert(shown)[far], y[far], rtol=1e-12)
+    predictions = fit(y, target_transform="asinh").predict(X)
+    assert np.isfinite(predictions).all() and np.abs(predictions).max() <= np.abs(y).max() * 1.001
+
+
 # ---- in the regressor ----------------------------------------------------------------------------
 
 
@@ -93,7 +115,9 @@ def test_without_extremes_auto_changes_no_bit():
     X, _ = make_table()
     reg = fit(y)
     assert reg.target_transform_ == "none"
-    np.testing.assert_array_equal(reg.predict(X), fit(y, target_transform="none").predict(X))
+    params = {"target_transform": "none", "n_estimators": 2}  # not of plain members alone
+    expected = fit(y, **params).predict(X)
+    np.testing.assert_array_equal(fit(y, n_estimators=2).predict(X), expected)
     y[3] = 1e5
     assert fit(y, target_transform="none").target_transform_ == "none"
 

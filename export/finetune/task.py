@@ -120,15 +120,13 @@ def split(estimator, X, y, X_val, y_val, fraction, seed):
     """
     if (X_val is None) != (y_val is None):
         raise ValueError("Pass both 'X_val' and 'y_val', or none of them.")
-    estimator._check_target(y)
-    y = column_or_1d(y)
+    y = column_or_1d(estimator._check_target(y))
     X = as_array(X)
     check_consistent_length(X, y)
     if len(y) < _FEWEST_ROWS:
         raise ValueError(f"Tuning takes {_FEWEST_ROWS} rows or more. Got {len(y)}.")
     if X_val is not None:
-        estimator._check_target(y_val)
-        return (X, y), (X_val, column_or_1d(y_val))
+        return (X, y), (X_val, column_or_1d(estimator._check_target(y_val)))
     if not isinstance(fraction, Real) or not 0 < fraction < 1:
         raise ValueError(
             f"'validation_fraction' must be a number between 0 and 1. Got {fraction!r} instead."

@@ -25,6 +25,8 @@ from .table import columns_of, is_frame, is_numeric
 
 # Fewest numbers of float32 in the range of a column: many more than the network's 999 quantiles.
 _STEPS = 2**14
+# The least positive number of float32.
+_SMALLEST = 2.0**-149
 # Values that differ by less, as a share of the largest, may differ by rounding errors alone.
 _NOISE = 2.0**-32
 # What dates may be encoded as: days, and any of the other parts in their order.
@@ -85,6 +87,11 @@ class TableEncoder:
             If a column holds none of numbers, strings and dates, or several of them.
         ValueError
             If a value is infinite or too large for float32, or a column holds free text.
+
+        Warns
+        -----
+        UserWarning
+            If a column's values are too small for float32 to tell them apart.
         """
         names = X.columns if is_frame(X) else range(X.shape[1]) if names is None else names
         names = [f"column {name!r}" for name in names]
@@ -100,6 +107,7 @@ class TableEncoder:
         x = np.where(np.isnan(x), means, x)
         offsets = np.where(_are_crowded(x), means, 0.0)
         varying = x.min(axis=0) != x.max(axis=0)
+        _warn_of_small(x, offsets, columns)
         return cls(columns, means, offsets, varying), (x - offsets).astype(np.float32)
 
     @property
@@ -204,6 +212,28 @@ def _are_crowded(x: NDArray[np.float64]) -> NDArray[np.bool_]:
     return few
 
 
+def _warn_of_small(
+    x: NDArray[np.float64], offsets: NDArray[np.float64], columns: Sequence[Column]
+) -> None:
+    """Warn of columns whose values are so close to 0 that some are the same in float32."""
+    spread = x.max(axis=0) - x.min(axis=0)
+    for j in np.flatnonzero((spread > 0) & (spread < _STEPS * _SMALLEST)):
+        values = np.unique(x[:, j])
+        n_left = len(np.unique((values - offsets[j]).astype(np.float32)))
+        if n_left < len(values):
+            warnings.warn(
+                f"In {_encoded_names(columns)[j]}, the values differ by {spread[j]:.2g} at most. "
+                f"Of {len(values)} different ones, float32, in which the network computes, keeps "
+                f"{n_left} apart. Divide the column by {spread[j]:.1g}, in tables to predict, too.",
+                UserWarning,
+                stacklevel=6,
+            )
+
+
+def _encoded_names(columns: Sequence[Column]) -> list[str]:
+    return [column.name for column in columns for _ in range(column.n_encoded)]
+
+
 def _to_floats(X: Any, columns: Sequence[Column], unseen: UnseenLevels) -> NDArray[np.float64]:
     """A table (n_rows, n_encoded) with NaN for what is missing."""
     if is_numeric(X) and all(isinstance(column, Numbers) for column in columns):
@@ -213,10 +243,9 @@ def _to_floats(X: Any, columns: Sequence[Column], unseen: UnseenLevels) -> NDArr
         x = np.hstack(parts)
     too_large = (np.abs(x) > LARGEST_SHOWN).any(axis=0)
     if too_large.any():
-        names = [column.name for column in columns for _ in range(column.n_encoded)]
         raise ValueError(
             "Input X contains infinity or a value too large for float32 in "
-            f"{names[int(np.argmax(too_large))]}. Replace it by NaN if it is missing, or "
-            "clip it."
+            f"{_encoded_names(columns)[int(np.argmax(too_large))]}. Replace it by NaN if it is "
+            "missing, or clip it."
         )
     return x

@@ -28,6 +28,18 @@ def check_labels(y: Any) -> None:
         )
 
 
+def keep_integers(y: Any) -> Any:
+    """Labels whose pandas dtype is a nullable or pyarrow one of integers or booleans, as NumPy's.
+
+    scikit-learn would make them float64, which large integers share. None may be missing.
+    """
+    is_column = hasattr(y, "dtypes") and y.ndim == 2 and y.shape[1] == 1
+    dtype = y.dtypes.iloc[0] if is_column else getattr(y, "dtype", None)
+    numpy_dtype = getattr(dtype, "numpy_dtype", None)
+    is_kept = numpy_dtype is not None and numpy_dtype.kind in "biu"
+    return y.astype(numpy_dtype) if is_kept else y
+
+
 class Labels(NamedTuple):
     """The labels of a table's rows.
 

@@ -12,7 +12,7 @@ class TargetScale:
     Parameters
     ----------
     low, high : float
-        Range of the training targets.
+        Range of the targets, of all training rows or of the support.
     transform : TargetTransform
     """
 
@@ -24,8 +24,9 @@ class TargetScale:
         """Targets (n_rows,) as the network is to see them."""
         if self._low == self._high:
             return np.zeros(len(y), np.float32)
-        scaled = (self._transform.apply(y) - self._low) / (self._high - self._low)
-        return scaled.astype(np.float32)
+        with np.errstate(over="ignore"):  # of rows outside a support that gave the range
+            scaled = (self._transform.apply(y) - self._low) / (self._high - self._low)
+            return scaled.astype(np.float32)
 
     def apply(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Targets (n_rows,) scaled without clipping outliers."""

@@ -17,6 +17,8 @@ _EXTREME = 20
 _FAR = 5
 # Up to such a share, outliers are taken for mistakes; more of them for a heavy tail.
 _FEW = 0.01
+# The least width of asinh as a share of the range. That many times it, targets overflow float64.
+_NARROWEST = 1e-307
 # Of fewer targets, quartiles say too little.
 _FEWEST_ROWS = 20
 
@@ -62,7 +64,9 @@ class TargetTransform:
             kept = y[~is_outlier] if width > 0 else y
             return cls(kind, (float(kept.min()), float(kept.max())))
         if kind == "asinh":
-            return cls(kind, (middle, width if width > 0 else spread or 1.0))
+            span = float(np.ptp(y))
+            width = min(max(width or spread, _NARROWEST * span), span)
+            return cls(kind, (middle, width or 1.0))
         return cls()
 
     def apply(self, y: Any) -> Any:

@@ -9,8 +9,9 @@ import numpy as np
 import onnxruntime
 from scipy.special import softmax
 
-# The parameters with which a MitraClassifier selects and predicts as JavaScript does.
+# The parameters with which an estimator selects and predicts as JavaScript does.
 AS_JAVASCRIPT = {"n_estimators": 1, "support_sampling": "equal", "prior_correction": False}
+REGRESSOR_AS_JAVASCRIPT = {"n_estimators": 1, "target_transform": "none"}
 
 HERE = Path(__file__).parent
 

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 import wlearn
 from bundles import DATA, INTEROP, JAVASCRIPT, opened
-from javascript import AS_JAVASCRIPT, run_file, run_job, run_jobs
+from javascript import AS_JAVASCRIPT, REGRESSOR_AS_JAVASCRIPT, run_file, run_job, run_jobs
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
@@ -116,6 +116,51 @@ def test_targets(regressor_file, tmp_path):
     np.testing.assert_allclose(result["targets"], regressor.predict(query), rtol=1e-6)
 
 
+# ---- fitted in both, with a support that is a sample ---------------------------------------------
+
+
+@pytest.mark.parametrize("max_support", [12, 40])
+@pytest.mark.parametrize("seed", range(3))
+def test_sampled_classes(max_support, seed, classifier_file, tmp_path):
+    X, ids, query = make_table(100, weights=(60, 30, 10), seed=seed)
+    data = {"typeId": CLASSIFIER, "x": X, "y": ids, "maxSupport": max_support, "seed": seed}
+    params = {**AS_JAVASCRIPT, "max_support": max_support, "random_state": seed}
+    classifier = MitraClassifier(**params).fit(X, ids)
+    for result, loaded in both_ways(classifier, data, classifier_file, query, tmp_path):
+        close(result["probabilities"], classifier.predict_proba(query))
+        close(loaded.predict_proba(query), classifier.predict_proba(query))
+        assert result["labels"] == classifier.predict(query).tolist()
+
+
+@pytest.mark.parametrize("max_support", [12, 40])
+@pytest.mark.parametrize("seed", range(3))
+def test_sampled_targets(max_support, seed, regressor_file, tmp_path):
+    """The ends of their range are not in the support."""
+    X, _, query = make_table(100, seed=seed)
+    y = np.float32(1000) + np.float32(50) * X[:, 0]
+    data = {"typeId": REGRESSOR, "x": X, "maxSupport": max_support, "seed": seed}
+    params = {**REGRESSOR_AS_JAVASCRIPT, "max_support": max_support, "random_state": seed}
+    rows = MitraRegressor(**params).fit(X, y).support_indices_
+    y[np.setdiff1d(np.arange(100), rows)[:2]] = 0, 3000
+    regressor = MitraRegressor(**params).fit(X, y)
+    tolerance = TOLERANCE * np.ptp(y[rows])
+    ways = both_ways(regressor, {**data, "y": y}, regressor_file, query, tmp_path)
+    for result, loaded in ways:
+        close(result["targets"], regressor.predict(query), tolerance)
+        close(loaded.predict(query), regressor.predict(query), tolerance)
+
+
+def both_ways(estimator, data, onnx, query, folder):
+    """What JavaScript predicts, and what Python loads, of bundles that either made of the same."""
+    ours, theirs = folder / "python.wlrn", folder / "javascript.wlrn"
+    estimator.save(ours)
+    fitted = {"fit": data, "onnx": onnx, "query": query, "save": theirs}
+    results = run_jobs({"bundle": ours, "onnx": onnx, "query": query}, fitted)
+    for result, path in zip(results, (ours, theirs)):
+        assert "error" not in result, result["error"]
+        yield result, sklearn_mitra.load(path)
+
+
 # ---- fitted in JavaScript ------------------------------------------------------------------------
 
 
@@ -160,11 +205,13 @@ def test_fit_of_a_regressor(regressor_file, tmp_path):
     y = X[:, 0] * np.float32(250) + np.float32(1e4)
     data = {"typeId": REGRESSOR, "x": X, "y": y, "maxSupport": 40, "seed": 3}
     result = run_job(fit=data, onnx=regressor_file, query=query)
-    regressor = MitraRegressor(n_estimators=1, max_support=40, random_state=3).fit(X, y)
+    params = {**REGRESSOR_AS_JAVASCRIPT, "max_support": 40, "random_state": 3}
+    regressor = MitraRegressor(**params).fit(X, y)
     rows = regressor.support_indices_
     np.testing.assert_array_equal(np.float32(result["y"]), y[rows])
     expected = run_file(regressor_file, X[rows], y[rows], query)
     np.testing.assert_allclose(result["targets"], expected, rtol=1e-6)
+    np.testing.assert_allclose(result["targets"], regressor.predict(query), rtol=1e-6)
 
 
 def test_constant_columns(classifier_file, tmp_path):
