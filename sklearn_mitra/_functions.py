@@ -14,6 +14,9 @@ LARGEST = 1e100
 # Of what the network is shown: quantiles interpolate between two values, so their difference has
 # to be finite in float32.
 LARGEST_SHOWN = float(np.finfo(np.float32).max) / 2
+# Rows and terms at a time: a table of many would take hundreds of times its memory as terms, and a
+# block that fits a cache is no slower.
+_BLOCK_ROWS, _BLOCK_TERMS = 1000, 64
 
 
 @dataclass(frozen=True)
@@ -85,19 +88,24 @@ class Linear:
 
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Encoded columns (n_rows, n_features) as values (n_rows, n_functions)."""
-        return self.add_up(self.terms.transform(x), x)
-
-    def add_up(self, terms: NDArray[np.float64], x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Terms (n_rows, n_terms) of encoded columns as values (n_rows, n_functions).
-
-        They are added one by one: the bits of a matrix product depend on the number of rows.
-        """
-        total = np.tile(self.intercepts, (len(terms), 1))
-        for term, weights in zip(terms.T, self.weights):
-            total += term[:, None] * weights
+        total = np.tile(self.intercepts, (len(x), 1))
+        for start in range(0, len(x), _BLOCK_ROWS):
+            rows = slice(start, start + _BLOCK_ROWS)
+            self._add_terms(x[rows], total[rows])
         if self.trees is not None:
             total += self.trees.transform(x)[:, None]
         return total
+
+    def _add_terms(self, x: NDArray[np.float32], total: NDArray[np.float64]) -> None:
+        """Add the terms of rows to their values, which change.
+
+        One by one: the bits of a matrix product depend on the number of rows.
+        """
+        for start in range(0, len(self.weights), _BLOCK_TERMS):
+            block = slice(start, start + _BLOCK_TERMS)
+            terms = Terms(*(values[block] for values in vars(self.terms).values()))
+            for term, weights in zip(terms.transform(x).T, self.weights[block]):
+                total += term[:, None] * weights
 
     def pack(self) -> dict[str, Any]:
         """As fields of a bundle, without its terms."""
@@ -137,10 +145,7 @@ class Rows:
     def apply(self, function: Linear) -> NDArray[np.float64]:
         """Values (n_rows, n_functions) of a function; not to be written to."""
         if id(function) not in self._values:
-            terms = function.terms
-            if id(terms) not in self._values:
-                self._values[id(terms)] = terms.transform(self.x)
-            self._values[id(function)] = function.add_up(self._values[id(terms)], self.x)
+            self._values[id(function)] = function.transform(self.x)
         return self._values[id(function)]
 
 

@@ -17,8 +17,8 @@ from ._bundles.fields import BundleFields, pack
 _N_TREES, _DEPTH, _LEARNING_RATE, _FEWEST_IN_LEAF = 60, 4, 0.15, 5
 # A tree is fitted to half of the rows, and a split chooses among half of the columns; but no more.
 _MOST_ROWS, _MOST_COLUMNS = 1000, 32
-# Rows at a time in a prediction, which takes memory for every row and tree.
-_BLOCK = 1000
+# Rows times trees at a time in a prediction, which takes memory for every row and tree.
+_BLOCK = 300_000
 # More of these would be a damaged bundle.
 _DEEPEST, _MOST_TREES = 10, 10_000
 _LARGEST = float(np.finfo(np.float32).max)
@@ -47,7 +47,8 @@ class Trees:
 
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Values (n_rows,) of encoded columns (n_rows, n_features)."""
-        blocks = [self._transform(x[i : i + _BLOCK]) for i in range(0, len(x), _BLOCK)]
+        n_rows = max(1, _BLOCK // len(self.values))
+        blocks = [self._transform(x[i : i + n_rows]) for i in range(0, len(x), n_rows)]
         return np.concatenate(blocks) if blocks else np.zeros(0)
 
     def _transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
