@@ -86,6 +86,11 @@ class Linear:
     intercepts: NDArray[np.float64]
     trees: Trees | None = None
 
+    @property
+    def n_steps(self) -> int:
+        """How many terms, and nodes of trees, it takes for a row."""
+        return len(self.weights) + (0 if self.trees is None else self.trees.n_steps)
+
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Encoded columns (n_rows, n_features) as values (n_rows, n_functions)."""
         total = np.tile(self.intercepts, (len(x), 1))

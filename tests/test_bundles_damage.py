@@ -536,6 +536,40 @@ def test_views_that_take_much_more_memory_than_the_bundle_are_refused(n_rows, co
         sklearn_mitra.load(bundle)
 
 
+@pytest.mark.parametrize("part", ["derived", "trend"])
+@pytest.mark.parametrize("kind", ["terms", "trees"])
+def test_functions_that_would_take_minutes_for_the_support_are_refused(part, kind):
+    n_rows, n_terms, n_trees = (60_000, 20_000, 1) if kind == "terms" else (60_000, 1, 10_000)
+    manifest, parsed = opened(fitted(MitraRegressor, n_estimators=1, members=["detrended"]).save())
+    ours, y = parsed["sklearn_mitra"], np.linspace(0, 1, n_rows, dtype="<f4")
+    parsed["meta"]["nSupport"] = n_rows
+    parsed["support_x"], parsed["support_y"] = np.tile(y, 3).tobytes(), y.tobytes()
+    zeros = np.zeros(n_terms)
+    names = ("levels", "lows", "highs", "means")
+    terms = {"sources": pack(np.zeros(n_terms, int)), **dict.fromkeys(names, pack(zeros))}
+    trees = {
+        "sources": pack(np.zeros((n_trees, 3), "<i4")),
+        "limits": pack(np.zeros((n_trees, 3), "<f4")),
+        "values": pack(np.zeros((n_trees, 4), "<f4")),
+    }
+    function = {"terms": 0, "weights": pack(zeros[:, None]), "intercepts": pack([0.0])}
+    view = {**ours["views"][0], "trend": None, "derived": []}
+    use = {"function": 0, "heldOut": None}
+    if part == "derived":
+        view.update(derived=[use], signs=pack(np.ones(4, "<f4")))
+    else:
+        view["trend"] = {**use, "range": pack([0.0, 1.0]), "share": 1.0}
+    ours.update(
+        targets=pack(y.astype(float)),
+        indices=None,
+        terms=[terms],
+        functions=[{**function, "trees": trees}],
+        views=[view],
+    )
+    with pytest.raises(BundleError, match=f"'function' in '{part}'.* needs more memory"):
+        sklearn_mitra.load(closed(manifest, parsed))
+
+
 def test_columns_of_views_count_with_the_quantiles_that_the_network_keeps():
     manifest, parsed = opened(saved(MitraRegressor, members="plain"))
     ours, n_columns = parsed["sklearn_mitra"], 2000

@@ -46,7 +46,8 @@ def test_they_are_what_loops_compute(depth):
 def test_a_row_has_the_same_bits_alone_and_in_any_batch(monkeypatch):
     trees = make_trees(n_trees=300)
     together = trees.transform(X)
-    monkeypatch.setattr("sklearn_mitra._trees._BLOCK", 25 * 300)
+    monkeypatch.setattr("sklearn_mitra._trees._BLOCK_ROWS", 25)
+    monkeypatch.setattr("sklearn_mitra._trees._BLOCK_TREES", 70)
     for size in (1, 2, 17, 60):
         parts = [trees.transform(X[i : i + size]) for i in range(0, 60, size)]
         np.testing.assert_array_equal(np.concatenate(parts), together)

@@ -69,9 +69,9 @@ def resolve_stored(name: str, task: str, sha256: str, trusted: bool = True) -> N
     if not trusted:
         raise CheckpointError(
             f"The bundle names the checkpoint {brief(name)}, which is neither embedded nor in "
-            "the hub's cache. Pass a checkpoint as model; or, if you trust whoever made the bundle, pass "
-            "trusted=True to look for it where the bundle says, in files of this machine or on "
-            "the hub."
+            "the hub's cache. Pass a checkpoint as model; or, if you trust whoever made the "
+            "bundle, pass trusted=True to look for it where the bundle says, in files of this "
+            "machine or on the hub."
         )
     return resolve_network(name, task, sha256)
 
