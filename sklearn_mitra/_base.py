@@ -1,7 +1,7 @@
 """What the classifier and the regressor share: the sequence of fit and predict."""
 
 from abc import abstractmethod
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar
 
@@ -137,7 +137,7 @@ class BaseMitra(Loaded):
         """Whether that array holds the predictions already, and no network is needed."""
 
     @abstractmethod
-    def _combine(self, answers: Sequence[NDArray[Any]]) -> NDArray[np.float64]:
+    def _combine(self, answers: Iterable[NDArray[Any]]) -> NDArray[np.float64]:
         """Predictions from what the views answer."""
 
     # ------------------------------------------------------------ the usual
@@ -260,6 +260,11 @@ class BaseMitra(Loaded):
         rows, views = Rows(encoded), zip(self._views, members)
         return rows, [member.outputs(view.query(rows)) for view, member in views]
 
-    def _restore(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> list[NDArray[Any]]:
-        """What the views' outputs say of these rows: logits, or scaled targets."""
-        return [view.restore(output, rows) for view, output in zip(self._views, outputs)]
+    def _restore(
+        self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
+    ) -> Iterator[NDArray[Any]]:
+        """What each view's outputs say of these rows: logits, or scaled targets.
+
+        One view at a time: of many classes, the logits of all views may be too much for memory.
+        """
+        return (view.restore(output, rows) for view, output in zip(self._views, outputs))

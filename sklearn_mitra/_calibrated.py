@@ -1,6 +1,6 @@
 """How sure a classifier is: the temperature of its logits, and their class frequencies."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from numbers import Real
 from typing import Any, ClassVar, Literal
 
@@ -52,7 +52,7 @@ class CalibratedClassifier(BaseMitra):
             params["class_weight"] = None
         return params
 
-    def _combine(self, answers: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+    def _combine(self, answers: Iterable[NDArray[np.float32]]) -> NDArray[np.float64]:
         """Average the views' logits, and correct them for the support's class frequencies."""
         mean = average(answers)
         with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest

@@ -1,7 +1,7 @@
 """The regressor."""
 
 import os
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
@@ -330,7 +330,7 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
     def _is_foregone(self) -> bool:
         return self.target_min_ == self.target_max_
 
-    def _combine(self, answers: Sequence[NDArray[np.float64]]) -> NDArray[np.float64]:
+    def _combine(self, answers: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
         """Average the views' scaled targets, and scale them back."""
         return self._scale.invert(average(answers))
 

@@ -211,7 +211,7 @@ class UncertainRegressor(BaseMitra):
         else:
             if self._conformal is None:
                 self._conformal = fitted["_conformal"] = self._calibrate()
-            answers = np.column_stack(self._restore(rows, outputs))
+            answers = np.column_stack([*self._restore(rows, outputs)])
             scaled = self._conformal.predict(rows.x, answers)
         return transform(scaled, self._scale.invert)
 

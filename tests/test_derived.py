@@ -5,6 +5,7 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
+from memory import traced_memory
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
@@ -126,7 +127,25 @@ def test_a_function_of_rows_is_computed_once(monkeypatch):
     for function in (first, second, first, second):
         np.testing.assert_array_equal(rows.apply(function), function.transform(X))
     assert rows.apply(first) is rows.apply(first)
-    assert len(calls) == 5  # four in the comparison
+    assert len(calls) == 6  # four in the comparison
+
+
+def test_blocks_of_rows_and_terms_change_no_bit(monkeypatch):
+    function = make_linear()
+    together = function.transform(X)
+    monkeypatch.setattr("sklearn_mitra._functions._BLOCK_ROWS", 7)
+    monkeypatch.setattr("sklearn_mitra._functions._BLOCK_TERMS", 2)
+    np.testing.assert_array_equal(function.transform(X), together)
+
+
+def test_many_terms_of_many_rows_take_little_memory():
+    n_terms = 500
+    zeros, ones = np.zeros(n_terms), np.ones(n_terms)
+    terms = Terms(np.zeros(n_terms, np.int64), zeros - 1, zeros, ones, zeros)
+    function, x = Linear(terms, ones[:, None], np.zeros(1)), np.ones((100_000, 1), np.float32)
+    with traced_memory(2**23):  # 400 MB as one table
+        values = Rows(x).apply(function)
+    assert (values == n_terms).all()
 
 
 def test_a_trend_that_leaves_nothing_is_the_prediction():

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from sklearn_mitra import BundleError
+from sklearn_mitra._bundles.budget import Budget
 from sklearn_mitra._bundles.fields import BundleFields, pack, pack_labels, pack_levels
 from sklearn_mitra._common.fields import Fields
 
@@ -118,6 +119,22 @@ def test_packed_arrays_that_are_not_as_expected_are_named(change):
     (field,) = change
     with pytest.raises(BundleError, match=f"'{field}' in 'a' in an object must be"):
         read(a=packed).array("a", "<f8", 3)
+
+
+# ---- what may be made ----------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize(("n_stored", "most"), [(0, 2**30), (2**24, 2**30), (2**25, 2**31)])
+def test_a_budget_is_64_times_the_bundle_or_a_gigabyte_if_that_is_more(n_stored, most):
+    fields = BundleFields({"a": {}, "b": [{}]}, "a bundle", Budget(n_stored))
+    fields.take("a", most // 2)
+    fields.fields("a").take("inner", most // 2 - 1)
+    (last,) = fields.objects("b")
+    last.take("inner", 1)
+    with pytest.raises(
+        BundleError, match=rf"'inner' in 'b'\[0\] in a bundle needs .* {most} bytes"
+    ):
+        last.take("inner", 1)
 
 
 # ---- labels and levels ---------------------------------------------------------------------------

@@ -4,6 +4,7 @@ import json
 
 import numpy as np
 import pytest
+from memory import traced_memory
 from sklearn.ensemble import GradientBoostingRegressor
 
 from sklearn_mitra import BundleError
@@ -45,10 +46,17 @@ def test_they_are_what_loops_compute(depth):
 def test_a_row_has_the_same_bits_alone_and_in_any_batch(monkeypatch):
     trees = make_trees(n_trees=300)
     together = trees.transform(X)
-    monkeypatch.setattr("sklearn_mitra._members.boosted_trees._BLOCK", 25)
+    monkeypatch.setattr("sklearn_mitra._members.boosted_trees._BLOCK_ROWS", 25)
+    monkeypatch.setattr("sklearn_mitra._members.boosted_trees._BLOCK_TREES", 70)
     for size in (1, 2, 17, 60):
         parts = [trees.transform(X[i : i + size]) for i in range(0, 60, size)]
         np.testing.assert_array_equal(np.concatenate(parts), together)
+
+
+def test_many_trees_of_many_rows_take_little_memory():
+    trees, x = make_trees(10_000, depth=1), np.zeros((2000, 4), np.float32)
+    with traced_memory(2**24):  # 160 MB of nodes as one table
+        trees.transform(x)
 
 
 def test_a_product_has_other_values():

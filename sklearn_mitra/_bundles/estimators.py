@@ -48,6 +48,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._errors import BundleError
+from .budget import Budget
 from .canonical import from_json, to_json
 from .container import decode_bundle, encode_bundle
 from .fields import BundleFields
@@ -217,7 +218,8 @@ def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryvi
     y = _read_array(artifacts, "support_y", _LABEL_DTYPES[type_id], shape[:1])
     classes = None
     if "sklearn_mitra" in artifacts:
-        learned = _read_json(artifacts, "sklearn_mitra")
+        n_stored = sum(map(len, artifacts.values()))
+        learned = _read_json(artifacts, "sklearn_mitra", Budget(n_stored))
         version = learned.count("format")
         known = f"at most {FORMAT}: get a newer version of sklearn_mitra"
         learned.require(version <= FORMAT, "format", known)
@@ -245,9 +247,11 @@ def _read_classes(meta: BundleFields, y: NDArray[np.int32]) -> list[int]:
     return classes
 
 
-def _read_json(artifacts: Mapping[str, memoryview], name: str) -> BundleFields:
+def _read_json(
+    artifacts: Mapping[str, memoryview], name: str, budget: Budget | None = None
+) -> BundleFields:
     where = f"artifact {name!r}"
-    return BundleFields(from_json(artifacts[name], where), where)
+    return BundleFields(from_json(artifacts[name], where), where, budget)
 
 
 def _read_array(

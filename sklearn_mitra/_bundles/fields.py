@@ -10,12 +10,11 @@ from numpy.typing import ArrayLike, NDArray
 
 from .._common.fields import Fields
 from .._errors import BundleError
+from .budget import LEAST, Budget
 from .canonical import MAX_INTEGER
 
 _LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]
 _SCALARS = (str, bool, int, float)
-# Most bytes of labels as an array of strings, which gives each the room of the longest.
-_MAX_LABELS_SIZE = 2**26
 _LEVELS = "a list of null, or distinct strings and numbers, for every column"
 
 
@@ -34,7 +33,7 @@ def pack_labels(classes: NDArray[Any]) -> dict[str, Any]:
     if all(isinstance(label, str) for label in classes):
         dtype = "object" if classes.dtype == object else "str"
         labels = [str.__str__(label) for label in classes]
-        if dtype == "str" and not _fit_array(labels):
+        if dtype == "str" and _array_nbytes(labels) > LEAST // 2:  # views need some, too
             raise BundleError(
                 f"A bundle can't hold {len(labels)} class labels in an array of {classes.dtype}. "
                 "Convert them with .astype(object) before fitting, or pickle the estimator instead."
@@ -66,9 +65,30 @@ def pack_levels(levels: list[Any] | None, name: str) -> list[Any] | None:
 
 
 class BundleFields(Fields):
-    """A JSON object out of a bundle, read field by field, each of them checked."""
+    """A JSON object out of a bundle, read field by field, each of them checked.
+
+    Parameters
+    ----------
+    obj : object
+        As parsed.
+    where : str
+        What errors call it.
+    budget : Budget, default=None
+        That of the bundle. None is the budget of a small one.
+    """
 
     error = BundleError
+
+    def __init__(self, obj: object, where: str, budget: Budget | None = None) -> None:
+        super().__init__(obj, where)
+        self._budget = budget or Budget(0)
+
+    def _inside(self, obj: object, where: str) -> "BundleFields":
+        return BundleFields(obj, where, self._budget)
+
+    def take(self, key: str, nbytes: int) -> None:
+        """Take from the bundle's budget what is about to be made of the field ``key``."""
+        self._budget.take(nbytes, f"{key!r} in {self._where}")
 
     def place(self, key: str, length: int) -> int:
         """A place in a list of so many."""
@@ -105,9 +125,11 @@ class BundleFields(Fields):
             values = packed.get("labels", "a list of strings", list)
             strings = all(isinstance(label, str) for label in values)
             packed.require(strings, "labels", "a list of strings")
-            fits = dtype == "object" or _fit_array(values)
-            packed.require(fits, "labels", f"strings for an array of {_MAX_LABELS_SIZE} bytes")
+            if dtype == "str":
+                packed.take("labels", _array_nbytes(values))
             labels = np.array(values, dtype=object if dtype == "object" else str)
+            is_same = labels.tolist() == values
+            packed.require(is_same, "labels", "strings that don't end in a null character")
         else:
             packed.require(dtype in _LABEL_DTYPES, "dtype", f"one of {_LABEL_DTYPES}")
             labels = self.array(key, dtype, None)
@@ -124,8 +146,9 @@ class BundleFields(Fields):
         return columns
 
 
-def _fit_array(strings: list[str]) -> bool:
-    return 4 * len(strings) * max(map(len, strings), default=0) <= _MAX_LABELS_SIZE
+def _array_nbytes(strings: list[str]) -> int:
+    """Size of an array of strings, which gives each the room of the longest."""
+    return 4 * len(strings) * max(map(len, strings), default=0)
 
 
 def _are_levels(levels: object) -> bool:

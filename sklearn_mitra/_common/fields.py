@@ -52,13 +52,16 @@ class Fields:
 
     def fields(self, key: str) -> Any:
         """An object, as Fields of this class."""
-        return type(self)(self.get(key, "an object", dict), f"{key!r} in {self._where}")
+        return self._inside(self.get(key, "an object", dict), f"{key!r} in {self._where}")
 
     def objects(self, key: str, empty: bool = False) -> list[Any]:
         """A list of one or more objects, each as Fields of this class; perhaps of none."""
         values = self.get(key, "a list of objects", list)
         self.require(empty or len(values) > 0, key, "a list of one or more objects")
-        return [type(self)(v, f"{key!r}[{i}] in {self._where}") for i, v in enumerate(values)]
+        return [self._inside(v, f"{key!r}[{i}] in {self._where}") for i, v in enumerate(values)]
+
+    def _inside(self, obj: object, where: str) -> Any:
+        return type(self)(obj, where)
 
     def strings(self, key: str, length: int) -> list[str]:
         """A list of so many strings."""

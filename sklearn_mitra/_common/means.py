@@ -4,7 +4,7 @@ NumPy's order of summation depends on both: an array of one row is summed in ano
 same row in a batch if the batch lies column by column, as ``x[:, order]`` does.
 """
 
-from collections.abc import Sequence
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -12,12 +12,16 @@ from numpy.typing import NDArray
 from scipy import special
 
 
-def average(arrays: Sequence[NDArray[Any]] | NDArray[Any]) -> NDArray[np.float64]:
-    """The mean of arrays of the same shape, added up one by one."""
-    total = np.zeros(arrays[0].shape)
+def average(arrays: Iterable[NDArray[Any]]) -> NDArray[np.float64]:
+    """The mean of one or more arrays of the same shape, added up one by one."""
+    arrays = iter(arrays)
+    first = next(arrays)
+    total, n_arrays = np.zeros(first.shape), 1
+    total += first
     for array in arrays:
         total += array
-    return total / len(arrays)
+        n_arrays += 1
+    return total / n_arrays
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:

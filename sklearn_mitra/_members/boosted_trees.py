@@ -17,8 +17,8 @@ from .._bundles.fields import BundleFields, pack
 _N_TREES, _DEPTH, _LEARNING_RATE, _FEWEST_IN_LEAF = 60, 4, 0.15, 5
 # A tree is fitted to half of the rows, and a split chooses among half of the columns; but no more.
 _MOST_ROWS, _MOST_COLUMNS = 1000, 32
-# Rows at a time in a prediction, which takes memory for every row and tree.
-_BLOCK = 1000
+# Rows and trees at a time in a prediction, which takes memory for every row and tree.
+_BLOCK_ROWS, _BLOCK_TREES = 1000, 300
 # More of these would be a damaged bundle.
 _DEEPEST, _MOST_TREES = 10, 10_000
 _LARGEST = float(np.finfo(np.float32).max)
@@ -47,10 +47,23 @@ class Trees:
 
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
         """Values (n_rows,) of encoded columns (n_rows, n_features)."""
-        blocks = [self._transform(x[i : i + _BLOCK]) for i in range(0, len(x), _BLOCK)]
-        return np.concatenate(blocks) if blocks else np.zeros(0)
+        total = np.zeros(len(x))
+        for i in range(0, len(x), _BLOCK_ROWS):
+            rows = slice(i, i + _BLOCK_ROWS)
+            for j in range(0, len(self.values), _BLOCK_TREES):
+                block = slice(j, j + _BLOCK_TREES)
+                trees = Trees(self.sources[block], self.limits[block], self.values[block])
+                trees._add(x[rows], total[rows])
+        return total
 
-    def _transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+    @property
+    def n_steps(self) -> int:
+        """How many nodes a row passes in all trees."""
+        n_trees, n_leaves = self.values.shape
+        return n_trees * (n_leaves.bit_length() - 1)
+
+    def _add(self, x: NDArray[np.float32], total: NDArray[np.float64]) -> None:
+        """Add the trees' values of rows to a total (n_rows,), which changes."""
         n_trees, n_leaves = self.values.shape
         first_nodes = np.arange(n_trees)[:, None] * (n_leaves - 1)
         sources, limits, rows = self.sources.ravel(), self.limits.ravel(), np.arange(len(x))
@@ -59,10 +72,8 @@ class Trees:
             places = first_nodes + nodes
             nodes = 2 * nodes + 1 + (x[rows, sources[places]] > limits[places])
         leaves = nodes - (n_leaves - 1)
-        total = np.zeros(len(x))
         for values, leaf in zip(self.values, leaves):  # one by one, in the same order for any batch
             total += values[leaf]
-        return total
 
     def __mul__(self, factor: float) -> "Trees":
         """The same trees with other values."""

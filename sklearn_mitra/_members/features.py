@@ -57,6 +57,8 @@ class Derived:
         held_out = None
         if fields.optional("heldOut"):
             held_out = fields.array("heldOut", "<f4", n_rows, len(function.intercepts))
+        else:
+            _take_steps(fields, function, n_rows)
         return cls(function, held_out)
 
 
@@ -88,6 +90,11 @@ class Vote:
         """Read what :meth:`pack` wrote."""
         function = functions.find(fields, n_classes)
         return cls(function, _unpack_share(fields))
+
+
+def _take_steps(fields: BundleFields, function: Linear, n_rows: int) -> None:
+    """Count a function of the support rows. Of its steps, one byte each: they take more time."""
+    fields.take("function", n_rows * function.n_steps)
 
 
 def _unpack_share(fields: BundleFields) -> float:
@@ -157,4 +164,6 @@ class Trend:
         if functions.version > 3 and fields.optional("heldOut"):
             held_out = fields.array("heldOut", "<f4", n_rows)
         function = functions.find(fields, 1)
+        if held_out is None:
+            _take_steps(fields, function, n_rows)
         return cls(function, low, high, _unpack_share(fields), held_out)

@@ -20,8 +20,8 @@ from .target_views import ClassOrder, Direction
 
 # Most parts of a view with derived columns, and most columns of such a part, or one for each class.
 _MOST_DERIVED, _MOST_COLUMNS = 2, 16
-# Most bytes of what all views show of the support; more only if they are few times the support.
-_MOST_BYTES, _MOST_TIMES = 2**30, 64
+# The network keeps 999 quantiles of each column, float32.
+_QUANTILES_NBYTES = 4 * 999
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,9 @@ class View:
     def _show(
         self, x: NDArray[np.float32], derived: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float32]:
-        return np.hstack([x[:, self.columns], *derived]) * self.signs
+        shown = np.hstack([x[:, self.columns], *derived])
+        shown *= self.signs
+        return shown
 
     def restore(self, outputs: NDArray[np.float32], rows: Rows) -> NDArray[Any]:
         """The way back from the network's outputs.
@@ -190,6 +192,7 @@ class View:
             fields.require(fits, "derived", f"functions of at most {most} values")
         n_columns = len(columns) + sum(d.n_columns for d in derived)
         fields.require(n_columns > 0, "columns", "one or more, if none are derived")
+        fields.take("columns", _shown_nbytes(len(rows), n_columns))
         signs = fields.array("signs", "<f4", n_columns)
         fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
         target = ClassOrder.unpack(fields, n_classes) if n_classes else Direction.unpack(fields)
@@ -234,15 +237,10 @@ def unpack_views(
         first = View.unpack(packed[0], *rest)
         fits = len(packed) <= MOST_ESTIMATORS * first.n_nodes
         fields.require(fits, "views", f"those of at most {MOST_ESTIMATORS} ensemble members")
-        views = [first, *(View.unpack(view, *rest) for view in packed[1:])]
-        n_cells = sum(len(view.rows) * len(view.signs) for view in views)
-        fields.require(_is_small(n_cells, n_support * n_features), "views", "of fewer cells")
-        return views
+        return [first, *(View.unpack(view, *rest) for view in packed[1:])]
     n_views = fields.count("nViews")
-    fits = n_views <= MOST_ESTIMATORS and _is_small(
-        n_views * n_support * len(columns), n_support * n_features
-    )
-    fields.require(fits, "nViews", f"at most {MOST_ESTIMATORS}, and of few cells")
+    fields.require(n_views <= MOST_ESTIMATORS, "nViews", f"at most {MOST_ESTIMATORS}")
+    fields.take("nViews", n_views * _shown_nbytes(n_support, len(columns)))
     signs = fields.array("signs", "<f4", n_views, len(columns))
     fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
     orders = fields.array("permutations", "<i8", n_views, n_classes)
@@ -255,9 +253,9 @@ def unpack_views(
     ]
 
 
-def _is_small(n_cells: int, n_stored: int) -> bool:
-    """Whether views may show so many numbers of a table of so many."""
-    return 4 * n_cells <= max(_MOST_BYTES, 4 * _MOST_TIMES * n_stored)
+def _shown_nbytes(n_rows: int, n_columns: int) -> int:
+    """Size of what a view shows: float32 columns, a target of up to 8 bytes, and quantiles."""
+    return n_rows * (4 * n_columns + 8) + n_columns * _QUANTILES_NBYTES
 
 
 def are_trees(views: Sequence[View], y: NDArray[np.int64]) -> bool:

@@ -2,6 +2,7 @@
 
 import os
 
+from .._common.fields import brief
 from .._errors import CheckpointError
 from .checkpoint import CHECKPOINTS, find_checkpoint, resolve_checkpoint
 from .config import TASKS
@@ -67,10 +68,10 @@ def resolve_stored(name: str, task: str, sha256: str, trusted: bool = True) -> N
         return ServingNetwork(checkpoint)
     if not trusted:
         raise CheckpointError(
-            f"The bundle names the checkpoint {name!r}, which is neither embedded nor in the hub's "
-            "cache. Pass a checkpoint as model; or, if you trust whoever made the bundle, pass "
-            "trusted=True to look for it where the bundle says, in files of this machine or on "
-            "the hub."
+            f"The bundle names the checkpoint {brief(name)}, which is neither embedded nor in "
+            "the hub's cache. Pass a checkpoint as model; or, if you trust whoever made the "
+            "bundle, pass trusted=True to look for it where the bundle says, in files of this "
+            "machine or on the hub."
         )
     return resolve_network(name, task, sha256)
 
