@@ -532,6 +532,32 @@ def test_as_a_process(folder, tmp_path):
 
 
 @pytest.mark.slow
+@pytest.mark.parametrize("out", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"])
+def test_a_log_behind_stdout_is_continued(folder, tmp_path, out):
+    log = tmp_path / "log.txt"
+    log.write_text("former\n")
+    command = [sys.executable, "-m", "sklearn_mitra", "predict", f"{folder}/price.wlrn"]
+    with open(log, "a") as file:
+        arguments = [f"{folder}/table.csv", "--quiet", "--out", out]
+        subprocess.run([*command, *arguments], stdout=file, check=True)
+    lines = log.read_text().splitlines()
+    assert lines[:2] == ["former", "prediction"] and len(lines) == 62
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_enough_is_no_error(folder, tmp_path):
+    pd.concat([read(folder)] * 700).to_csv(tmp_path / "long.csv", index=False)  # more than a pipe
+    command = [sys.executable, "-m", "sklearn_mitra", "predict", f"{folder}/price.wlrn"]
+    arguments = [f"{tmp_path}/long.csv", "--quiet", "--out", "/dev/stdout"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, *arguments], text=True, **pipes) as process:
+        assert process.stdout.readline() == "prediction\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
+
+
+@pytest.mark.slow
 def test_commands_that_need_torch_say_so(tmp_path):
     code = """if True:
         import sys

@@ -10,7 +10,7 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .._files import replaced
+from .._files import written
 from .errors import CommandError
 
 _STANDARD = "-"  # stdin or stdout, which are CSV
@@ -187,7 +187,7 @@ def writer(path: str) -> Iterator[Any]:
     ----------
     path : str
         A file that is replaced once all is written: CSV, compressed CSV or Parquet by its suffix,
-        and CSV without one; or "-" for CSV to stdout.
+        and CSV without one; "-" for CSV to stdout; or a stream such as /dev/stdout.
 
     Raises
     ------
@@ -203,23 +203,22 @@ def writer(path: str) -> Iterator[Any]:
             f"--out {path} has a suffix that can't be written. Use one of {', '.join(_WRITTEN)}, "
             "or none for CSV."
         )
-    with replaced(path) as temporary:
+    with contextlib.ExitStack() as stack:
+        binary: Any = stack.enter_context(written(path))
         if _is_parquet(path):
             with _readable(path):
                 import pyarrow  # noqa: F401
-            parquet = _ParquetWriter(temporary)
+            parquet = _ParquetWriter(binary)
             try:
                 yield parquet.write
             finally:
                 parquet.close()
             return
-        with contextlib.ExitStack() as stack:
-            binary: Any = stack.enter_context(open(temporary, "wb"))
-            if path.lower().endswith(".gz"):
-                name = os.path.basename(path)
-                binary = stack.enter_context(gzip.GzipFile(name, "wb", 6, binary))
-            file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
-            yield _CsvWriter(file).write
+        if path.lower().endswith(".gz"):
+            name = os.path.basename(path)
+            binary = stack.enter_context(gzip.GzipFile(name, "wb", 6, binary))
+        file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
+        yield _CsvWriter(file).write
 
 
 class _CsvWriter:
@@ -233,8 +232,8 @@ class _CsvWriter:
 
 
 class _ParquetWriter:
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, file: Any) -> None:
+        self._file = file
         self._writer: Any = None
 
     def write(self, table: Any) -> None:
@@ -242,7 +241,7 @@ class _ParquetWriter:
 
         rows = pyarrow.Table.from_pandas(table, preserve_index=False)
         if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(self._path, rows.schema)
+            self._writer = pyarrow.parquet.ParquetWriter(self._file, rows.schema)
         self._writer.write_table(rows)
 
     def close(self) -> None:
