@@ -19,7 +19,7 @@ from torch import nn
 from torch.nn.functional import pad
 
 import sklearn_mitra
-from sklearn_mitra._common.files import replaced
+from sklearn_mitra._common.files import written
 from sklearn_mitra._errors import CheckpointError
 from sklearn_mitra._network.bins import bin_edges
 from sklearn_mitra._network.checkpoint import CHECKPOINTS, resolve_checkpoint
@@ -161,7 +161,7 @@ def export(checkpoint, path, profile="upstream", report=None):
         model.metadata_props.add(key=key, value=value)
     model.producer_name, model.producer_version = "sklearn-mitra", sklearn_mitra.__version__
     report("writing")
-    with replaced(path) as temporary, open(temporary, "wb") as file:
+    with written(path) as file:
         file.write(model.SerializeToString(deterministic=True))
 
 

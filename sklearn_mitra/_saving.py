@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from ._bundles.canonical import MAX_INTEGER
 from ._bundles.estimators import write_bundle
 from ._bundles.fields import pack
-from ._common.files import replaced
+from ._common.files import written
 from ._members.functions import Functions
 from ._members.member import View
 from ._members.target_encoding import LevelMeans
@@ -56,7 +56,8 @@ class Saved(Pickled):
         ----------
         path : str or PathLike, default=None
             A file to write, too. An existing one is replaced once the new one is complete, and
-            keeps its mode; a new one is for its owner alone.
+            keeps its mode; a new one is for its owner alone. A stream, such as ``/dev/stdout``, is
+            written to.
 
         Returns
         -------
@@ -84,7 +85,7 @@ class Saved(Pickled):
             {"params": params, **self._pack_learned()},
         )
         if path is not None:
-            with replaced(path, private=True) as temporary, open(temporary, "wb") as file:
+            with written(path, private=True) as file:
                 file.write(bundle)
         return bundle
 

@@ -1,9 +1,12 @@
 """The command line: fits, predictions and scores are the estimators', mistakes are messages."""
 
 import gzip
+import io
+import os
 import re
 import subprocess
 import sys
+import threading
 
 import numpy as np
 import pandas as pd
@@ -419,6 +422,83 @@ def test_targets_that_are_missing_are_counted(folder, tmp_path, capsys, monkeypa
     fails(arguments, capsys, f"target '{name}' is missing in 4 of 60 rows of .*Leave these rows")
 
 
+SURPLUS = {
+    "a comma after every row": ("size,kind,colour\n1,x,red,\n2,y,blue,\n", 2, 4, 3),
+    "a value more in every row": ("size,kind,colour\n0,1,x,red\n1,2,y,blue\n", 2, 4, 3),
+    "two more": ("size,kind,colour\n0,0,1,x,red\n", 2, 5, 3),
+    "in one row": ("size,kind,colour\n1,x,red\n2,y,blue,\n", 3, 4, 3),
+    "below blank lines": ("\nsize,kind,colour\n\n\n1,x,red,\n", 5, 4, 3),
+    "numbers from 0 on": ("size,kind,colour\n0,1,x,red\n1,2,y,red\n2,3,x,red\n", 2, 4, 3),
+}
+
+
+@pytest.mark.parametrize(("text", "line", "n_values", "n_names"), SURPLUS.values(), ids=SURPLUS)
+@pytest.mark.parametrize("source", ["csv", "csv.gz", "stdin", "pipe"])
+def test_more_values_than_names_are_refused(
+    folder, tmp_path, capsys, monkeypatch, source, text, line, n_values, n_names
+):
+    table = tmp_path / f"table.{source}"
+
+    def serve():
+        if source == "stdin":
+            monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        elif source == "pipe":
+            threading.Thread(target=table.write_text, args=(text,)).start()
+        elif source == "csv.gz":
+            table.write_bytes(gzip.compress(text.encode()))
+        else:
+            table.write_text(text)
+        return "-" if source == "stdin" else table
+
+    if source == "pipe":
+        os.mkfifo(table)
+    name = re.escape("-" if source == "stdin" else str(table))
+    message = f"Line {line} of {name}, .* has {n_values} values. There are {n_names} column names"
+    out = ["--out", tmp_path / "out"]
+    fails(["fit", serve(), "--target", "colour", *out], capsys, message)
+    fails(["predict", f"{folder}/colour.wlrn", serve(), "--quiet", *out], capsys, message)
+    more = ["--keep", "size", "--quiet", *out]
+    fails(["predict", f"{folder}/colour.wlrn", serve(), *more], capsys, message)
+    fails(["score", f"{folder}/colour.wlrn", serve(), "--target=colour", "-q"], capsys, message)
+    assert not (tmp_path / "out").exists()
+
+
+def test_a_surplus_value_at_the_start_of_a_piece_is_refused(folder, tmp_path, capsys, monkeypatch):
+    monkeypatch.setattr("sklearn_mitra._cli.models._PIECE_ROWS", 2)
+    (tmp_path / "t.csv").write_text("size,kind,wet\n" + "1,x,True\n" * 4 + "2,y,False,\n")
+    arguments = ["predict", f"{folder}/colour.wlrn", tmp_path / "t.csv", "--quiet"]
+    fails([*arguments, "--out", tmp_path / "out"], capsys, "Line 6 of .* has 4 values")
+
+
+def test_forms_of_csv_that_are_no_surplus(tmp_path, monkeypatch):
+    text = '"a","b\nc",\n\n1,"x, ""y""\nz",\n2\n3,,\n'
+    (tmp_path / "t.csv").write_text(text)
+    expected = {"a": [1, 2, 3], "b\nc": ['x, "y"\nz', None, None], "Unnamed: 2": [None] * 3}
+    for path in (str(tmp_path / "t.csv"), "-"):
+        monkeypatch.setattr("sys.stdin", io.StringIO(text))
+        table = read_table(path)
+        assert table.astype(object).where(table.notna(), None).to_dict("list") == expected
+
+
+def test_a_long_stream_is_read_from_its_start(monkeypatch):
+    table = pd.DataFrame({"n": np.arange(200_000), "text": "some text"})
+    monkeypatch.setattr("sys.stdin", io.StringIO(table.to_csv(index=False)))
+    pd.testing.assert_frame_equal(read_table("-"), table, check_dtype=False)
+
+
+def test_a_long_column_is_of_one_type(tmp_path):
+    """pandas reads long files in parts, and would make numbers of some and text of others."""
+    n_rows = 600_000
+    table = pd.DataFrame({"kind": np.arange(n_rows) % 7, "y": np.arange(n_rows) % 2})
+    table["kind"] = table["kind"].astype(str)
+    table.loc[n_rows - 1, "kind"] = "x"
+    table.to_csv(tmp_path / "t.csv", index=False)
+    arguments = [f"{tmp_path}/t.csv", "--target", "y", "--out", f"{tmp_path}/m.wlrn"]
+    assert main(["fit", *arguments, "--max-support", "20", "--n-estimators", "1"]) == 0
+    (column,) = sklearn_mitra.load(tmp_path / "m.wlrn")._encoder.columns
+    assert column.levels == [*"0123456", "x"]
+
+
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
 def test_a_table_that_is_not_there(folder, tmp_path, capsys, suffix):
     nothing = tmp_path / f"nothing.{suffix}"
@@ -449,6 +529,32 @@ def test_as_a_process(folder, tmp_path):
     missing = subprocess.run([*command, "inspect", "nothing"], capture_output=True, text=True)
     assert missing.returncode == 1
     assert missing.stderr.startswith("sklearn-mitra: error: ") and "nothing" in missing.stderr
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("out", ["/dev/stdout", "/dev/fd/1", "/proc/self/fd/1", "-"])
+def test_a_log_behind_stdout_is_continued(folder, tmp_path, out):
+    log = tmp_path / "log.txt"
+    log.write_text("former\n")
+    command = [sys.executable, "-m", "sklearn_mitra", "predict", f"{folder}/price.wlrn"]
+    with open(log, "a") as file:
+        arguments = [f"{folder}/table.csv", "--quiet", "--out", out]
+        subprocess.run([*command, *arguments], stdout=file, check=True)
+    lines = log.read_text().splitlines()
+    assert lines[:2] == ["former", "prediction"] and len(lines) == 62
+
+
+@pytest.mark.slow
+def test_a_reader_that_has_enough_is_no_error(folder, tmp_path):
+    pd.concat([read(folder)] * 700).to_csv(tmp_path / "long.csv", index=False)  # more than a pipe
+    command = [sys.executable, "-m", "sklearn_mitra", "predict", f"{folder}/price.wlrn"]
+    arguments = [f"{tmp_path}/long.csv", "--quiet", "--out", "/dev/stdout"]
+    pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE}
+    with subprocess.Popen([*command, *arguments], text=True, **pipes) as process:
+        assert process.stdout.readline() == "prediction\n"
+        process.stdout.close()
+        assert process.stderr.read() == ""
+    assert process.returncode == 1
 
 
 @pytest.mark.slow

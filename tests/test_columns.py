@@ -179,8 +179,135 @@ def test_dates_beyond_the_calendar_are_refused():
 )
 def test_durations_become_days(values):
     column, floats = learn(values)
-    assert column == Numbers("column 'a'")
+    assert column == Numbers("column 'a'", "durations")
     assert floats.tolist() == [[1.5], [0.5]]
+
+
+def test_durations_below_a_microsecond_count():
+    durations = np.array([0, 1, 2500, -2500, 10**15 + 7, "NaT"], "m8[ns]")
+    days = durations[:-1].astype(np.int64) / 86_400e9
+    kinds = [durations, durations.astype("m8[ps]")[:4], pd.Series(durations), [*durations]]
+    kinds += [pd.Series(durations).astype(object), pd.Series(durations).astype("category")]
+    for values in kinds[:-1]:
+        floats = learn(values)[1][:, 0]
+        np.testing.assert_allclose(floats[:5], days[: len(floats[:5])], rtol=1e-15)
+    assert len(learn(kinds[-1])[0].levels) == 5
+
+
+def test_other_durations_are_the_same_in_every_unit():
+    microseconds = np.random.default_rng(0).integers(-(10**12), 10**12, 1000).astype("m8[us]")
+    expected = learn(microseconds)[1]
+    for values in (microseconds.astype("m8[ns]"), pd.Series(microseconds).astype(object)):
+        np.testing.assert_array_equal(learn(values)[1], expected)
+    assert learn(np.array([2, 1], "m8[Y]"))[1].tolist() == [[730.485], [365.2425]]
+
+
+HOURS = pd.Series(pd.to_timedelta([107, 53, None], unit="h"))
+SOME_DURATIONS = {
+    "NumPy": HOURS.to_numpy(),
+    "pandas": HOURS,
+    "objects": HOURS.astype(object),
+    "timedelta": [datetime.timedelta(hours=107), datetime.timedelta(hours=53), "NA"],
+}
+SOME_NUMBERS = {
+    "floats": [np.array([8.91, 4.45, NAN]), "8.91"],
+    "integers": [np.array([8, 4]), "8.0"],
+    "objects": [np.array([8.91, None], object), "8.91"],
+    "strings": [np.array(["NA", "4.45"], object), "'4.45'"],
+    "text of durations": [np.array(["4 days", None], object), "'4 days'"],
+}
+
+
+@pytest.mark.parametrize("durations", SOME_DURATIONS.values(), ids=SOME_DURATIONS)
+@pytest.mark.parametrize(("numbers", "got"), SOME_NUMBERS.values(), ids=SOME_NUMBERS)
+def test_numbers_are_no_durations(durations, numbers, got):
+    column, _ = learn(durations)
+    message = f"In column 'a', training held durations; got {got}. Convert .* pandas.to_timedelta"
+    with pytest.raises(TypeError, match=message):
+        column.to_floats(numbers, UnseenLevels())
+
+
+@pytest.mark.parametrize("durations", SOME_DURATIONS.values(), ids=SOME_DURATIONS)
+@pytest.mark.parametrize("numbers", [[1.5, 2], ["1", "2"], [True, False]], ids=str)
+def test_durations_are_no_numbers(durations, numbers):
+    column, _ = learn(numbers)
+    durations = durations if hasattr(durations, "dtype") else np.array(durations, object)
+    message = (
+        r"In column 'a', training held numbers; got a duration of 4\.45833 days. .* to numbers"
+    )
+    with pytest.raises(TypeError, match=message):
+        column.to_floats(durations, UnseenLevels())
+
+
+def test_durations_beside_numbers_are_refused():
+    with pytest.raises(TypeError, match="In column 'a', some values are durations, and others num"):
+        learn([datetime.timedelta(1), 2.5])
+
+
+@pytest.mark.parametrize("train", [[1.5, 2], HOURS], ids=["numbers", "durations"])
+def test_what_is_missing_may_be_of_any_kind(train):
+    column, _ = learn(train)
+    for missing in (np.array(["NaT"], "m8[s]"), np.array([NAN]), np.array([None, "NA"], object)):
+        assert np.isnan(column.to_floats(missing, UnseenLevels())).all()
+
+
+@pytest.mark.parametrize(
+    "empty", [np.array([NAN, NAN]), np.array(["NaT"], "m8[s]"), pd.Series([pd.NA], dtype="Int64")]
+)
+def test_a_column_without_values_in_training_takes_no_text(empty):
+    column, _ = learn(empty)
+    assert column == Numbers("column 'a'", "nothing")
+    message = "In column 'a', training held no values; got 'x'. So .* Leave it empty, or fit again"
+    with pytest.raises(TypeError, match=message):
+        column.to_floats(np.array([None, "x"], object), UnseenLevels())
+    with pytest.raises(TypeError, match="training held no values; got datetime64"):
+        column.to_floats(STAMPS.to_numpy(), UnseenLevels())
+    for numbers in (np.array([1.5, NAN]), np.array([36], "m8[h]"), np.array(["1.5", ""], object)):
+        assert column.to_floats(numbers, UnseenLevels())[0] == 1.5
+
+
+# ---- time zones ----------------------------------------------------------------------------------
+
+NAIVE = ["NumPy", "pandas", "Period", "Timestamp", "datetime", "date", "strings", "category"]
+ZONED = ["UTC", "another time zone", "datetime with a time zone", "strings with an offset"]
+
+
+def learn_and_transform(train, query):
+    """A column of some dates, and others, which are warned of."""
+    column, _ = learn(train)
+    unseen = UnseenLevels()
+    for _ in range(2):
+        query = query if hasattr(query, "dtype") else np.array(query, object)
+        column.to_floats(query, unseen)
+    unseen.warn(stacklevel=1)
+
+
+@pytest.mark.parametrize("naive", NAIVE)
+@pytest.mark.parametrize("zoned", ZONED)
+def test_other_time_zones_are_warned_of_once(naive, zoned):
+    with pytest.warns(UserWarning) as record:
+        learn_and_transform(DATES[naive], DATES[zoned])
+        learn_and_transform(DATES[zoned], DATES[naive])
+    messages = [str(warning.message) for warning in record]
+    assert len(messages) == 2
+    assert messages[0].startswith("In column 'a', times had no time zone in training, and some ha")
+    assert messages[1].startswith("In column 'a', times had a time zone in training, and some have")
+
+
+def test_the_same_kind_of_times_and_missing_ones_are_not_warned_of():
+    nothing = [np.array([None], object), np.array([NAN]), np.array(["NaT"], "M8[s]")]
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        for names in (NAIVE, ZONED):
+            for query in [*(DATES[name] for name in names), *nothing]:
+                learn_and_transform(DATES[names[0]], query)
+
+
+def test_times_of_which_some_have_zones_are_warned_of():
+    mixed = ["2024-03-01T12:00", "2024-03-02T12:00Z"]
+    with pytest.warns(UserWarning, match="In column 'a', some times have a time zone and others"):
+        column, _ = learn(mixed)
+    assert column.held is None
 
 
 # ---- levels that tell little ---------------------------------------------------------------------

@@ -323,6 +323,41 @@ def test_small_values_that_float32_keeps_apart_are_not(column):
     assert len(np.unique(x)) == len(np.unique(column))
 
 
+# ---- names that are no strings -------------------------------------------------------------------
+
+NAMES = {
+    "numbers": [3, 1, 2],
+    "numbers from 0 on": [0, 1, 2],
+    "tuples": [("a", 1), ("a", 2), ("b", 1)],
+    "dates": list(pd.date_range("2024-03-01", periods=3)),
+}
+
+
+@pytest.mark.parametrize("names", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("is_stored", [False, True])
+def test_columns_in_another_order_are_refused(names, is_stored):
+    frame = pd.DataFrame(np.arange(12.0).reshape(4, 3))
+    frame.columns = pd.Index(names) if isinstance(names[0], tuple) else names
+    encoder, x = TableEncoder.fit(frame)
+    if is_stored:
+        fields = BundleFields(json.loads(json.dumps(encoder.pack())), "a bundle")
+        encoder = TableEncoder.unpack(fields, 4, 3)
+    for same in (frame, frame.to_numpy(), frame.set_axis(["a", "b", "c"], axis=1)):
+        np.testing.assert_array_equal(encoder.transform(same), x)  # scikit-learn warns of the last
+    first, second = (re.escape(repr(names[i])) for i in (0, 1))
+    message = f"At place 0 there must be column {first}. Got column {second} instead"
+    with pytest.raises(ValueError, match=message):
+        encoder.transform(frame[[names[1], names[0], names[2]]])
+    with pytest.raises(ValueError, match="At place 2 there must be column .* Got column 7 instead"):
+        encoder.transform(frame.set_axis([*names[:2], 7], axis=1))
+
+
+def test_an_array_in_training_has_no_names():
+    X = np.arange(12.0).reshape(4, 3)
+    encoder, x = TableEncoder.fit(X)
+    np.testing.assert_array_equal(encoder.transform(pd.DataFrame(X, columns=[5, 3, 1])), x)
+
+
 # ---- errors --------------------------------------------------------------------------------------
 
 DAYS = pd.to_datetime(["2020-01-01", "2021-01-01"])
@@ -454,9 +489,46 @@ def test_encodings_come_back_from_json():
         np.testing.assert_array_equal(again.transform(frame), x)
 
 
+def frame_of_all_kinds():
+    durations = pd.to_timedelta(["1h", "2h", None])
+    frame = dated_frame().assign(duration=durations, number=[1, 2, 3], nothing=[NAN] * 3)
+    return frame.assign(zoned=frame["day"].dt.tz_localize("UTC"))
+
+
+def test_what_columns_held_comes_back_from_json():
+    frame = frame_of_all_kinds()
+    encoder, x = TableEncoder.fit(frame)
+    fields = json.loads(json.dumps(encoder.pack()))
+    assert fields["held"] == ["dates", None, "durations", "numbers", "nothing", "zoned dates"]
+    again = TableEncoder.unpack(BundleFields(fields, "a bundle"), 4, x.shape[1])
+    with pytest.raises(TypeError, match="In column 'duration', training held durations; got 1.0"):
+        again.transform(frame.assign(duration=[1.0, 2.0, NAN]))
+
+
+def test_bundles_from_before_take_durations_for_numbers():
+    frame = frame_of_all_kinds()
+    encoder, x = TableEncoder.fit(frame)
+    fields = encoder.pack()
+    del fields["held"], fields["isNamed"]
+    again = TableEncoder.unpack(BundleFields(fields, "a bundle"), 4, x.shape[1])
+    np.testing.assert_array_equal(again.transform(frame), x)
+    days = frame["duration"] / pd.Timedelta(1, "D")
+    with warnings.catch_warnings():
+        warnings.simplefilter("error")
+        same = again.transform(frame.assign(duration=days, day=frame["zoned"]))
+    np.testing.assert_array_equal(same, x)
+
+
 @pytest.mark.parametrize(
     ("name", "value"),
     [
+        ("held", ["durations", None]),
+        ("held", ["dates", "numbers"]),
+        ("held", ["dates", "dates"]),
+        ("held", ["dates"]),
+        ("held", ["dates", 5]),
+        ("held", "dates"),
+        ("isNamed", 1),
         ("dates", [["days", "year", "month", "weekday"], None]),
         ("dates", [["year", "days", "month", "weekday", "hour"], None]),
         ("dates", [["days", "days", "month", "weekday", "hour"], None]),

@@ -1,12 +1,15 @@
 """Files that are replaced: as a whole or not at all, with the modes that they should have."""
 
+import contextlib
 import os
 import stat
+import subprocess
+import sys
 import threading
 
 import pytest
 
-from sklearn_mitra._common.files import replaced
+from sklearn_mitra._common.files import replaced, written
 
 
 def write(path, data, **kwargs):
@@ -107,3 +110,74 @@ def test_a_folder_is_not_replaced(tmp_path):
     with pytest.raises(OSError):
         write(tmp_path / "folder", b"")
     assert os.listdir(tmp_path) == ["folder"] and (tmp_path / "folder").is_dir()
+
+
+# ---- streams -------------------------------------------------------------------------------------
+
+
+@contextlib.contextmanager
+def opened_file(tmp_path, mode):
+    """A log with a line in it, and the number of it as an open file."""
+    path = tmp_path / "log"
+    path.write_bytes(b"former\n")
+    with open(path, mode) as file:
+        file.seek(0, os.SEEK_END)
+        yield path, file.fileno()
+
+
+NAMES = {
+    "fd": "/dev/fd/{}",
+    "self": "/proc/self/fd/{}",
+    "process": f"/proc/{os.getpid()}/fd/{{}}",
+    "thread": "/proc/thread-self/fd/{}",
+}
+
+
+@pytest.mark.parametrize("name", NAMES.values(), ids=NAMES)
+@pytest.mark.parametrize("mode", ["ab", "r+b"])
+@pytest.mark.parametrize("how", ["directly", "by a link", "by two"])
+def test_an_open_file_is_written_to_and_not_replaced(name, mode, how, tmp_path):
+    with opened_file(tmp_path, mode) as (log, number):
+        path = name.format(number)
+        if how != "directly":
+            (tmp_path / "link").symlink_to(path)
+            (tmp_path / "second").symlink_to("link")
+            path = tmp_path / ("link" if how == "by a link" else "second")
+        inode = os.stat(log).st_ino
+        for data in (b"new\n", b"newer\n"):
+            with written(path, private=True) as file:
+                file.write(data)
+        os.write(number, b"last\n")
+    assert log.read_bytes() == b"former\nnew\nnewer\nlast\n"
+    assert os.stat(log).st_ino == inode
+    assert {file.name for file in tmp_path.iterdir()} <= {"log", "link", "second"}
+
+
+def test_another_process_keeps_what_it_has_written(tmp_path):
+    code = "import sys; print('former', flush=True); sys.stdin.read()"
+    log = tmp_path / "log"
+    with open(log, "wb") as file:
+        command = [sys.executable, "-c", code]
+        with subprocess.Popen(command, stdin=subprocess.PIPE, stdout=file) as process:
+            while not log.read_bytes():
+                pass
+            with written(f"/proc/{process.pid}/fd/1") as stream:
+                stream.write(b"new\n")
+            process.stdin.close()
+    assert log.read_bytes() == b"former\nnew\n"
+
+
+def test_what_is_no_open_file_is_an_error():
+    with pytest.raises(OSError) as error, written("/dev/fd/987654"):
+        pass
+    assert "fd/987654" in str(error.value)
+    with pytest.raises(FileNotFoundError), written("/proc/self/fd/none"):
+        pass
+
+
+def test_links_in_a_circle_lead_to_no_stream(tmp_path):
+    (tmp_path / "a").symlink_to("b")
+    (tmp_path / "b").symlink_to("a")
+    with written(tmp_path / "a") as file:
+        file.write(b"new")
+    assert (tmp_path / "a").read_bytes() == b"new"

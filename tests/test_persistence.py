@@ -55,6 +55,15 @@ def test_a_bundle_that_cannot_be_written_leaves_the_former_one(tmp_path):
     assert os.listdir(tmp_path) == ["model.wlrn"]
 
 
+def test_a_stream_is_written_to(tmp_path):
+    path = tmp_path / "log"
+    with open(path, "w+b") as file:
+        file.write(b"former")
+        file.flush()
+        bundle = fitted().save(f"/dev/fd/{file.fileno()}")
+    assert path.read_bytes() == b"former" + bundle
+
+
 # ---- bundles of former formats -------------------------------------------------------------------
 
 FORMER = {

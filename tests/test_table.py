@@ -1,9 +1,15 @@
-"""Tables as the user gives them: sparse ones become dense, up to a limit."""
+"""Tables as the user gives them: sparse ones become dense, up to a limit; names of columns."""
+
+import pickle
+import warnings
 
 import numpy as np
+import pandas as pd
 import pytest
 from estimators import make_table, outputs, same, small
 from scipy import sparse
+
+import sklearn_mitra
 
 MAKERS = [sparse.csr_array, sparse.csc_matrix, sparse.coo_array, sparse.lil_matrix]
 
@@ -47,3 +53,32 @@ def test_a_sparse_table_of_other_columns_is_refused():
     X, y = make_table()
     with pytest.raises(ValueError, match="X has 3 features, but MitraClassifier is expecting 4"):
         small().fit(X, y).predict(sparse.csr_array(X[:, :3]))
+
+
+def test_columns_named_by_numbers_have_an_order():
+    X, y = make_table()
+    frame = pd.DataFrame(X, columns=[5, 3, 2, 7])
+    estimator = small().fit(frame, y)
+    expected = outputs(estimator, frame)
+    pickled = pickle.loads(pickle.dumps(estimator))
+    loaded = sklearn_mitra.load(estimator.save())
+    for again in (estimator, pickled, loaded, sklearn_mitra.load(loaded.save())):
+        same(outputs(again, frame), expected)
+        same(outputs(again, X), expected)
+        with pytest.raises(ValueError, match="At place 0 there must be column 5. Got column 2"):
+            again.predict(frame[[2, 3, 5, 7]])
+        with pytest.raises(ValueError, match="At place 0 there must be column 5. Got column 0"):
+            again.predict(pd.DataFrame(X))
+
+
+def test_other_time_zones_are_warned_of_where_predict_is_called():
+    X, y = make_table()
+    frame = pd.DataFrame({"size": X[:, 0], "time": pd.date_range("2026-03-01", periods=80)})
+    zoned = frame.assign(time=frame["time"].dt.tz_localize("UTC"))
+    estimator = small().fit(frame, y)
+    with warnings.catch_warnings(record=True) as record:
+        warnings.simplefilter("always")
+        predicted = estimator.predict_proba(zoned)
+    assert [warning.filename for warning in record] == [__file__]
+    assert "'time', times had no time zone in training, and some have one" in str(record[0].message)
+    same(predicted, estimator.predict_proba(frame))

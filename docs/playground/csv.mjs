@@ -3,6 +3,8 @@
 import { Refusal } from './refusal.mjs'
 
 const DELIMITERS = [',', ';', '\t']
+// What spreadsheets run as a formula, and what of it are numbers.
+const FORMULA = /^[=+\-@\t\r\n]/, NUMBER = /^[+-]?[\d.,]+(e[+-]?\d+)?$/i
 
 /**
  * Reads a table with a header. The delimiter is the comma, semicolon or tab that the first line has
@@ -36,6 +38,11 @@ export function readCsv(text) {
 export function writeCsv(names, rows) {
   const quote = (value) => (/[",\r\n]|^\s|\s$/.test(value) ? `"${value.replaceAll('"', '""')}"` : value)
   return [names, ...rows].map((row) => `${row.map((v) => quote(String(v))).join(',')}\n`).join('')
+}
+
+/** A value for a file that a spreadsheet may open: text that it would run gets an apostrophe in front. */
+export function neutralise(value) {
+  return FORMULA.test(value) && !NUMBER.test(value) ? `'${value}` : value
 }
 
 function findDelimiter(content) {

@@ -1,6 +1,6 @@
 // Predictions for new rows: of a second CSV file, or of one row filled in by hand.
 
-import { writeCsv } from './csv.mjs'
+import { neutralise, writeCsv } from './csv.mjs'
 import { find, make, makeTable, save } from './dom.mjs'
 import { place, restore } from './fit.mjs'
 import { Progress } from './progress.mjs'
@@ -77,7 +77,9 @@ export class NewRows {
     const { targetName, names } = model, answers = restore(model, outputs)
     const added = [`predicted ${targetName}`, ...(names ?? []).map((name) => `probability of ${name}`)]
     const values = answers.map(({ prediction, probabilities = [] }) => [prediction, ...probabilities.map(String)])
-    this.#saved = writeCsv([...table.names, ...added], table.rows.map((row, i) => [...row, ...values[i]]))
+    const written = [[...table.names, ...added], ...table.rows.map((row, i) => [...row, ...values[i]])]
+    const [header, ...cells] = written.map((row) => row.map(neutralise))
+    this.#saved = writeCsv(header, cells)
     const caption = `The first ${Math.min(MOST_SHOWN, answers.length)} of ${answers.length} predictions` +
       (nUnseen ? `. Categories that the model doesn't know, counted as missing: ${nUnseen}` : '')
     const rows = answers.slice(0, MOST_SHOWN).map((answer, i) =>

@@ -36,7 +36,10 @@ former version would misread a new bundle; a reader refuses versions that it doe
    columns that its dates make. ``nFeatures`` and ``support_x`` have the encoded columns,
    ``columns`` and ``levels`` those of the table. ``levelMeans`` has columns that views may show
    after the encoded ones, or null. A regressor may have ``heldOut``, of the errors of its
-   predictions; readers may skip it, and compute them from the support.
+   predictions; readers may skip it, and compute them from the support. ``held`` says for each
+   column what it held in training, "numbers", "durations" or "nothing", "dates" or "zoned dates",
+   or null; ``isNamed``, whether ``columns`` are names, but no strings, that rows must have in this
+   order. Readers may skip both, and bundles may lack them.
 """
 
 import math

@@ -5,16 +5,19 @@ import errno
 import gzip
 import io
 import os
+import re
 import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .._common.files import replaced
+from .._common.files import written
 from .errors import CommandError
 
 _STANDARD = "-"  # stdin or stdout, which are CSV
 _PARQUET = (".parquet", ".pq")
 _WRITTEN = (".csv", ".csv.gz", *_PARQUET)
+# What pandas says of a row with more values than there are names.
+_SURPLUS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 
 
 def read_table(path: str) -> Any:
@@ -38,7 +41,8 @@ def read_table(path: str) -> Any:
     with _readable(path):
         if _is_parquet(path):
             return pandas.read_parquet(path)
-        return pandas.read_csv(_source(path), **_exact(pandas))
+        with _checked_source(path) as source:
+            return pandas.read_csv(source, **_exact(pandas))
 
 
 def read_pieces(
@@ -83,7 +87,10 @@ def read_pieces(
         how: dict[str, Any] = (
             {"dtype": str, "keep_default_na": False} if keep else {"dtype": types, **exact}
         )
-        with pandas.read_csv(_source(path), chunksize=n_rows, **how) as pieces:
+        with (
+            _checked_source(path) as source,
+            pandas.read_csv(source, chunksize=n_rows, **how) as pieces,
+        ):
             for table in pieces:
                 check_columns(table, keep, path)
                 kept = table[keep].fillna("")
@@ -180,7 +187,7 @@ def writer(path: str) -> Iterator[Any]:
     ----------
     path : str
         A file that is replaced once all is written: CSV, compressed CSV or Parquet by its suffix,
-        and CSV without one; or "-" for CSV to stdout.
+        and CSV without one; "-" for CSV to stdout; or a stream such as /dev/stdout.
 
     Raises
     ------
@@ -196,23 +203,22 @@ def writer(path: str) -> Iterator[Any]:
             f"--out {path} has a suffix that can't be written. Use one of {', '.join(_WRITTEN)}, "
             "or none for CSV."
         )
-    with replaced(path) as temporary:
+    with contextlib.ExitStack() as stack:
+        binary: Any = stack.enter_context(written(path))
         if _is_parquet(path):
             with _readable(path):
                 import pyarrow  # noqa: F401
-            parquet = _ParquetWriter(temporary)
+            parquet = _ParquetWriter(binary)
             try:
                 yield parquet.write
             finally:
                 parquet.close()
             return
-        with contextlib.ExitStack() as stack:
-            binary: Any = stack.enter_context(open(temporary, "wb"))
-            if path.lower().endswith(".gz"):
-                name = os.path.basename(path)
-                binary = stack.enter_context(gzip.GzipFile(name, "wb", 6, binary))
-            file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
-            yield _CsvWriter(file).write
+        if path.lower().endswith(".gz"):
+            name = os.path.basename(path)
+            binary = stack.enter_context(gzip.GzipFile(name, "wb", 6, binary))
+        file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
+        yield _CsvWriter(file).write
 
 
 class _CsvWriter:
@@ -226,8 +232,8 @@ class _CsvWriter:
 
 
 class _ParquetWriter:
-    def __init__(self, path: str) -> None:
-        self._path = path
+    def __init__(self, file: Any) -> None:
+        self._file = file
         self._writer: Any = None
 
     def write(self, table: Any) -> None:
@@ -235,7 +241,7 @@ class _ParquetWriter:
 
         rows = pyarrow.Table.from_pandas(table, preserve_index=False)
         if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(self._path, rows.schema)
+            self._writer = pyarrow.parquet.ParquetWriter(self._file, rows.schema)
         self._writer.write_table(rows)
 
     def close(self) -> None:
@@ -247,14 +253,62 @@ def _is_parquet(path: str) -> bool:
     return path.lower().endswith(_PARQUET)
 
 
-def _source(path: str) -> Any:
-    return sys.stdin if path == _STANDARD else path
+class _Stream:
+    """A text file that can't be read twice, but whose start is read again after ``rewind``."""
+
+    def __init__(self, file: Any) -> None:
+        self._file = file
+        self._start: list[str] = []
+        self._is_start = True
+
+    def __iter__(self) -> Any:  # without it, pandas takes it for no file
+        return iter(self._file)
+
+    def read(self, n: int = -1) -> str:
+        """The next characters."""
+        if not self._is_start and self._start:
+            return self._start.pop(0)
+        text: str = self._file.read(n)
+        if self._is_start:
+            self._start.append(text)
+        return text
+
+    def rewind(self) -> None:
+        """Go back to the start, once."""
+        self._is_start = False
+
+
+@contextlib.contextmanager
+def _checked_source(path: str) -> Iterator[Any]:
+    """A CSV file for pandas to read, unless its first row has more values than there are names.
+
+    pandas takes the first columns for an index then, and shifts all names. Of rows below it makes
+    an error, as it does here of the first one, since it is told of no names.
+    """
+    with contextlib.ExitStack() as stack:
+        source: Any = path
+        if path == _STANDARD:
+            source = _Stream(sys.stdin)
+        elif os.path.exists(path) and not os.path.isfile(path):  # such as a pipe
+            file = stack.enter_context(open(path, encoding="utf-8", newline=""))
+            source = _Stream(file)
+        pandas = import_pandas()
+        with contextlib.suppress(pandas.errors.EmptyDataError):  # which is said once more
+            pandas.read_csv(source, header=None, dtype=str, nrows=2)
+        if isinstance(source, _Stream):
+            source.rewind()
+        yield source
 
 
 def _exact(pandas: Any) -> dict[str, Any]:
-    """What has pandas read every bit of numbers, as it does by default from 3.1 on."""
+    """What has pandas read every bit of numbers, and columns as a whole.
+
+    The former is its default from 3.1 on. It would take a column for numbers in some parts of a
+    long file, and for text in others, if it weren't for the latter.
+    """
     version = tuple(map(int, pandas.__version__.split(".")[:2]))
-    return {"float_precision": "round_trip"} if version < (3, 1) else {}
+    exact = {"float_precision": "round_trip"} if version < (3, 1) else {}
+    return {"low_memory": False, **exact}
 
 
 def import_pandas() -> Any:
@@ -289,4 +343,12 @@ def _readable(path: str) -> Iterator[None]:
             f"{path} needs pyarrow, which is not installed: pip install pyarrow"
         ) from error
     except (ValueError, OSError) as error:  # pandas' and Arrow's parsers raise subclasses
+        if surplus := _SURPLUS.search(str(error)):
+            n_names, line, n_values = surplus.groups()
+            raise CommandError(
+                f"Line {line} of {path}, not counting line breaks in quotes, has {n_values} "
+                f"values. There are {n_names} column names. Name every column, or remove what "
+                "follows the last one, such as a comma. Put values that hold a comma in double "
+                "quotes."
+            ) from error
         raise CommandError(f"{path} can't be read as a table: {error}") from error

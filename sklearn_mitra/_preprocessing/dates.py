@@ -23,6 +23,14 @@ def is_date(value: Any) -> bool:
     return isinstance(value, (date, np.datetime64)) or type(value).__name__ == "Period"
 
 
+def has_zone(value: Any) -> bool:
+    """Whether a date, or such a string, has a time zone."""
+    if isinstance(value, str):
+        match = _ISO.fullmatch(value.strip())
+        return match is not None and bool(match[2] or match[3])
+    return getattr(value, "tzinfo", None) is not None
+
+
 def parse_date(text: str) -> np.datetime64 | None:
     """A string in ISO 8601, such as "2024-03-01" or "2024-03-01T12:30:00+01:00", in UTC."""
     match = _ISO.fullmatch(text.strip())
@@ -44,8 +52,8 @@ def to_dates(values: NDArray[Any], name: str) -> NDArray[np.datetime64]:
 
     Parameters
     ----------
-    values : ndarray of shape (n_rows,), datetime64[us], float64 or object
-        Objects are dates, strings, or None where missing. Floats may be NaN only.
+    values : ndarray of shape (n_rows,), datetime64[us], timedelta64, float64 or object
+        Objects are dates, strings, or None where missing. Floats may be NaN only, durations NaT.
     name : str
         What errors call the column.
 
@@ -97,7 +105,8 @@ def _to_stamp(value: Any, name: str) -> np.datetime64:
 
 
 def _no_date_error(value: Any, name: str) -> TypeError:
-    value = value.item() if isinstance(value, np.generic) else value
+    if isinstance(value, np.generic) and not isinstance(value, np.timedelta64):
+        value = value.item()
     return TypeError(
         f"In {name}, training held dates; got {brief(value)}. Convert the column to dates, or to "
         "strings such as '2024-03-01' or '2024-03-01T12:30:00'."

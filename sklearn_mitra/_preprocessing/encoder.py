@@ -19,7 +19,19 @@ from numpy.typing import NDArray
 
 from .._bundles.fields import BundleFields, pack, pack_levels
 from .._network.quantiles import LARGEST_SHOWN
-from .columns import Categories, Column, Dates, Numbers, UnseenLevels, learn_column
+from .columns import (
+    DURATIONS,
+    HELD_BY_DATES,
+    HELD_BY_NUMBERS,
+    NOTHING,
+    NUMBERS,
+    Categories,
+    Column,
+    Dates,
+    Numbers,
+    UnseenLevels,
+    learn_column,
+)
 from .dates import PARTS
 from .table import columns_of, is_frame, is_numeric
 
@@ -49,6 +61,9 @@ class TableEncoder:
         tell its values apart, such as times in seconds since 1970; 0 for all other columns.
     varying : ndarray of shape (n_encoded,), bool
         Which encoded columns are not constant in training.
+    is_named : bool
+        Whether the columns have names that are no strings, such as numbers, in a DataFrame. Then
+        those of another have to be the same; scikit-learn sees to names that are strings.
     """
 
     def __init__(
@@ -57,11 +72,13 @@ class TableEncoder:
         means: NDArray[np.float64],
         offsets: NDArray[np.float64],
         varying: NDArray[np.bool_],
+        is_named: bool = False,
     ) -> None:
         self.columns = columns
         self.means = means
         self.offsets = offsets
         self.varying = varying
+        self.is_named = is_named
 
     @classmethod
     def fit(
@@ -93,11 +110,14 @@ class TableEncoder:
         UserWarning
             If a column's values are too small for float32 to tell them apart.
         """
+        is_named = _has_other_names(X)
         names = X.columns if is_frame(X) else range(X.shape[1]) if names is None else names
         names = [f"column {name!r}" for name in names]
         columns: list[Column]
         if is_numeric(X):
-            columns = [Numbers(name) for name in names]
+            are_empty = np.isnan(X).all(axis=0)
+            held = [NOTHING if is_empty else NUMBERS for is_empty in are_empty]
+            columns = [Numbers(*column) for column in zip(names, held)]
         else:
             columns = [learn_column(*column) for column in zip(columns_of(X), names)]
         x = _to_floats(X, columns, UnseenLevels())
@@ -108,7 +128,8 @@ class TableEncoder:
         offsets = np.where(_are_crowded(x), means, 0.0)
         varying = x.min(axis=0) != x.max(axis=0)
         _warn_of_small(x, offsets, columns)
-        return cls(columns, means, offsets, varying), (x - offsets).astype(np.float32)
+        encoder = cls(columns, means, offsets, varying, is_named)
+        return encoder, (x - offsets).astype(np.float32)
 
     @property
     def shown(self) -> NDArray[np.int64]:
@@ -139,16 +160,28 @@ class TableEncoder:
         TypeError
             If a column holds values of another kind than in training.
         ValueError
-            If a value is infinite or too large for float32.
+            If a value is infinite or too large for float32, or columns have other names.
         """
+        if self.is_named and _has_other_names(X):
+            self._check_names([f"column {name!r}" for name in X.columns])
         x = _to_floats(X, self.columns, unseen or UnseenLevels())
         return (np.where(np.isnan(x), self.means, x) - self.offsets).astype(np.float32)
+
+    def _check_names(self, names: list[str]) -> None:
+        for place, (name, column) in enumerate(zip(names, self.columns)):
+            if name != column.name:
+                raise ValueError(
+                    f"The columns of X must be those of training, in their order. At place {place} "
+                    f"there must be {column.name}. Got {name} instead."
+                )
 
     def pack(self) -> dict[str, Any]:
         """The encoding as fields of a bundle."""
         parts = [list(c.parts) if isinstance(c, Dates) else None for c in self.columns]
         return {
             "columns": [column.name for column in self.columns],
+            "isNamed": self.is_named,
+            "held": [None if isinstance(c, Categories) else c.held for c in self.columns],
             "levels": [pack_levels(column.levels, column.name) for column in self.columns],
             "dates": parts if any(parts) else None,
             "means": pack(self.means),
@@ -164,7 +197,8 @@ class TableEncoder:
         ----------
         fields : BundleFields
         version : {1, 2, 3, 4}
-            Format of the bundle. In 1 there are no offsets, before 4 no dates.
+            Format of the bundle. In 1 there are no offsets, before 4 no dates. In any there may be
+            no ``held`` and no ``isNamed``.
         n_encoded : int
         """
         parts = _unpack_dates(fields, n_encoded) if version > 3 else [None] * n_encoded
@@ -179,16 +213,26 @@ class TableEncoder:
             offsets = fields.array("offsets", "<f8", n_encoded)
             is_mean = bool(((offsets == 0) | (offsets == means)).all())
             fields.require(is_mean, "offsets", "0 or the mean of each column")
+        held: list[Any] = [None] * n_features
+        if "held" in fields:
+            held = fields.get("held", "a list", list)
+            fields.require(len(held) == n_features, "held", f"a list of length {n_features}")
         columns: list[Column] = []
-        for name, column_levels, column_parts in zip(names, levels, parts):
+        for name, column_levels, column_parts, column_held in zip(names, levels, parts, held):
+            allowed: tuple[str, ...] = ()
             if column_parts is not None:
                 fields.require(column_levels is None, "levels", "null for columns of dates")
-                columns.append(Dates(name, column_parts))
+                columns.append(Dates(name, column_parts, column_held))
+                allowed = HELD_BY_DATES
             elif column_levels is not None:
                 columns.append(Categories(name, column_levels))
             else:
-                columns.append(Numbers(name))
-        return cls(columns, means, offsets, fields.array("varying", "|b1", n_encoded))
+                columns.append(Numbers(name, column_held))
+                allowed = HELD_BY_NUMBERS
+            is_known = column_held is None or column_held in allowed
+            fields.require(is_known, "held", f"null or one of {[*allowed]} for {name:.100}")
+        is_named = "isNamed" in fields and fields.get("isNamed", "true or false", bool)
+        return cls(columns, means, offsets, fields.array("varying", "|b1", n_encoded), is_named)
 
 
 def _unpack_dates(fields: BundleFields, n_encoded: int) -> list[tuple[str, ...] | None]:
@@ -201,6 +245,11 @@ def _unpack_dates(fields: BundleFields, n_encoded: int) -> list[tuple[str, ...] 
     n_columns = sum(1 if parts is None else len(parts) for parts in packed)
     fields.require(n_columns == n_encoded, "dates", f"of {n_encoded} encoded columns")
     return [None if parts is None else tuple(parts) for parts in packed]
+
+
+def _has_other_names(X: Any) -> bool:
+    """Whether X is a DataFrame whose columns have names that are no strings."""
+    return is_frame(X) and not any(isinstance(name, str) for name in X.columns)
 
 
 def _are_crowded(x: NDArray[np.float64]) -> NDArray[np.bool_]:
@@ -236,7 +285,7 @@ def _encoded_names(columns: Sequence[Column]) -> list[str]:
 
 def _to_floats(X: Any, columns: Sequence[Column], unseen: UnseenLevels) -> NDArray[np.float64]:
     """A table (n_rows, n_encoded) with NaN for what is missing."""
-    if is_numeric(X) and all(isinstance(column, Numbers) for column in columns):
+    if is_numeric(X) and all(isinstance(c, Numbers) and c.held != DURATIONS for c in columns):
         x = X.astype(np.float64)
     else:
         parts = [column.to_floats(c, unseen) for c, column in zip(columns_of(X), columns)]

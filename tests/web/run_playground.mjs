@@ -1,20 +1,22 @@
 // Carries out jobs with the playground's modules in Node.js: those of standard input, as JSON.
 //
 // A job has a csv, and maybe a second one, as `read`, to read and write again; as `dates`, strings
-// to parse; or a problem: {csv, target, task, maxSupport, query, onnx, save}, where the model of all
-// rows predicts the query, another CSV, and is saved as a bundle.
+// to parse; as `cells`, strings to make safe for spreadsheets; or a problem:
+// {csv, target, task, maxSupport, query, onnx, save}, where the model of all rows predicts the
+// query, another CSV, and is saved as a bundle.
 import { readFileSync } from 'node:fs'
 import { readFile, writeFile } from 'node:fs/promises'
 import ort from 'onnxruntime-node'
 import { writeModel } from '../../docs/playground/bundle.mjs'
 import { predict } from '../../docs/playground/client.mjs'
 import { parseDate } from '../../docs/playground/columns.mjs'
-import { readCsv, writeCsv } from '../../docs/playground/csv.mjs'
+import { neutralise, readCsv, writeCsv } from '../../docs/playground/csv.mjs'
 import { encode, fit, knownRows, place, restore, understandTable } from '../../docs/playground/fit.mjs'
 import { Refusal } from '../../docs/playground/refusal.mjs'
 
-async function runJob({ read, dates, csv, task, target, maxSupport = 512, query, onnx, checkpoint, save }) {
+async function runJob({ read, dates, cells, csv, task, target, maxSupport = 512, query, onnx, checkpoint, save }) {
   if (dates) return { days: dates.map(parseDate) }
+  if (cells) return { cells: cells.map(neutralise) }
   if (read !== undefined) {
     const { names, rows } = readCsv(read)
     return { names, rows, written: writeCsv(names, rows) }

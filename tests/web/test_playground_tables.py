@@ -140,6 +140,23 @@ def test_csv_both_ways(delimiter, end):
     assert list(csv.reader(io.StringIO(result["written"], newline=""))) == [names, *rows]
 
 
+def test_formulas_get_an_apostrophe_and_numbers_stay():
+    formulas = [
+        "=1+1",
+        "+cmd|' /C calc'!A0",
+        "-2+3",
+        "@SUM(A1)",
+        "\t=1",
+        "\r=1",
+        "\n=1",
+        "-",
+        "-1e",
+    ]
+    others = ["", "-1", "+4", "-1.5e-3", "-.5", "-1,5", "1=1", "a-b", "'=1", " x", "2024-03-01"]
+    cells = run_job(SCRIPT, cells=[*formulas, *others])["cells"]
+    assert cells == [*(f"'{formula}" for formula in formulas), *others]
+
+
 def test_csv_forms():
     last_is_empty, unnamed, blank_lines = run_jobs(
         {"read": "a,b\n1,"}, {"read": ",b\n0,1\n"}, {"read": "a,b\n\n1,2\n\n\n"}, script=SCRIPT
