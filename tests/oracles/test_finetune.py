@@ -452,12 +452,19 @@ def _without(*names):
     return damage
 
 
+def _flipped(data):
+    """With one bit of a weight turned over."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
 @pytest.mark.parametrize(
     "damage",
     [
         lambda path: path.write_bytes(b"nonsense"),
         lambda path: path.write_bytes(b""),
         lambda path: path.write_bytes(path.read_bytes()[:-1000]),
+        lambda path: path.write_bytes(_flipped(path.read_bytes())),
         lambda path: torch.save([1, 2], path),
         lambda path: path.write_bytes(b"\x80\x02K\x01r\x00"),
         _without("config"),
