@@ -67,6 +67,8 @@ class Saved(Pickled):
         ------
         BundleError
             If a class label, target or category is of a kind that a bundle can't hold.
+        OSError
+            If ``path`` is empty, a directory, or can't be written.
         """
         self = self._snapshot()
         self._check_ready()

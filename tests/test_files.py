@@ -105,11 +105,21 @@ def test_an_error_names_the_file_that_was_asked_for(tmp_path):
     assert error.value.filename == str(path)
 
 
-def test_a_folder_is_not_replaced(tmp_path):
+@pytest.mark.parametrize("path", ["folder", ".", os.curdir + os.sep, "link"])
+def test_a_folder_is_not_replaced(path, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
     (tmp_path / "folder").mkdir()
-    with pytest.raises(OSError):
-        write(tmp_path / "folder", b"")
-    assert os.listdir(tmp_path) == ["folder"] and (tmp_path / "folder").is_dir()
+    (tmp_path / "link").symlink_to("folder")
+    with pytest.raises(IsADirectoryError, match="Pass a file in it") as error:
+        write(path, b"")
+    assert error.value.filename == path and error.value.filename2 is None
+    assert sorted(os.listdir(tmp_path)) == ["folder", "link"]
+
+
+def test_an_empty_path_is_named(tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    with pytest.raises(FileNotFoundError, match="The path is empty. Pass that of a file: ''"):
+        write("", b"")
 
 
 # ---- streams -------------------------------------------------------------------------------------

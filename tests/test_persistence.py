@@ -3,6 +3,7 @@
 import json
 import os
 import pickle
+import re
 import resource
 import signal
 import stat
@@ -35,6 +36,13 @@ def test_a_new_file_is_its_owners_and_an_existing_one_keeps_its_mode(cls, tmp_pa
     path.chmod(0o644)
     estimator.save(path)
     assert mode_of(path) == 0o644
+
+
+@pytest.mark.parametrize("path", ["", ".", ".."])
+def test_a_path_that_is_no_file_is_named(path):
+    estimator = MitraClassifier(max_support=30).fit([[0.0], [1.0]] * 5, [0, 1] * 5)
+    with pytest.raises(OSError, match=rf"Pass .*file.*: '{re.escape(path)}'$"):
+        estimator.save(path)
 
 
 def test_a_bundle_that_cannot_be_written_leaves_the_former_one(tmp_path):

@@ -16,9 +16,10 @@ from pathlib import Path
 import joblib
 import pandas as pd
 from fastapi import FastAPI, HTTPException, Request
-from fastapi.responses import JSONResponse
+from fastapi.responses import JSONResponse, Response
 from pydantic import BaseModel, Field, ValidationError
 from sklearn.pipeline import Pipeline
+from starlette.requests import ClientDisconnect
 
 import sklearn_mitra
 
@@ -180,6 +181,12 @@ async def answer(request: Request):
     except asyncio.QueueFull:
         raise HTTPException(429, "Too many requests are waiting.", {"Retry-After": "1"}) from None
     return JSONResponse(await future)
+
+
+@app.exception_handler(ClientDisconnect)
+async def left(request: Request, error: ClientDisconnect):
+    LOG.warning("A client left before its request was complete.")
+    return Response(status_code=400)  # which nobody gets
 
 
 @app.post("/reload")

@@ -9,6 +9,12 @@ from ..pretrain.log import Log
 HISTORY = "history.jsonl"
 
 
+def open_history(directory):
+    """The log of a run, Log."""
+    numbers = "step", "seconds", "validation_loss", "lr"
+    return Log(os.path.join(directory, HISTORY), numbers)
+
+
 def read_history(directory):
     """The reports of a run.
 
@@ -28,10 +34,13 @@ def read_history(directory):
     ------
     FileNotFoundError
         If there is none.
+    ValueError
+        If a line of it is damaged.
     """
-    path = os.path.join(expand_user(os.fsdecode(directory)), HISTORY)
-    lines = Log(path).read()
+    directory = expand_user(os.fsdecode(directory))
+    lines = open_history(directory).read()
     if not lines:
+        path = os.path.join(directory, HISTORY)
         raise FileNotFoundError(f"There is no history of fine-tuning at {path!r}.")
     return lines
 
@@ -54,6 +63,8 @@ def plot_history(directory, ax=None):
     ------
     FileNotFoundError
         If there is no history.
+    ValueError
+        If a line of it is damaged.
     """
     history = read_history(directory)
     steps = [line["step"] for line in history]

@@ -11,6 +11,8 @@ from sklearn_mitra._network.interchange import SUFFIX
 from sklearn_mitra._network.resolve import resolve_network
 from sklearn_mitra._preprocessing.support import draw_seed
 
+from ..pretrain.lock import locked
+from .arguments import describe
 from .history import HISTORY
 from .settings import STATE, Settings
 from .task import Task, split
@@ -79,7 +81,8 @@ def finetune(
         Draws the validation rows and the steps. Only a run with an int can be resumed.
     resume : bool, default=False
         Go on with the run in ``directory``, which was interrupted. The data and all parameters
-        but ``seconds``, ``n_steps`` and ``patience`` must be the same.
+        but ``seconds``, ``n_steps``, ``patience``, ``device`` and ``verbose`` must be the same, and
+        so must the estimator's but ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
     verbose : int, default=0
         1 shows a progress bar with the losses.
 
@@ -93,8 +96,8 @@ def finetune(
     CheckpointError
         If ``estimator.model`` can't be found, downloaded or used for the task.
     TypeError, ValueError
-        If a parameter, ``X`` or ``y`` is not of a kind described here, or if ``directory`` holds
-        a checkpoint already.
+        If a parameter, ``X`` or ``y`` is not of a kind described here, if ``directory`` holds
+        a checkpoint already or another run is using it, or if a run can't be resumed.
     MemoryError
         If the smallest step doesn't fit the memory.
     FloatingPointError
@@ -124,19 +127,24 @@ def finetune(
     )
     _check_estimator(estimator)
     _check_device(device)
-    directory = _check_directory(directory, resume)
+    directory = _as_model(directory)
     if resume and not isinstance(random_state, Integral):
         raise ValueError(
             "An int 'random_state' is needed to resume, that of the interrupted run. "
             f"Got {random_state!r} instead."
         )
-    network = resolve_network(estimator.model, estimator._task)
-    train, validation = split(estimator, X, y, X_val, y_val, validation_fraction, settings.seed)
-    task = Task.fit(estimator, network, train, validation)
+    with locked(directory):
+        _check_unused(directory, resume)
+        network = resolve_network(estimator.model, estimator._task)
+        train, validation = split(estimator, X, y, X_val, y_val, validation_fraction, settings.seed)
+        task = Task.fit(estimator, network, train, validation)
+        arguments = describe(
+            estimator, task, network.file, settings, validation_fraction, X, y, X_val, y_val
+        )
 
-    from .tuner import tune  # brings in torch
+        from .tuner import tune  # brings in torch
 
-    tune(network.file, task, settings, directory, device, resume, verbose)
+        tune(network.file, task, arguments, settings, directory, device, resume, verbose)
     return clone(estimator).set_params(model=directory).fit(X, y)
 
 
@@ -177,14 +185,14 @@ def _as_model(directory):
         if isinstance(directory, str):
             raise ValueError(f"directory={name!r} is the name of a checkpoint. Pass './{name}'.")
         name = os.path.join(os.curdir, name)
-    return expand_user(name)
+    name = expand_user(name)
+    if os.path.lexists(name) and not os.path.isdir(name):
+        raise ValueError(f"'directory' must be a directory or new. {name!r} is neither.")
+    return name
 
 
-def _check_directory(directory, resume):
-    """The directory as str; an error if it is in use or, to resume, is not."""
-    directory = _as_model(directory)
-    if os.path.lexists(directory) and not os.path.isdir(directory):
-        raise ValueError(f"'directory' must be a directory or new. {directory!r} is neither.")
+def _check_unused(directory, resume):
+    """Raise an error if there is a run in the directory or, to resume, is none."""
     has_state = os.path.exists(os.path.join(directory, STATE))
     if resume and not has_state:
         raise ValueError(
@@ -197,4 +205,3 @@ def _check_directory(directory, resume):
                 f"{directory!r} holds {name} already. {hint if has_state else 'Pass another'} "
                 "directory."
             )
-    return directory

@@ -1,7 +1,6 @@
 """What is to be learned: training and validation rows as an estimator shows them."""
 
 import dataclasses
-import hashlib
 from numbers import Real
 
 import numpy as np
@@ -80,21 +79,6 @@ class Task:
     def sampling(self):
         """How the estimator chooses its support, str."""
         return getattr(self.served, "support_sampling", "random")
-
-    def fingerprint(self, *others):
-        """A hash of all that a run which goes on must have in common with its first part.
-
-        Parameters
-        ----------
-        *others : object
-            What else it depends on, by their ``repr``.
-        """
-        learned = self.learner.X_support_, self.learner.y_support_
-        arrays = *learned, self.served.X_support_, self.x, self.y
-        digest = hashlib.sha256(repr((others, self.learner.members)).encode())
-        for array in arrays:
-            digest.update(np.ascontiguousarray(array).tobytes())
-        return digest.hexdigest()
 
 
 def split(estimator, X, y, X_val, y_val, fraction, seed):

@@ -13,15 +13,15 @@ import torch
 from tqdm import tqdm
 
 from ..pretrain.batches import Batch
-from ..pretrain.checkpoints import read_state, write_checkpoint, write_state
-from ..pretrain.log import Log
+from ..pretrain.checkpoints import damage_named, read_state, write_checkpoint, write_state
 from ..pretrain.losses import batch_loss
 from ..pretrain.optimizer import Optimizer
 from ..pretrain.train import learning_rate
 from ..tab2d import Tab2D
+from .arguments import check_same
 from .device import choose_device, fit_memory, halve, precision
 from .episodes import Episodes
-from .history import HISTORY
+from .history import open_history
 from .settings import STATE
 from .validation import Validation
 
@@ -32,13 +32,15 @@ _VALIDATION_SHARE = 0.2
 _FEWEST_STEPS, _MOST_STEPS = 5, 50  # from one validation to the next
 
 
-def tune(checkpoint, task, settings, directory, device, resume, verbose):
+def tune(checkpoint, task, arguments, settings, directory, device, resume, verbose):
     """Tune a checkpoint, and write the best weights.
 
     Parameters
     ----------
     checkpoint : sklearn_mitra._network.checkpoint.Checkpoint
     task : Task
+    arguments : dict of str to str
+        Those that a resumed run must have been begun with.
     settings : Settings
     directory : str
     device : {"auto", "cpu", "cuda"}
@@ -46,11 +48,10 @@ def tune(checkpoint, task, settings, directory, device, resume, verbose):
     """
     device = choose_device(device)
     with _torchs_defaults(device):
-        _tune(checkpoint, task, settings, directory, device, resume, verbose)
+        _tune(checkpoint, task, arguments, settings, directory, device, resume, verbose)
 
 
-def _tune(checkpoint, task, settings, directory, device, resume, verbose):
-    lasting = dataclasses.replace(settings, seconds=1.0, n_steps=None, patience=None)
+def _tune(checkpoint, task, arguments, settings, directory, device, resume, verbose):
     tuner = Tuner(
         checkpoint,
         Tab2D.from_checkpoint(checkpoint),
@@ -59,9 +60,8 @@ def _tune(checkpoint, task, settings, directory, device, resume, verbose):
         settings,
         directory,
         device,
-        task.fingerprint(checkpoint.sha256, lasting),
+        arguments,
     )
-    os.makedirs(directory, exist_ok=True)
     if resume:
         tuner.resume()
     with _progress_bar(settings, verbose) as report:
@@ -115,16 +115,16 @@ class Tuner:
         Gets the checkpoint with the best weights, the history, and the state of a run that was
         interrupted.
     device : torch.device
-    fingerprint : str
-        Of what a resumed run must have in common with its first part.
+    arguments : dict of str to str
+        Those that a resumed run must have been begun with.
     """
 
     def __init__(
-        self, checkpoint, network, episodes, validation, settings, directory, device, fingerprint
+        self, checkpoint, network, episodes, validation, settings, directory, device, arguments
     ):
         self.settings, self.directory, self.device = settings, directory, device
         self._checkpoint, self._episodes, self._validation = checkpoint, episodes, validation
-        self._fingerprint = fingerprint
+        self._arguments = arguments
         self.network = network.to(device)
         self.optimizer = Optimizer(self.network, _BETAS, settings.weight_decay)
         self.best = _copy(self.network)
@@ -133,7 +133,7 @@ class Tuner:
         self._n_worse = 0
         self._is_new = True
         self._is_whole = False  # whether a run that goes on from here takes the same steps
-        self._history = Log(os.path.join(directory, HISTORY))
+        self._history = open_history(directory)
         self._losses = []
         fit_memory(episodes, network.config, device)
         self.validate_every = self._choose_interval()
@@ -146,20 +146,23 @@ class Tuner:
         ValueError
             If it can't be read, or is of another run.
         """
-        state = read_state(os.path.join(self.directory, STATE))
-        if state.get("fingerprint") != self._fingerprint:
-            raise ValueError(
-                f"The run in {self.directory!r} is of other data, another estimator or other "
-                "settings. Pass the same ones, or another directory."
-            )
+        path = os.path.join(self.directory, STATE)
+        state = read_state(path)
+        with damage_named(path):
+            begun = dict(state["arguments"])
+        check_same(begun, self._arguments, self.directory)
+        with damage_named(path):
+            self._restore(state)
+        self._history.forget_after(self.step)
+        self._is_new, self._is_whole = False, True
+
+    def _restore(self, state):
         self.network.load_state_dict(state["network"])
         self.best = {name: w.to(self.device) for name, w in state["best"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         self._losses = [torch.tensor(loss, device=self.device) for loss in state["losses"]]
         for name in ("best_loss", "first_loss", "step", "elapsed", "_n_worse"):
             setattr(self, name, state[name])
-        self._history.forget_after(self.step)
-        self._is_new, self._is_whole = False, True
 
     @property
     def progress(self):
@@ -278,7 +281,7 @@ class Tuner:
         state = {
             "config": vars(self._checkpoint.config),
             "options": dataclasses.asdict(self.settings),
-            "fingerprint": self._fingerprint,
+            "arguments": self._arguments,
             "network": self.network.state_dict(),
             "best": self.best,
             "optimizer": self.optimizer.state_dict(),

@@ -7,6 +7,7 @@ DIR becomes a checkpoint: ``MitraClassifier(model="DIR")``.
 """
 
 import argparse
+import contextlib
 import dataclasses
 import os
 
@@ -21,23 +22,26 @@ from .arguments import (
     require,
     sizes_of,
 )
-from .checkpoints import read_state
+from .checkpoints import damage_named, read_state
+from .lock import locked
 from .train import STATE, Options, Trainer
 
 
 def main(arguments=None):
     parser = _parser()
     given = parser.parse_args(arguments)
-    try:
-        check(given)
-        _check_out(given)
-        trainer = _resume(given) if given.resume else new_trainer(given, given.out, given.half)
-    except (ValueError, OSError) as error:
-        parser.error(str(error))
-    n_weights = sum(weight.numel() for weight in trainer.network.parameters())
-    print(f"{trainer.network.config}\n{trainer.options}")
-    print(f"{n_weights} weights, from step {trainer.step} on", flush=True)
-    trainer.run()
+    with contextlib.ExitStack() as stack:
+        try:
+            check(given)
+            _check_out(given)
+            stack.enter_context(locked(given.out))
+            trainer = _resume(given) if given.resume else new_trainer(given, given.out, given.half)
+        except (ValueError, OSError) as error:
+            parser.error(str(error))
+        n_weights = sum(weight.numel() for weight in trainer.network.parameters())
+        print(f"{trainer.network.config}\n{trainer.options}")
+        print(f"{n_weights} weights, from step {trainer.step} on", flush=True)
+        trainer.run()
 
 
 def _parser():
@@ -71,13 +75,16 @@ def _check_out(given):
 
 def _resume(given):
     """The run in ``--out``; its length may be another."""
-    state = read_state(os.path.join(given.out, STATE))
-    config, begun = Config(**state["config"]), Options(**state["options"])
+    path = os.path.join(given.out, STATE)
+    state = read_state(path)
+    with damage_named(path):
+        config, begun = Config(**state["config"]), Options(**state["options"])
+        device = state["device"]
     if config.task != given.task:
         raise ValueError(f"The run in {given.out!r} is for {config.task}, not {given.task}.")
     settings = {name: getattr(begun, name) for name in SETTINGS}
     # A generator's state is of use on its own kind of device only.
-    found = {**sizes_of(config), **settings, "device": state["device"]}
+    found = {**sizes_of(config), **settings, "device": device}
     check_same(given, found, given.out)
     options = dataclasses.replace(
         begun, seconds=given.seconds, half=given.half or begun.half, compile=given.compile

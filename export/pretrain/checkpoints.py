@@ -1,13 +1,16 @@
 """Files of a training run, each replaced as a whole or not at all."""
 
+import contextlib
 import json
 import os
-import pickle
+import zipfile
 
 import torch
 from safetensors.torch import save_file
 
 from sklearn_mitra._common.files import replaced
+
+_ADVICE = "Restore the file from a copy, or begin a new run in another directory."
 
 
 def write_checkpoint(directory, config, weights, half=False, n_estimators=None):
@@ -50,11 +53,24 @@ def read_state(path):
     ValueError
         If it is no such state, or not a whole one.
     """
-    try:
+    with damage_named(path):
+        with zipfile.ZipFile(path) as archive:
+            if archive.testzip():  # torch.load would take the wrong numbers
+                raise ValueError("a checksum is wrong")
         state = torch.load(path, map_location="cpu", weights_only=True)
-    except (OSError, EOFError, RuntimeError, pickle.UnpicklingError) as error:
-        reason = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ValueError(f"{path!r} can't be read as the state of a run: {reason}") from error
     if not isinstance(state, dict) or not {"config", "options", "network"} <= state.keys():
-        raise ValueError(f"{path!r} is not the state of a run.")
+        raise ValueError(f"{path!r} is not the state of a run. {_ADVICE}")
     return state
+
+
+@contextlib.contextmanager
+def damage_named(path):
+    """Turn whatever a damaged state raises, read or used, into a ValueError with its path."""
+    try:
+        yield
+    except Exception as error:  # torch.load and load_state_dict raise a dozen kinds
+        text = str(error).splitlines()[0] if str(error) else ""
+        raise ValueError(
+            f"{path!r} can't be read as the state of a run: {type(error).__name__}: {text}. "
+            f"{_ADVICE}"
+        ) from error

@@ -1,19 +1,24 @@
 """The log of a run: one JSON object in a line for every report."""
 
-import contextlib
 import json
+import os
+from numbers import Real
+
+from sklearn_mitra._common.files import replaced
 
 
 class Log:
-    """A file of JSON lines, each with its ``step``.
+    """A file of JSON lines.
 
     Parameters
     ----------
     path : str
+    numbers : tuple of str, default=("step",)
+        What each line has as a number, ``step`` at least.
     """
 
-    def __init__(self, path):
-        self._path = path
+    def __init__(self, path, numbers=("step",)):
+        self._path, self._numbers = path, numbers
 
     def append(self, line):
         """Write one line, a dict."""
@@ -21,16 +26,39 @@ class Log:
             file.write(json.dumps(line) + "\n")
 
     def read(self):
-        """The lines, list of dict; those that were cut off are left out."""
-        with contextlib.suppress(FileNotFoundError):
-            with open(self._path, encoding="utf-8") as file:
-                return [json.loads(line) for line in file if line.endswith("\n")]
-        return []
+        """The lines, list of dict; one that was cut off is left out.
+
+        Raises
+        ------
+        ValueError
+            If a line is damaged.
+        """
+        if not os.path.exists(self._path):
+            return []
+        with open(self._path, "rb") as file:
+            return [self._parse(i, text) for i, text in enumerate(file, 1) if text.endswith(b"\n")]
 
     def forget_after(self, step):
         """Drop lines of steps that were lost with the process that took them."""
-        lines = self.read()
-        if not lines:
+        if not os.path.exists(self._path):
             return
-        with open(self._path, "w", encoding="utf-8") as file:
-            file.writelines(json.dumps(line) + "\n" for line in lines if line["step"] <= step)
+        lines = [line for line in self.read() if line["step"] <= step]
+        with replaced(self._path) as temporary, open(temporary, "w", encoding="utf-8") as file:
+            file.writelines(json.dumps(line) + "\n" for line in lines)
+
+    def _parse(self, number, text):
+        """A line as a dict."""
+        try:
+            line = json.loads(text)
+        except ValueError:
+            line = None
+        if not isinstance(line, dict):
+            wrong = "is not a JSON object"
+        elif lacking := [name for name in self._numbers if not isinstance(line.get(name), Real)]:
+            wrong = f"has no number for {', '.join(map(repr, lacking))}"
+        else:
+            return line
+        raise ValueError(
+            f"{self._path!r} is damaged: line {number} {wrong}. Delete this line, or restore the "
+            "file from a copy."
+        )

@@ -11,7 +11,7 @@ from torch.nn.attention import SDPBackend, sdpa_kernel
 
 from ..tab2d import Tab2D
 from .batches import N_QUERY, draw_batch, draw_shape
-from .checkpoints import read_state, write_checkpoint, write_state
+from .checkpoints import damage_named, read_state, write_checkpoint, write_state
 from .log import Log
 from .losses import batch_loss
 from .optimizer import Optimizer
@@ -126,15 +126,20 @@ class Trainer:
     def resume(cls, config, options, directory, device="cpu"):
         """The run whose state is in ``directory``, as it was when that was saved."""
         trainer = cls(config, options, directory, device)
-        state = read_state(os.path.join(directory, STATE))
-        trainer.network.load_state_dict(state["network"])
-        trainer.average = {name: w.to(trainer.device) for name, w in state["average"].items()}
-        trainer.optimizer.load_state_dict(state["optimizer"])
-        trainer.shapes.set_state(state["shapes"])
-        trainer.tables.set_state(state["tables"])
-        for name in ("step", "n_tokens", "n_tables", "elapsed"):
-            setattr(trainer, name, state[name])
+        path = os.path.join(directory, STATE)
+        state = read_state(path)
+        with damage_named(path):
+            trainer._restore(state)
         return trainer
+
+    def _restore(self, state):
+        self.network.load_state_dict(state["network"])
+        self.average = {name: w.to(self.device) for name, w in state["average"].items()}
+        self.optimizer.load_state_dict(state["optimizer"])
+        self.shapes.set_state(state["shapes"])
+        self.tables.set_state(state["tables"])
+        for name in ("step", "n_tokens", "n_tables", "elapsed"):
+            setattr(self, name, state[name])
 
     @property
     def progress(self):

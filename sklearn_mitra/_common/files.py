@@ -1,6 +1,7 @@
 """Files that are replaced as a whole or not at all, and streams, which are written to."""
 
 import contextlib
+import errno
 import os
 import re
 import secrets
@@ -88,9 +89,19 @@ def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[st
     ------
     temporary : str
         An empty file beside ``path``.
+
+    Raises
+    ------
+    OSError
+        If ``path`` is empty, a directory, or can't be written.
     """
-    target = os.path.realpath(os.fsdecode(path))
-    if os.path.exists(target) and not os.path.isfile(target) and not os.path.isdir(target):
+    name = os.fsdecode(path)
+    if not name:
+        raise FileNotFoundError(errno.ENOENT, "The path is empty. Pass that of a file", name)
+    if os.path.isdir(name):
+        raise IsADirectoryError(errno.EISDIR, "This is a directory. Pass a file in it", name)
+    target = os.path.realpath(name)
+    if os.path.exists(target) and not os.path.isfile(target):
         yield target
         return
     temporary = f"{target}.{secrets.token_hex(4)}.tmp"
@@ -98,7 +109,7 @@ def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[st
     try:
         os.close(os.open(temporary, flags, 0o600 if private else 0o666))
     except OSError as error:
-        error.filename = os.fsdecode(path)  # not of a file that nobody has asked for
+        error.filename = name  # not of a file that nobody has asked for
         raise
     try:
         mode = stat.S_IMODE(os.stat(target if os.path.isfile(target) else temporary).st_mode)

@@ -4,6 +4,7 @@ import contextlib
 import json
 import os
 import pickle
+import re
 import shutil
 import signal
 import threading
@@ -26,6 +27,7 @@ from sklearn_mitra import CheckpointError, MitraClassifier, MitraRegressor
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export import finetune
 from sklearn_mitra.export.finetune import plot_history, read_history, tuner
+from sklearn_mitra.export.pretrain.lock import locked
 
 CLASSES = 16, 10, 2, 2, "classification"
 VALUES = 16, 1, 2, 2, "regression"
@@ -344,26 +346,174 @@ def test_ctrl_c_after_the_last_step_loses_nothing(base, tmp_path, monkeypatch):
     assert same(weights(tmp_path / "cut"), weights(tmp_path / "whole"))
 
 
-def test_what_another_run_left_is_refused(base, tmp_path):
-    estimator, X, y = base()
+@pytest.fixture
+def interrupted(base, tmp_path):
+    """The arguments that resume a run, all of whose rows fit the support."""
+    estimator, X, y = base(max_support=500)
+    begun = {"estimator": estimator, "X": X, "y": y, "directory": tmp_path / "run", "n_steps": 500}
     _interrupt_after(tmp_path / "run" / "history.jsonl", 2)
     with pytest.raises(KeyboardInterrupt):
-        finetune(estimator, X, y, directory=tmp_path / "run", n_steps=500)
-    options = {"directory": tmp_path / "run", "n_steps": 500, "resume": True}
-    for changed in (
-        {"y": np.roll(y, 1)},
-        {"X": X[:, ::-1]},
-        {"random_state": 1},
-        {"learning_rate": 1e-3},
-        {"estimator": MitraClassifier(model=estimator.model)},
-        {"estimator": clone(estimator).set_params(max_support=63)},
+        finetune(**begun)
+    return {**begun, "resume": True}
+
+
+@pytest.mark.parametrize(
+    "changed, message",
+    [
+        ({"y": np.roll(load_iris().target[:150], 1)}, r"y was \(150,\) with SHA-256 \w+ and is"),
+        ({"X": load_iris().data[:150, ::-1]}, r"X was \(150, 4\) with SHA-256 \w+ and is"),
+        (
+            {"X_val": np.ones((2, 4)), "y_val": [0, 1]},
+            r"X_val was None and is \(2, 4\) .*y_val was",
+        ),
+        ({"validation_fraction": 0.3}, "validation_fraction was 0.2 and is 0.3"),
+        ({"random_state": 1}, "arguments: random_state was 0 and is 1. Pass the same ones"),
+        ({"learning_rate": 1e-3}, "learning_rate was 0.0001 and is 0.001"),
+        ({"weight_decay": 0}, "weight_decay was 0.01 and is 0"),
+        ({"support_size": 383}, "support_size was 384 and is 383"),
+        ({"query_size": 255}, "query_size was 256 and is 255"),
+    ],
+)
+def test_a_run_is_resumed_with_the_same_arguments(interrupted, changed, message):
+    with pytest.raises(ValueError, match=message):
+        finetune(**{**interrupted, **changed})
+
+
+@pytest.mark.parametrize(
+    "name, value",
+    [
+        ("max_support", 501),
+        ("n_estimators", 1),
+        ("members", ["plain"]),
+        ("random_state", 1),
+        ("support_sampling", "equal"),
+        ("softmax_temperature", 2.0),
+        ("class_weight", {0: 2.0}),
+        ("prior_correction", False),
+        ("precision", "int8"),
+    ],
+)
+def test_a_run_is_resumed_with_the_same_estimator(interrupted, name, value):
+    former = getattr(interrupted["estimator"], name)
+    changed = clone(interrupted["estimator"]).set_params(**{name: value})
+    message = re.escape(f"estimator.{name} was {former!r} and is {value!r}")
+    with pytest.raises(ValueError, match=message):
+        finetune(**{**interrupted, "estimator": changed})
+
+
+def test_a_run_is_resumed_with_the_same_weights(interrupted, make_checkpoint):
+    other = str(make_checkpoint(16, 10, 1, 2, "classification"))
+    changed = clone(interrupted["estimator"]).set_params(model=other)
+    with pytest.raises(ValueError, match=r"estimator.model was SHA-256 \w+ and is SHA-256"):
+        finetune(**{**interrupted, "estimator": changed})
+
+
+def test_a_run_is_resumed_with_the_same_table_however_it_is_encoded(base, tmp_path):
+    estimator, X, y = base(VALUES, max_support=500)
+    frame = pd.DataFrame(X[:, :2]).assign(kind=np.array(["a", "b", None])[np.arange(150) % 3])
+    frame.columns = ["x", "y", "kind"]
+    _interrupt_after(tmp_path / "history.jsonl", 2)
+    with pytest.raises(KeyboardInterrupt):
+        finetune(estimator, frame, y, directory=tmp_path, n_steps=500)
+    for other in (
+        frame.assign(kind=frame["kind"].replace("a", "c")),
+        frame.rename(columns={"x": "z"}),
+        frame.assign(y=frame["y"].astype(np.float32)),
     ):
-        arguments = {"estimator": estimator, "X": X, "y": y, **changed}
-        with pytest.raises(ValueError, match="other data, another estimator or other settings"):
-            finetune(**arguments, **options)
-    (tmp_path / "run" / "state.pt").write_bytes(b"nonsense")
-    with pytest.raises(ValueError, match="can't be read as the state"):
-        finetune(estimator, X, y, **options)
+        with pytest.raises(ValueError, match=r"arguments: X was \(150, 3\)"):
+            finetune(estimator, other, y, directory=tmp_path, n_steps=500, resume=True)
+    again = pickle.loads(pickle.dumps(frame))  # other objects with the same values
+    step = read_history(tmp_path)[-1]["step"]
+    finetune(estimator, again, y, directory=tmp_path, n_steps=step + 5, resume=True)
+
+
+def test_what_does_not_change_the_result_may_be_another(interrupted):
+    step = read_history(interrupted["directory"])[-1]["step"]
+    others = {"n_steps": step + 5, "patience": 100, "seconds": 5, "device": "cpu"}
+    changed = clone(interrupted["estimator"]).set_params(n_jobs=1, cache_context=False, verbose=0)
+    finetune(**{**interrupted, **others, "estimator": changed, "weight_decay": np.float64(0.01)})
+    assert read_history(interrupted["directory"])[-1]["step"] == step + 5
+
+
+# ---- damaged files -------------------------------------------------------------------------------
+
+
+def _without(*names):
+    """A function that removes an entry of a state."""
+
+    def damage(path):
+        state = torch.load(path, weights_only=True)
+        entries = state
+        for name in names[:-1]:
+            entries = entries[name]
+        del entries[names[-1]]
+        torch.save(state, path)
+
+    return damage
+
+
+def _flipped(data):
+    """With one bit of a weight turned over."""
+    middle = len(data) // 2
+    return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
+
+
+@pytest.mark.parametrize(
+    "damage",
+    [
+        lambda path: path.write_bytes(b"nonsense"),
+        lambda path: path.write_bytes(b""),
+        lambda path: path.write_bytes(path.read_bytes()[:-1000]),
+        lambda path: path.write_bytes(_flipped(path.read_bytes())),
+        lambda path: torch.save([1, 2], path),
+        lambda path: path.write_bytes(b"\x80\x02K\x01r\x00"),
+        _without("config"),
+        _without("arguments"),
+        _without("optimizer"),
+        _without("best_loss"),
+        _without("network", "x_embedding.x_embedding.weight"),
+        _without("best"),
+    ],
+)
+def test_a_damaged_state_is_named(interrupted, damage):
+    path = interrupted["directory"] / "state.pt"
+    damage(path)
+    message = re.escape(repr(str(path))) + ".*state of a run.*Restore the file.*another directory"
+    with pytest.raises(ValueError, match=message):
+        finetune(**interrupted)
+
+
+@pytest.mark.parametrize(
+    "line, message",
+    [
+        (b'{"step": 5, "seco', "is not a JSON object"),
+        (b"\xff\xfe", "is not a JSON object"),
+        (b"", "is not a JSON object"),
+        (b"[5]", "is not a JSON object"),
+        (b'{"step": 5, "seconds": 1, "lr": null}', "has no number for 'validation_loss', 'lr'"),
+        (b'{"seconds": 1, "validation_loss": 1, "lr": 1}', "has no number for 'step'"),
+    ],
+)
+def test_a_damaged_history_is_named(interrupted, line, message):
+    path = interrupted["directory"] / "history.jsonl"
+    damaged = line + b"\n" + path.read_bytes()
+    path.write_bytes(damaged)
+    message = re.escape(f"{str(path)!r} is damaged: line 1 {message}. Delete this line, or restore")
+    with pytest.raises(ValueError, match=message):
+        read_history(interrupted["directory"])
+    with pytest.raises(ValueError, match=message):
+        finetune(**interrupted)
+    assert path.read_bytes() == damaged
+
+
+def test_a_line_that_was_cut_off_is_written_again(interrupted):
+    path = interrupted["directory"] / "history.jsonl"
+    whole = read_history(interrupted["directory"])
+    with path.open("ab") as file:
+        file.write(b'{"step": 1')
+    assert read_history(interrupted["directory"]) == whole
+    finetune(**{**interrupted, "n_steps": whole[-1]["step"] + 5})
+    assert read_history(interrupted["directory"])[: len(whole)] == whole
 
 
 def _interrupt_after(path, n_lines):
@@ -448,6 +598,15 @@ def test_a_directory_in_use_is_refused(base, tmp_path):
     (tmp_path / "file").write_text("")
     with pytest.raises(ValueError, match="must be a directory or new"):
         finetune(estimator, X, y, directory=tmp_path / "file", n_steps=1)
+
+
+def test_a_directory_that_another_run_is_using_is_refused(base, tmp_path):
+    estimator, X, y = base()
+    with locked(str(tmp_path / "tuned")):
+        with pytest.raises(ValueError, match="Another run is using '.*tuned'. Wait until it ends"):
+            finetune(estimator, X, y, directory=tmp_path / "tuned", n_steps=1)
+    assert not (tmp_path / "tuned").exists()
+    finetune(estimator, X, y, directory=tmp_path / "tuned", n_steps=1)
 
 
 def test_no_cuda_device(base, tmp_path):

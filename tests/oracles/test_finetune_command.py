@@ -1,5 +1,6 @@
 """The command ``sklearn-mitra finetune``."""
 
+import contextlib
 import os
 import signal
 import subprocess
@@ -57,15 +58,24 @@ def test_what_is_wrong_is_a_message(arguments, more, message, capsys):
     assert message in told and "Traceback" not in told
 
 
-def test_ctrl_c_keeps_the_best_so_far(arguments, tmp_path):
+@contextlib.contextmanager
+def running(arguments, history):
+    """The command in a process of its own, once it has validated twice."""
     command = [sys.executable, "-m", "sklearn_mitra.export.finetune", *arguments[1:]]
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
-    history = tmp_path / "tuned" / "history.jsonl"
     with subprocess.Popen(command, stderr=subprocess.PIPE, text=True, env=environment) as process:
         while process.poll() is None and (
             not history.exists() or history.read_text().count("\n") < 2
         ):
             time.sleep(0.01)
+        try:
+            yield process
+        finally:
+            process.kill()
+
+
+def test_ctrl_c_keeps_the_best_so_far(arguments, tmp_path):
+    with running(arguments, tmp_path / "tuned" / "history.jsonl") as process:
         process.send_signal(signal.SIGINT)
         _, told = process.communicate()
     assert process.returncode == 130, told
@@ -74,6 +84,19 @@ def test_ctrl_c_keeps_the_best_so_far(arguments, tmp_path):
     seconds = str(read_history(tmp_path / "tuned")[-1]["seconds"] + 1)
     assert main([*arguments, "--resume", "--seconds", seconds, "--quiet"]) == 0
     assert not (tmp_path / "tuned" / "state.pt").exists()
+
+
+def test_a_run_keeps_others_out_until_it_ends_or_is_killed(arguments, tmp_path, capsys):
+    with running(arguments, tmp_path / "tuned" / "history.jsonl") as process:
+        for more in ([], ["--resume"]):
+            assert main([*arguments, *more, "--quiet"]) == 1
+            assert f"Another run is using '{tmp_path / 'tuned'}'" in capsys.readouterr().err
+        process.kill()
+        process.communicate()
+    assert "state.pt" in os.listdir(tmp_path / "tuned")
+    assert main([*arguments, "--resume", "--seconds", "1", "--quiet"]) == 0
+    names = ["config.json", "history.jsonl", "model.safetensors"]
+    assert sorted(os.listdir(tmp_path / "tuned")) == names
 
 
 def test_the_table_is_read_as_fit_reads_it(arguments, tmp_path, capsys):

@@ -1,5 +1,8 @@
 """Fine-tuning's parts: what a step learns from, its gradients, how validation rows are scored."""
 
+import os
+import resource
+
 import numpy as np
 import pytest
 import torch
@@ -16,6 +19,7 @@ from sklearn_mitra.export.finetune import device
 from sklearn_mitra.export.finetune.episodes import Episodes
 from sklearn_mitra.export.finetune.task import Task, split
 from sklearn_mitra.export.finetune.validation import Validation
+from sklearn_mitra.export.pretrain.log import Log
 from sklearn_mitra.export.pretrain.losses import batch_loss
 from sklearn_mitra.export.pretrain.targets import IGNORED
 from sklearn_mitra.export.tab2d import Tab2D
@@ -238,3 +242,24 @@ def test_steps_get_smaller_until_they_fit_the_memory(monkeypatch):
     monkeypatch.setattr(device, "total_memory", lambda: weights)
     with pytest.raises(MemoryError, match="A step of 16 support rows doesn't fit"):
         device.fit_memory(episodes, LARGE, CPU)
+
+
+# ---- history -------------------------------------------------------------------------------------
+
+
+def test_a_full_disk_does_not_lose_the_history(tmp_path):
+    path = tmp_path / "history.jsonl"
+    log = Log(str(path))
+    for step in range(100):
+        log.append({"step": step})
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (500, limits[1]))
+    try:
+        with pytest.raises(OSError):
+            log.forget_after(90)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+    assert log.read() == [{"step": step} for step in range(100)]
+    log.forget_after(90)
+    assert log.read() == [{"step": step} for step in range(91)]
+    assert os.listdir(tmp_path) == ["history.jsonl"]

@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import math
+import os
 import re
 import stat
 
@@ -21,6 +22,7 @@ from sklearn_mitra.export.pretrain import speed
 from sklearn_mitra.export.pretrain.__main__ import main
 from sklearn_mitra.export.pretrain.batches import SMALLEST_BUDGET, Shape, draw_batch
 from sklearn_mitra.export.pretrain.checkpoints import write_checkpoint
+from sklearn_mitra.export.pretrain.lock import locked
 from sklearn_mitra.export.pretrain.losses import (
     batch_loss,
     bin_loss,
@@ -362,6 +364,16 @@ def test_command_guards_a_run(tmp_path, capsys):
     with pytest.raises(SystemExit):
         run(tmp_path, "--resume")
     assert "can't be read as the state of a run" in capsys.readouterr().err
+
+
+def test_command_keeps_out_of_the_directory_of_another_run(tmp_path, capsys):
+    with locked(str(tmp_path)), pytest.raises(SystemExit):
+        run(tmp_path, *SMALL)
+    assert f"Another run is using '{tmp_path}'" in capsys.readouterr().err
+    assert os.listdir(tmp_path) == []
+    run(tmp_path, *SMALL)
+    names = ["config.json", "log.jsonl", "model.safetensors", "state.pt"]
+    assert sorted(os.listdir(tmp_path)) == names
 
 
 @pytest.mark.parametrize("more", [(), ("--compile",)], ids=["as it is", "compiled"])

@@ -6,6 +6,7 @@ import http.client
 import json
 import re
 import runpy
+import socket
 import threading
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -185,6 +186,23 @@ def test_a_damaged_file_keeps_the_former_model(served):
     assert served.service.ask("POST", "/reload")[:2] == (409, status)
     assert served.use(good) == {"model": name, "error": None}
     assert served.service.ask("POST", "/reload")[:2] == (200, {"model": name, "error": None})
+
+
+@pytest.mark.parametrize("is_whole", [False, True], ids=["body", "answer"])
+def test_a_client_that_leaves_is_at_most_a_line_in_the_log(served, is_whole):
+    """Amid its body, or while the answer is computed."""
+    body = json.dumps({"rows": [ROW] * MAX_ROWS}).encode()
+    head = f"POST /predict HTTP/1.1\r\nHost: localhost\r\nContent-Length: {len(body)}\r\n\r\n"
+    before = served.service.read_log()
+    for _ in range(3):
+        with socket.create_connection(("127.0.0.1", served.service.port)) as client:
+            client.sendall(head.encode() + (body if is_whole else body[:-1]))
+    n_lines = 0 if is_whole else 3
+    wait_for(lambda: served.service.read_log()[len(before) :].count("\n") >= n_lines)
+    served.check(served.service.predict([ROW]), [1])
+    added = served.service.read_log()[len(before) :].splitlines()
+    assert len(added) == n_lines
+    assert all(line.endswith("A client left before its request was complete.") for line in added)
 
 
 def test_nothing_went_wrong_in_the_server(served):
