@@ -467,6 +467,7 @@ def test_few_training_rows_are_enough(cls, n_rows):
     assert np.isfinite(outputs(estimator, query)).all()
 
 
+@pytest.mark.filterwarnings("ignore:In column 1, the values differ by 1.8e-300:UserWarning")
 @both
 @pytest.mark.parametrize("value", [1.6e38, -1.6e38, 1e-300, 5e-324], ids=str)
 def test_large_and_tiny_numbers_predict_something_finite(cls, value):

@@ -4,6 +4,7 @@ import os
 import resource
 
 import numpy as np
+import pandas as pd
 import pytest
 import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D as UpstreamTab2D
@@ -50,6 +51,14 @@ def test_validation_rows_are_stratified_and_no_training_rows():
     assert 36 <= (y_val == "a").sum() <= 38 and (y_val == "c").sum() == 0
     others = split(MitraClassifier(), X, y, None, None, 0.25, 1)[1][0]
     assert (others != X_val).any()
+
+
+@pytest.mark.parametrize("dtype", ["Int64", "int64[pyarrow]"])
+def test_labels_that_are_large_integers_are_told_apart(dtype):
+    X, y = np.zeros((40, 1)), pd.Series([2**53, 2**53 + 1] * 20, dtype=dtype)
+    for given in ((None, None), (X, y)):
+        for _, part in split(MitraClassifier(), X, y, *given, 0.25, 0):
+            assert np.unique(part).tolist() == [2**53, 2**53 + 1]
 
 
 def test_there_are_no_more_validation_rows_than_are_of_use():
