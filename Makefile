@@ -44,7 +44,7 @@ test-all: .venv-test/installed  ## Run the same tests as test, with more random 
 	$(TEST) -m pytest --hypothesis-profile=thorough
 
 fuzz: .venv-test/installed  ## Damage files at random for some minutes, with other examples every time
-	$(TEST) -m pytest tests/fuzz tests/test_bundles_damage.py tests/test_container.py \
+	$(TEST) -m pytest tests/fuzz tests/bundles/test_bundles_damage.py tests/bundles/test_container.py \
 		--hypothesis-profile=fuzz
 
 test-min: .venv-min/installed  ## Run the fast tests with the oldest dependencies

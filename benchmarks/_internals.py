@@ -2,6 +2,7 @@
 
 import math
 
+from sklearn_mitra._fit import fit_encoded
 from sklearn_mitra._network import sessions
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config, expected_shapes
@@ -25,7 +26,7 @@ __all__ = [
 
 def encode(estimator):
     """Pass the support set of a fitted estimator through the network, which fills its context."""
-    estimator._context.prepare(Runtime.resolve())
+    estimator._model.context.prepare(Runtime.resolve())
 
 
 def encode_flop(config, n_support, n_features):
@@ -49,8 +50,9 @@ def fit_to_support(estimator, X, y, rows):
     """
 
     class Chosen(type(estimator)):
-        def _select_support(self, y):
-            return rows
+        def _calibrated(self, model, table, network):
+            settings, names = self._settings(), model.feature_names
+            return fit_encoded(table, settings, network, model.seed, names, indices=rows)
 
     return Chosen(**estimator.get_params()).fit(X, y)
 

@@ -1,7 +1,9 @@
-"""What the classifier and the regressor share: the sequence of fit and predict."""
+"""What the classifier and the regressor share: the sequence of fit and predict, and the state."""
 
+import os
+import warnings
 from abc import abstractmethod
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
 from typing import Any, ClassVar, TypeVar
 
@@ -9,38 +11,117 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
-from sklearn.utils.validation import validate_data
+from sklearn.utils._param_validation import InvalidParameterError
+from sklearn.utils.validation import check_is_fitted, validate_data
 
-from ._loading import Loaded
-from ._members.build import learn_views
+from ._bundles.canonical import MAX_INTEGER
+from ._bundles.estimators import Stored, read_bundle
+from ._bundles.fields import BundleFields
+from ._common.fields import brief
+from ._common.files import written
+from ._errors import BundleError, DisposedError
+from ._fit import EncodedTable, Settings, fit_model
+from ._fitted import FittedModel, Outputs
 from ._members.functions import Rows
-from ._members.kinds import PLAIN, choose_kinds
-from ._members.training_table import TrainingTable
-from ._network.config import Config
-from ._network.context import Context, Member
+from ._members.kinds import PLAIN
 from ._network.network import Network
 from ._network.resolve import resolve_network
-from ._preprocessing.encoder import TableEncoder
-from ._preprocessing.queries import DistinctRows, Queries
-from ._preprocessing.support import draw_seed
+from ._params import NOT_STORED, Parametrised
+from ._persistence import (
+    LoadOptions,
+    check_support,
+    foreign_seed,
+    pack_model,
+    unpack_foreign,
+    unpack_model,
+)
+from ._preprocessing.queries import Queries
 from ._preprocessing.table import check_table
+from ._targets.classes import ClassTarget
+from ._targets.numbers import NumberTarget
+from ._version import __version__
 
 _CAPABILITIES = (  # that wlearn asks for
     *("classifier", "regressor", "predictProba", "decisionFunction"),
     *("sampleWeight", "csr", "earlyStopping"),
 )
-
-# Distinct rows of a table, the same with the means of their levels, and each view's outputs.
-Answered = tuple[DistinctRows, Rows, list[NDArray[np.float32]]]
+_VERSION_KEY = "_sklearn_mitra_version"
+_LONGEST_MESSAGE = 1000  # of what is wrong with a parameter in a bundle
 
 E = TypeVar("E", bound="BaseMitra")
 
 
-class BaseMitra(Loaded):
-    """Base of both estimators; not to be used itself."""
+class BaseMitra(Parametrised):
+    """Base of both estimators; not to be used itself.
 
-    _context: Context
+    All that ``fit`` learned is in ``_model``, but for what scikit-learn keeps of the columns. Both
+    are replaced at once, with the whole ``__dict__``, and public methods work on a copy of it. So
+    they never see half of a fit in another thread.
+    """
+
+    _model: FittedModel
+    _bundle_type: ClassVar[str]
     _capabilities: ClassVar[set[str]]
+    n_features_in_: int
+    feature_names_in_: NDArray[Any]
+
+    # Parameters with which a fit learns what one in JavaScript does.
+    _javascript_params: ClassVar[dict[str, Any]] = {"members": PLAIN, "n_estimators": 1}
+
+    # ------------------------------------------------------------ what the subclasses differ in
+
+    @abstractmethod
+    def _check_target(self, y: Any) -> Any:
+        """Say of y what scikit-learn's checks would not, or not as clearly; return it for them."""
+
+    @abstractmethod
+    def _fit_target(
+        self, y: NDArray[Any], network: Network
+    ) -> tuple[ClassTarget | NumberTarget, NDArray[Any]]:
+        """Learn from y, and return it as class ids or float64."""
+
+    @abstractmethod
+    def _predictions(
+        self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float64]:
+        """Predictions of encoded rows from the members' outputs."""
+
+    # ------------------------------------------------------------ what was learned
+
+    @property
+    def X_support_(self) -> NDArray[np.float32]:
+        """The support set, encoded."""
+        return self._fitted().support.x
+
+    @property
+    def support_indices_(self) -> NDArray[np.int64]:
+        """Rows of the training data that are the support set."""
+        indices = self._fitted().support.indices
+        if indices is None:
+            raise AttributeError("The bundle doesn't say which training rows its support is.")
+        return indices
+
+    @property
+    def checkpoint_(self) -> dict[str, str]:
+        """Name and sha256 of the checkpoint in use."""
+        checkpoint = self._fitted().checkpoint
+        return {"name": checkpoint.name, "sha256": checkpoint.sha256}
+
+    @property
+    def context_nbytes_(self) -> int:
+        """Memory of the cached context in bytes, int.
+
+        Available after the first prediction. 0 if nothing is kept; see ``cache_context``.
+        """
+        nbytes = self._fitted().context.nbytes
+        if nbytes is None:
+            raise AttributeError("context_nbytes_ is available after the first prediction.")
+        return nbytes
+
+    @property
+    def capabilities(self) -> dict[str, bool]:
+        """What wlearn asks of a model, dict of str to bool."""
+        return {name: name in self._capabilities for name in _CAPABILITIES}
 
     def estimate_cost(self, n_rows: float) -> Bunch:
         """Estimate the time and memory of a prediction, without making it.
@@ -82,78 +163,20 @@ class BaseMitra(Loaded):
         >>> cost.later_seconds > reg.estimate_cost(1000).later_seconds
         True
         """
-        self = self._snapshot()
-        self._check_ready()
+        ready = self._ready()
         if isinstance(n_rows, float) and n_rows.is_integer():  # such as 1e6
             n_rows = int(n_rows)
         n_rows = int(check_scalar(n_rows, "n_rows", Integral, min_val=1))
-        if self._is_foregone():  # no network runs
+        if ready._model.target.is_constant:  # no network runs
             keys = ("context_nbytes", "peak_nbytes", "first_seconds", "later_seconds")
             return Bunch(**dict.fromkeys(keys, 0))
-        return Bunch(**self._context.estimate(n_rows, self._make_runtime(), self.cache_context))
+        context, runtime = ready._model.context, ready._make_runtime()
+        return Bunch(**context.estimate(n_rows, runtime, ready.cache_context))
 
-    @property
-    def context_nbytes_(self) -> int:
-        """Memory of the cached context in bytes, int.
-
-        Available after the first prediction. 0 if nothing is kept; see ``cache_context``.
-        """
-        self = self._snapshot()
-        self._check_fitted()
-        nbytes = self._context.nbytes
-        if nbytes is None:
-            raise AttributeError("context_nbytes_ is available after the first prediction.")
-        return nbytes
-
-    @property
-    def capabilities(self) -> dict[str, bool]:
-        """What wlearn asks of a model, dict of str to bool."""
-        return {name: name in self._capabilities for name in _CAPABILITIES}
-
-    # ------------------------------------------------------------ what the subclasses differ in
-
-    @abstractmethod
-    def _check_target(self, y: Any) -> Any:
-        """Say of y what scikit-learn's checks would not, or not as clearly; return it for them."""
-
-    @abstractmethod
-    def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[Any]:
-        """Learn from y, and return it as class ids or float64."""
-
-    @abstractmethod
-    def _select_support(self, y: NDArray[Any]) -> NDArray[np.int64]:
-        """Rows for the support, ascending."""
-
-    @abstractmethod
-    def _network_target(self, y: NDArray[Any]) -> NDArray[Any]:
-        """What was learned of y as the network takes it: class ids, or targets scaled to 0..1."""
-
-    @abstractmethod
-    def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
-        """An array for the predictions of so many rows."""
-
-    @abstractmethod
-    def _is_foregone(self) -> bool:
-        """Whether that array holds the predictions already, and no network is needed."""
-
-    @abstractmethod
-    def _combine(self, answers: Iterable[NDArray[Any]]) -> NDArray[np.float64]:
-        """Predictions from what the views answer."""
-
-    # ------------------------------------------------------------ the usual
-
-    def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
-        tags.input_tags.allow_nan = True
-        tags.input_tags.categorical = True
-        tags.input_tags.string = True
-        tags.input_tags.sparse = True
-        return tags
-
-    # ------------------------------------------------------------ fit
+    # ------------------------------------------------------------ fit and predict
 
     def _fit(self: E, X: Any, y: Any) -> E:
-        learner = self._snapshot()  # predictions go on with the former fit, also if this fails
+        learner = self._copy()  # predictions go on with the former fit, also if this fails
         learner._check_params()
         with config_context(skip_parameter_validation=True):
             learner._learn(X, y)
@@ -168,103 +191,253 @@ class BaseMitra(Loaded):
         check_consistent_length(X, y)
         network = resolve_network(self.model, self._task)
         network.check_runtime(runtime)
-        y = self._learn_target(y, network.config)
-        self._seed = draw_seed(self.random_state)
-        self._encoder, x = TableEncoder.fit(X, getattr(self, "feature_names_in_", None))
-        self._take_network(network)
-        self._take_support(x, y, network)
-        self._learn_held_out(x, y, network)
+        target, y = self._fit_target(y, network)
+        names = getattr(self, "feature_names_in_", None)
+        model, table = fit_model(X, target, y, self._settings(), network, names)
+        self._model = self._calibrated(model, table, network)
         self.__dict__.pop("_disposed", None)
 
-    def _take_support(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
-        """Choose the support from encoded training rows and their targets, and make the views."""
-        self.support_indices_ = self._select_support(y)
-        self.X_support_ = x[self.support_indices_]
-        self.y_support_ = y[self.support_indices_]
-        kinds, n_outputs = self._choose_kinds(len(x), network), network.config.dim_output
-        self._settle_target(kinds)
-        rest = self._encoder.shown, self._encoder.n_levels, self._n_classes
-        table = TrainingTable(x, self._network_target(y), self.support_indices_, *rest)
-        self._level_means, self._views = learn_views(kinds, table, n_outputs, self._seed)
-        self._make_context()
+    def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
+        """The model, with what takes predictions of training rows to learn; mostly nothing."""
+        return model
 
-    def _settle_target(self, kinds: Sequence[str]) -> None:
-        """Learn of the target what depends on the support and the members' kinds, if anything."""
-
-    def _learn_held_out(self, x: NDArray[np.float32], y: NDArray[Any], network: Network) -> None:
-        """Learn what takes predictions of training rows. Most estimators learn nothing so."""
-
-    def _choose_kinds(self, n_rows: int, network: Network) -> list[str]:
-        """The kind of each ensemble member, with a support of so many training rows.
-
-        All are plain if the predictions are known already.
-        """
-        is_sample = len(self.X_support_) < n_rows
-        rest = network.file.n_estimators, len(self._encoder.shown), self._task, is_sample
-        kinds = choose_kinds(self.members, self.n_estimators, *rest)
-        return [PLAIN] * len(kinds) if self._is_foregone() else kinds
-
-    def _make_context(self) -> None:
-        self._context = self._new_context(self._support_tables())
-
-    def _support_tables(self) -> list[tuple[NDArray[np.float32], NDArray[Any]]]:
-        """The support and its target as each view shows them to the network."""
-        x, y = self._shown_support(), self._network_target(self.y_support_)
-        return [view.support(x, y) for view in self._views]
-
-    def _shown_support(self) -> NDArray[np.float32]:
-        """The support as views get it: with the means of levels, if there are."""
-        x = self.X_support_
-        return x if self._level_means is None else self._level_means.support(x)
-
-    def _new_context(self, tables: list[tuple[NDArray[np.float32], NDArray[Any]]]) -> Context:
-        name, sha256 = self.checkpoint_["name"], self.checkpoint_["sha256"]
-        return Context(name, sha256, self._task, tables)
-
-    # ------------------------------------------------------------ predict
+    def _settings(self) -> Settings:
+        given = {name: getattr(self, name) for name in Settings._fields if hasattr(self, name)}
+        return Settings(**given)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
-        """What the network predicts of rows, chunk by chunk."""
-        self = self._snapshot()
-        self._check_ready()
-        n_rows, chunks = self._run(X)
-        answers = self._start_answers(n_rows)
+        """Predictions of rows: logits, or targets."""
+        ready = self._ready()
+        n_rows, chunks = ready._outputs(X)
+        answers = ready._model.target.constant_answers(n_rows)
         for chunk, rows, outputs in chunks:
-            predicted = self._combine(self._restore(rows, outputs))
-            answers[chunk.indices] = predicted[chunk.places]
+            answers[chunk.indices] = ready._predictions(rows, outputs)[chunk.places]
         return answers
 
-    def _run(self, X: Any) -> tuple[int, Iterator[Answered]]:
-        """Check a table, and run the views on it: its number of rows, and the chunks to come.
-
-        There are none if no network is needed. To be called by what a public method calls, or
-        the warning of unseen levels points elsewhere.
-        """
-        queries = Queries(check_table(self, X, reset=False), self._encoder)
-        queries.unseen.warn(stacklevel=4)
-        return len(queries), iter(()) if self._is_foregone() else self._run_chunks(queries)
-
-    def _run_chunks(self, queries: Queries) -> Iterator[Answered]:
-        plan, members = self._context.prepare(self._make_runtime(), self.cache_context)
+    def _outputs(self, X: Any) -> tuple[int, Iterator[Outputs]]:
+        """Check a table: its number of rows, and the network's outputs for it, chunk by chunk."""
+        queries = Queries(check_table(self, X, reset=False), self._model.encoder)
+        queries.unseen.warn()
         title = type(self).__name__ if self.verbose else None
-        for chunk in queries.chunks(plan.chunk_rows, title):
-            rows, outputs = self._run_views(chunk.rows, members)
-            yield chunk, rows, outputs
+        return len(queries), self._model.outputs(
+            queries, self._make_runtime(), self.cache_context, title
+        )
 
-    def _run_views(
-        self, encoded: NDArray[np.float32], members: Sequence[Member]
-    ) -> tuple[Rows, list[NDArray[np.float32]]]:
-        """Encoded rows with the means of their levels, and each view's outputs."""
-        if self._level_means is not None:
-            encoded = self._level_means.query(encoded)
-        rows, views = Rows(encoded), zip(self._views, members)
-        return rows, [member.outputs(view.query(rows)) for view, member in views]
+    # ------------------------------------------------------------ the state
 
-    def _restore(
-        self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
-    ) -> Iterator[NDArray[Any]]:
-        """What each view's outputs say of these rows: logits, or scaled targets.
+    def _copy(self: E) -> E:
+        """The estimator as it is now, in one piece, whatever other threads do to it meanwhile."""
+        copy = object.__new__(type(self))
+        copy.__dict__ = self.__dict__.copy()
+        return copy
 
-        One view at a time: of many classes, the logits of all views may be too much for memory.
+    def _ready(self: E) -> E:
+        """Such a copy that is fitted and whose parameters are right, or an error."""
+        copy = self._copy()
+        copy._fitted()
+        copy._check_params()  # some take effect in prediction, and may have been set since fit
+        return copy
+
+    def _fitted(self) -> FittedModel:
+        """What fit learned, or an error."""
+        model = self.__dict__.get("_model")
+        if model is not None:
+            return model
+        if self.__dict__.get("_disposed"):
+            raise DisposedError(
+                f"This {type(self).__name__} instance was disposed of: its support is gone. "
+                "Call 'fit' again before using it."
+            )
+        check_is_fitted(self)
+        raise AssertionError
+
+    def __sklearn_is_fitted__(self) -> bool:
+        return "_model" in self.__dict__
+
+    def __sklearn_tags__(self) -> Any:
+        tags = super().__sklearn_tags__()
+        tags.input_tags.allow_nan = True
+        tags.input_tags.categorical = True
+        tags.input_tags.string = True
+        tags.input_tags.sparse = True
+        return tags
+
+    def dispose(self) -> None:
+        """Forget the support set and everything else that was learned.
+
+        Predictions raise a ``DisposedError`` from then on, until the next ``fit``. The memory that
+        the network works in stays with onnxruntime, for other estimators to use, until
+        :func:`sklearn_mitra.clear_sessions`.
         """
-        return (view.restore(output, rows) for view, output in zip(self._views, outputs))
+        state = vars(self._copy())
+        kept = {n: v for n, v in state.items() if n != "_model" and not n.endswith("_")}
+        self.__dict__ = {**kept, "_disposed": True}
+
+    def __getstate__(self) -> dict[str, Any]:
+        """State for pickling and copying: parameters, what ``fit`` learned, and the version.
+
+        The model leaves out its cached context; the first prediction makes it anew. Weights are
+        never in a pickle: it names the checkpoint and its sha256.
+        """
+        return {**super().__getstate__(), _VERSION_KEY: __version__}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        state = dict(state)
+        version = state.pop(_VERSION_KEY, None)
+        if version not in (None, __version__):
+            warnings.warn(
+                f"This pickle of a {type(self).__name__} was made by sklearn-mitra {version}, and "
+                f"this is {__version__}: it may fail or predict something else. Fit again, or keep "
+                "models as bundles, which all later versions read.",
+                UserWarning,
+                stacklevel=2,
+            )
+        super().__setstate__(state)
+
+    # ------------------------------------------------------------ bundles
+
+    def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
+        """Write the fitted estimator as a ``.wlrn`` bundle.
+
+        A bundle holds the support set, which is training rows, and all levels of categorical
+        columns. It holds no weights of the network.
+
+        Parameters
+        ----------
+        path : str or PathLike, default=None
+            A file to write, too. An existing one is replaced once the new one is complete, and
+            keeps its mode; a new one is for its owner alone. A stream, such as ``/dev/stdout``, is
+            written to.
+
+        Returns
+        -------
+        bundle : bytes
+
+        Raises
+        ------
+        BundleError
+            If a class label, target or category is of a kind that a bundle can't hold.
+        OSError
+            If ``path`` is empty, a directory, or can't be written.
+        """
+        ready = self._ready()
+        bundle = pack_model(ready._model, ready._pack_params(), ready._pack_others())
+        if path is not None:
+            with written(path, private=True) as file:
+                file.write(bundle)
+        return bundle
+
+    def _pack_params(self) -> dict[str, Any]:
+        params = {}
+        for name, value in self.get_params(deep=False).items():
+            if name in NOT_STORED:
+                continue
+            if name == "model":
+                value = self.checkpoint_["name"]  # what was fitted, whatever was set since
+            elif name == "max_support" and value is not None:
+                value = min(value, MAX_INTEGER)
+            elif name == "random_state" and not isinstance(value, (Integral, type(None))):
+                value = self._model.seed  # what was drawn from the generator
+            elif isinstance(value, tuple):
+                value = list(value)  # members
+            params[name] = value.item() if isinstance(value, np.generic) else value
+        return params
+
+    def _pack_others(self) -> dict[str, Any]:
+        """Further fields of a bundle."""
+        return {}
+
+    @classmethod
+    def load(
+        cls: type[E],
+        source: Any,
+        model: str | os.PathLike[str] | None = None,
+        n_estimators: int | None = None,
+        trusted: bool = False,
+    ) -> E:
+        """Read an estimator from a ``.wlrn`` bundle.
+
+        Parameters
+        ----------
+        source : str, PathLike or bytes-like
+            A file, or the bundle itself.
+        model : str or PathLike, default=None
+            The checkpoint or ``.onnx`` file to use, as for the parameter ``model`` of the
+            estimator. None is the checkpoint that the bundle names; "mini" if it names none, as
+            bundles of the JavaScript package do.
+        n_estimators : int, default=None
+            Ensemble members to use. None is those of the bundle; a bundle of the JavaScript
+            package has one.
+        trusted : bool, default=False
+            Whether you trust whoever made the bundle. If not, the checkpoint that it names has to
+            be embedded or in the hub's cache: no file or directory is looked for and nothing is
+            downloaded because a bundle says so.
+
+        Returns
+        -------
+        estimator : object
+            Fitted, with the default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
+
+        Raises
+        ------
+        BundleError
+            If the bundle is damaged, of another type, or was made with other weights.
+        CheckpointError
+            If the checkpoint can't be had.
+
+        Warns
+        -----
+        UserWarning
+            If the bundle was made with an ``.onnx`` file, and ``model`` isn't given.
+        """
+        return cls._from_stored(read_bundle(source), LoadOptions(model, n_estimators, trusted))
+
+    @classmethod
+    def _from_stored(cls: type[E], stored: Stored, options: LoadOptions) -> E:
+        if stored.type_id != cls._bundle_type:
+            raise BundleError(
+                f"Expected a bundle of type {cls._bundle_type}. Got {stored.type_id}."
+            )
+        check_support(stored)
+        if stored.learned is None:
+            params = {
+                "max_support": stored.max_support,
+                "random_state": foreign_seed(stored),
+                **cls._javascript_params,
+            }
+            estimator = cls._with_stored_params(params, options)
+            n_members = estimator.n_estimators or 1
+            model = unpack_foreign(stored, estimator.model, n_members, options)
+        else:
+            params = stored.learned.get("params", "an object", dict)
+            estimator = cls._with_stored_params(params, options)
+            model = unpack_model(stored, stored.learned, options)
+            estimator._unpack_others(stored.learned, model)
+            if options.model is None:  # the next fit takes the checkpoint that was checked
+                estimator.model = model.checkpoint.name
+        estimator.n_features_in_ = len(model.encoder.columns)
+        if model.feature_names is not None:
+            estimator.feature_names_in_ = model.feature_names
+        estimator._model = model
+        return estimator
+
+    @classmethod
+    def _with_stored_params(cls: type[E], params: Mapping[str, Any], options: LoadOptions) -> E:
+        """An unfitted estimator with checked parameters."""
+        wanted = {"model": options.model, "n_estimators": options.n_estimators}
+        wanted = {name: value for name, value in wanted.items() if value is not None}
+        cls(**wanted)._validate_params()  # what the caller got wrong is no fault of the bundle
+        names = set(cls().get_params()) - NOT_STORED
+        if not set(params) <= names:
+            unknown = brief(sorted(set(params) - names))
+            raise BundleError(f"Unknown parameters in the bundle: {unknown}.")
+        estimator = cls(**{**params, **wanted})
+        try:
+            estimator._validate_params()
+        except InvalidParameterError as error:
+            message = f"A parameter in the bundle is wrong. {error}"
+            raise BundleError(message[:_LONGEST_MESSAGE]) from None
+        return estimator
+
+    def _unpack_others(self, learned: BundleFields, model: FittedModel) -> None:
+        """Read what :meth:`_pack_others` wrote."""

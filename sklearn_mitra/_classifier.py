@@ -2,22 +2,25 @@
 
 import os
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from numbers import Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from sklearn.utils._param_validation import StrOptions
-from sklearn.utils.multiclass import check_classification_targets
+from sklearn.utils._param_validation import Interval, StrOptions
 
-from ._bundles.estimators import CLASSIFIER, Stored
-from ._bundles.fields import BundleFields, pack, pack_labels
-from ._calibrated import CalibratedClassifier
-from ._common.means import log_softmax, softmax
+from ._base import BaseMitra
+from ._bundles.estimators import CLASSIFIER
+from ._bundles.fields import BundleFields, pack
+from ._common.means import average, log_softmax, softmax
 from ._errors import BundleError
-from ._network.config import Config
+from ._fit import EncodedTable, default_temperature, tune_temperature
+from ._fitted import FittedModel
+from ._members.functions import Rows
+from ._network.network import Network
 from ._network.runtime import Provider
-from ._preprocessing.support import select_rows, select_rows_per_class
-from ._targets.classes import Labels, check_labels, keep_integers
+from ._targets.classes import ClassTarget, check_labels, keep_integers
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
@@ -25,7 +28,7 @@ else:
     from sklearn.base import ClassifierMixin
 
 
-class MitraClassifier(ClassifierMixin, CalibratedClassifier):
+class MitraClassifier(ClassifierMixin, BaseMitra):
     """Classifier that reads the training table in context, with Mitra's Tab2D network.
 
     ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
@@ -214,13 +217,20 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
     _bundle_type = CLASSIFIER
     _capabilities: ClassVar[set[str]] = {"classifier", "predictProba"}
     _javascript_params: ClassVar[dict[str, Any]] = {
-        **CalibratedClassifier._javascript_params,
+        **BaseMitra._javascript_params,
         "support_sampling": "equal",
         "prior_correction": False,
     }
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **CalibratedClassifier._parameter_constraints,
+        **BaseMitra._parameter_constraints,
         "support_sampling": [StrOptions({"balanced", "equal", "stratified", "random"})],
+        "prior_correction": ["boolean"],
+        "class_weight": [dict, StrOptions({"balanced"}), None],
+        "softmax_temperature": [
+            Interval(Real, 0, None, closed="neither"),
+            StrOptions({"auto"}),
+            None,
+        ],
     }
 
     def __init__(
@@ -338,71 +348,118 @@ class MitraClassifier(ClassifierMixin, CalibratedClassifier):
         labels : ndarray of shape (n_samples,)
             Of the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
-        self = self._snapshot()  # probabilities and classes are of the same fit
-        best = self.predict_proba(X).argmax(axis=1)
-        labels: NDArray[Any] = self.classes_[best]
+        copy = self._copy()  # probabilities and classes are of the same fit
+        best = copy.predict_proba(X).argmax(axis=1)
+        labels: NDArray[Any] = copy.classes_[best]
         return labels
 
+    # ------------------------------------------------------------ what was learned
+
     @property
-    def _n_classes(self) -> int:
-        return len(self.classes_)
+    def classes_(self) -> NDArray[Any]:
+        """The class labels, ascending."""
+        return self._class_target.classes
+
+    @property
+    def class_prior_(self) -> NDArray[np.float64]:
+        """Frequencies of the classes in training."""
+        return self._class_target.prior
+
+    @property
+    def y_support_(self) -> NDArray[np.int64]:
+        """Class ids of the support."""
+        return self._fitted().support.y
+
+    @property
+    def softmax_temperature_(self) -> float:
+        """The temperature that ``softmax_temperature="auto"`` chose."""
+        temperature = self._class_target.temperature
+        if temperature is None:
+            raise AttributeError('softmax_temperature_ is chosen by softmax_temperature="auto".')
+        return temperature
+
+    @property
+    def _class_target(self) -> ClassTarget:
+        target = self._fitted().target
+        assert isinstance(target, ClassTarget)
+        return target
+
+    # ------------------------------------------------------------ how
 
     def _check_target(self, y: Any) -> Any:
         check_labels(y)
         return keep_integers(y)
 
-    def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.int64]:
-        check_classification_targets(y)
-        labels = Labels.of(y)
-        n_classes = len(labels.classes)
-        if n_classes > config.dim_output and config.dim_output < 2:
+    def _fit_target(
+        self, y: NDArray[Any], network: Network
+    ) -> tuple[ClassTarget, NDArray[np.int64]]:
+        target, ids = ClassTarget.fit(y)
+        if target.n_classes > network.config.dim_output and network.config.dim_output < 2:
             raise ValueError(
                 f"The checkpoint {self.model!r} has one output and tells no classes apart. "
-                f"Got {n_classes}. Use another checkpoint."
+                f"Got {target.n_classes}. Use another checkpoint."
             )
-        self.classes_, self.class_prior_ = labels.classes, labels.frequencies
-        self._class_weights()
-        return labels.ids
+        target.weights(self.class_weight)  # raises an error of those that are wrong
+        return target, ids
 
-    def _select_support(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        max_support = self.max_support or len(ids)
-        if self.support_sampling == "random":
-            return select_rows(len(ids), max_support, self._seed)
-        return select_rows_per_class(ids, max_support, self._seed, self.support_sampling)
+    def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
+        if self.softmax_temperature != "auto":
+            return model
+        temperature = tune_temperature(
+            model, table, self._settings(), network, self._make_runtime()
+        )
+        assert isinstance(model.target, ClassTarget)
+        return replace(model, target=replace(model.target, temperature=temperature))
 
-    def _network_target(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
-        return y
+    def _ready(self) -> "MitraClassifier":
+        ready = super()._ready()
+        ready._temperature()  # "auto" may have been set since fit
+        return ready
 
-    def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
-        return np.zeros((n_rows, len(self.classes_)))
+    def _predictions(
+        self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float64]:
+        """Average the members' logits, and correct them for the support's class frequencies."""
+        model, target = self._model, self._class_target
+        correction = target.log_correction(
+            model.support.y, self.class_weight, to_prior=self.prior_correction
+        )
+        logits = average(model.inverse_transform(rows, outputs))
+        return target.inverse_transform(logits, self._temperature(), correction)
 
-    def _is_foregone(self) -> bool:
-        return len(self.classes_) == 1
+    def _temperature(self) -> float:
+        if self.softmax_temperature is None:
+            return default_temperature(self._model)
+        if not isinstance(self.softmax_temperature, str):
+            return self.softmax_temperature
+        if self._class_target.temperature is None:
+            raise ValueError(
+                "softmax_temperature='auto' takes effect in fit, and was set after it. Call 'fit' "
+                "again, or set a number or None."
+            )
+        return self._class_target.temperature
 
-    def _pack_target(self) -> dict[str, Any]:
+    # ------------------------------------------------------------ bundles
+
+    def _pack_params(self) -> dict[str, Any]:
+        params = super()._pack_params()
+        if isinstance(self.softmax_temperature, str):  # "auto" takes training rows to choose
+            params["softmax_temperature"] = self._temperature()
+        if isinstance(self.class_weight, dict):  # its keys may be of any type
+            params["class_weight"] = None
+        return params
+
+    def _pack_others(self) -> dict[str, Any]:
         has_weights = isinstance(self.class_weight, dict)
-        return {
-            "labels": pack_labels(self.classes_),
-            "prior": pack(self.class_prior_),
-            "weights": pack(self._class_weights()) if has_weights else None,
-        }
+        weights = pack(self._class_target.weights(self.class_weight)) if has_weights else None
+        return {"weights": weights}
 
-    def _take_target(self, stored: Stored, config: Config) -> None:
-        labels = Labels.among(np.array(stored.classes, np.int32), stored.y)
-        if len(labels.classes) > config.dim_output:
-            raise BundleError(
-                f"The bundle has {len(labels.classes)} classes, and the checkpoint {self.model!r} "
-                f"tells at most {config.dim_output} apart."
-            )
-        self.classes_, self.y_support_, self.class_prior_ = labels
-
-    def _unpack_target(self, learned: BundleFields, stored: Stored) -> None:
-        self.classes_, self.y_support_, self.class_prior_ = Labels.unpack(learned, stored)
+    def _unpack_others(self, learned: BundleFields, model: FittedModel) -> None:
         if isinstance(self.class_weight, dict):
             raise BundleError("The parameter 'class_weight' of a bundle can't be an object.")
         if isinstance(self.softmax_temperature, str):
             raise BundleError("The parameter 'softmax_temperature' of a bundle can't be 'auto'.")
-        if stored.version > 3 and learned.optional("weights"):
-            weights = learned.array("weights", "<f8", len(self.classes_))
+        if learned.optional("weights") and isinstance(model.target, ClassTarget):
+            weights = learned.array("weights", "<f8", model.target.n_classes)
             learned.require(bool((weights > 0).all()), "weights", "more than 0")
-            self.class_weight = dict(zip(self.classes_.tolist(), weights.tolist()))
+            self.class_weight = dict(zip(model.target.classes.tolist(), weights.tolist()))

@@ -7,7 +7,7 @@ from typing import Any
 from ._bundles.estimators import Stored, read_artifacts, read_bundle
 from ._classifier import MitraClassifier
 from ._errors import BundleError, CheckpointError
-from ._loading import LoadOptions
+from ._persistence import LoadOptions
 from ._regressor import MitraRegressor
 
 _CLASSES = {cls._bundle_type: cls for cls in (MitraClassifier, MitraRegressor)}

@@ -1,39 +1,38 @@
 """The regressor."""
 
 import os
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
 from sklearn.utils._param_validation import StrOptions
 
-from ._bundles.estimators import REGRESSOR, Stored
-from ._bundles.fields import BundleFields, pack
+from ._base import BaseMitra
+from ._bundles.estimators import REGRESSOR
 from ._common.means import average
-from ._common.missing import is_missing
-from ._members.kinds import PLAIN
-from ._network.config import Config
+from ._members.functions import Rows
+from ._network.network import Network
 from ._network.runtime import Provider
-from ._preprocessing.support import select_rows
-from ._targets.transform import KINDS, TargetTransform
-from ._uncertain import UncertainRegressor, collect
-from ._uncertainty.distribution import PredictiveDistribution
+from ._targets.numbers import NumberTarget, check_numbers
+from ._targets.transform import KINDS
+from ._uncertainty.distribution import (
+    PredictiveDistribution,
+    check_levels,
+    constant,
+    join,
+)
 
 if TYPE_CHECKING:
     from ._sklearn import RegressorMixin
 else:
     from sklearn.base import RegressorMixin
 
-
-def _target_error(target: Any) -> ValueError:
-    return ValueError(
-        f"Input y contains NaN, infinity or missing values, such as {target!r}. Leave out the rows "
-        "that have no target."
-    )
+# Distributions of some of a table's rows, and which these are.
+Part = tuple[NDArray[np.int64], PredictiveDistribution]
 
 
-class MitraRegressor(RegressorMixin, UncertainRegressor):
+class MitraRegressor(RegressorMixin, BaseMitra):
     """Regressor that reads the training table in context, with Mitra's Tab2D network.
 
     ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
@@ -173,14 +172,13 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
 
     _task = "regression"
     _bundle_type = REGRESSOR
-    _n_classes = 0
     _capabilities: ClassVar[set[str]] = {"regressor"}
-    _former_params: ClassVar[dict[str, Any]] = {
-        **UncertainRegressor._former_params,
+    _javascript_params: ClassVar[dict[str, Any]] = {
+        **BaseMitra._javascript_params,
         "target_transform": "none",
     }
     _parameter_constraints: ClassVar[dict[str, Any]] = {
-        **UncertainRegressor._parameter_constraints,
+        **BaseMitra._parameter_constraints,
         "target_transform": [StrOptions({"auto", *KINDS})],
     }
 
@@ -271,91 +269,210 @@ class MitraRegressor(RegressorMixin, UncertainRegressor):
             raise ValueError(
                 f"'output' must be 'mean', 'median' or 'mode'. Got {output!r} instead."
             )
-        return collect(self._distributions(X), getattr(PredictiveDistribution, output))
+        return _collect(self._distributions(X), getattr(PredictiveDistribution, output))
 
-    def _check_target(self, y: Any) -> Any:
-        values = np.asarray(y)
-        is_read = values.ndim and values.dtype.kind in "OU"
-        for target in values.ravel().tolist() if is_read else []:
-            if is_missing(target):
-                raise _target_error(target)
-            try:
-                float(target)
-            except ValueError:
-                raise ValueError(
-                    f"MitraRegressor needs targets that are numbers. Got {target!r}. For classes "
-                    "there is MitraClassifier."
-                ) from None
-            except TypeError:  # scikit-learn's checks have words for None and the like
-                pass
-        return y
+    def predict_quantiles(self, X: Any, quantiles: ArrayLike) -> NDArray[np.float64]:
+        """Quantiles of the targets of rows.
 
-    def _learn_target(self, y: NDArray[Any], config: Config) -> NDArray[np.float64]:
-        y = y.astype(np.float64)
-        if not np.isfinite(y).all():  # of strings, and of what scikit-learn was told not to check
-            raise _target_error(y[~np.isfinite(y)][0])
-        low, high = float(y.min()), float(y.max())
-        if high - low == np.inf:
+        With a checkpoint of one output, such as "mini", the first call after ``fit`` also
+        predicts support rows from others, to see how far off predictions are. That takes about
+        five times as long as the first prediction. It is kept, and goes into pickles and bundles.
+        The same holds for all methods but ``predict`` with ``output="mean"``.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Columns as in training.
+        quantiles : array-like of shape (n_quantiles,)
+            Probabilities, 0 to 1, in any order.
+
+        Returns
+        -------
+        y : ndarray of shape (n_rows, n_quantiles), float64
+            Those of higher probabilities are never less.
+
+        Raises
+        ------
+        NotFittedError
+            Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
+        CheckpointError
+            If the checkpoint of the fit is gone or has changed.
+        TypeError, ValueError
+            If ``X`` is not of the kind seen in training, ``quantiles`` are not probabilities, or
+            there is only one support row.
+
+        Examples
+        --------
+        >>> from sklearn.datasets import load_diabetes
+        >>> from sklearn_mitra import MitraRegressor
+        >>> X, y = load_diabetes(return_X_y=True)
+        >>> reg = MitraRegressor(n_estimators=1, max_support=100).fit(X[:300], y[:300])
+        >>> reg.predict_quantiles(X[300:], [0.1, 0.5, 0.9]).shape
+        (142, 3)
+        """
+        levels = check_levels(quantiles, "quantiles")
+        if levels.ndim != 1:
             raise ValueError(
-                f"The range of y is too large for float64: {low} to {high}. Scale it, for example "
-                "with sklearn.compose.TransformedTargetRegressor."
+                f"'quantiles' must have one axis, as in [0.1, 0.5, 0.9]. Got {quantiles!r} instead."
             )
-        self.target_min_, self.target_max_ = low, high
-        self._transform = TargetTransform.fit(y, self.target_transform)
-        self._conformal = None
-        return y
+        return _collect(self._distributions(X), lambda part: part.quantile(levels))
 
-    def _select_support(self, y: NDArray[np.float64]) -> NDArray[np.int64]:
-        return select_rows(len(y), self.max_support or len(y), self._seed)
+    def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
+        """Intervals that targets of rows lie in with a given probability.
+
+        As much probability is below the interval as above.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Columns as in training.
+        coverage : float, default=0.9
+            The probability, more than 0 and less than 1. With one output and ``n`` support rows,
+            no interval reaches further than the residuals of these rows, and so none covers more
+            than about ``1 - 2 / (n + 1)``.
+
+        Returns
+        -------
+        y : ndarray of shape (n_rows, 2), float64
+            Lower and upper ends.
+
+        Raises
+        ------
+        NotFittedError, CheckpointError, TypeError, ValueError
+            As ``predict_quantiles`` raises them.
+        """
+        checked = check_levels(coverage, "coverage")
+        if checked.ndim or not 0 < checked < 1:
+            raise ValueError(
+                f"'coverage' must be a number between 0 and 1, such as 0.9. Got {coverage!r} "
+                "instead."
+            )
+        tail = (1 - float(checked)) / 2
+        return _collect(self._distributions(X), lambda part: part.quantile([tail, 1 - tail]))
+
+    def predict_std(self, X: Any) -> NDArray[np.float64]:
+        """Standard deviations of the predicted distributions of rows.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Columns as in training.
+
+        Returns
+        -------
+        std : ndarray of shape (n_rows,), float64
+            In the units of the target.
+
+        Raises
+        ------
+        NotFittedError, CheckpointError, TypeError, ValueError
+            As ``predict_quantiles`` raises them.
+        """
+        return _collect(self._distributions(X), PredictiveDistribution.std)
+
+    def predict_distribution(self, X: Any) -> PredictiveDistribution:
+        """Distributions of the targets of rows, to ask several things of them.
+
+        They take 4 to 8 kB of memory for each row, and 64 kB with four members of 1000 target bins
+        some of which are detrended. ``predict_quantiles`` keeps no more than what it returns.
+
+        Parameters
+        ----------
+        X : array-like or DataFrame of shape (n_rows, n_features)
+            Columns as in training.
+
+        Returns
+        -------
+        distribution : PredictiveDistribution
+            Of ``n_rows`` rows.
+
+        Raises
+        ------
+        NotFittedError, CheckpointError, TypeError, ValueError
+            As ``predict_quantiles`` raises them.
+        """
+        indices, parts = zip(*self._distributions(X))
+        return join(parts)[np.argsort(np.concatenate(indices))]
+
+    # ------------------------------------------------------------ what was learned
+
+    @property
+    def y_support_(self) -> NDArray[np.float64]:
+        """Targets of the support."""
+        return self._fitted().support.y
+
+    @property
+    def target_min_(self) -> float:
+        """Smallest target of the range that is scaled to 0..1."""
+        return self._number_target.low
+
+    @property
+    def target_max_(self) -> float:
+        """Largest target of the range that is scaled to 0..1."""
+        return self._number_target.high
 
     @property
     def target_transform_(self) -> str:
         """How targets were transformed: "none", "clip" or "asinh"."""
-        self._check_fitted()
-        return self._transform.kind
+        return self._number_target.reshaping.kind
 
-    def _settle_target(self, kinds: Sequence[str]) -> None:
-        # Plain members see the support alone, so they can be scaled by it. Others learn from all
-        # training rows, whose targets have to be in the range.
-        if self.target_transform == "none" and {*kinds} == {PLAIN}:
-            self.target_min_ = float(self.y_support_.min())
-            self.target_max_ = float(self.y_support_.max())
+    @property
+    def _number_target(self) -> NumberTarget:
+        target = self._fitted().target
+        assert isinstance(target, NumberTarget)
+        return target
 
-    def _network_target(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
-        return self._scale.show(y)
+    # ------------------------------------------------------------ how
 
-    def _start_answers(self, n_rows: int) -> NDArray[np.float64]:
-        return np.full(n_rows, self.target_min_)
+    def _check_target(self, y: Any) -> Any:
+        check_numbers(y)
+        return y
 
-    def _is_foregone(self) -> bool:
-        return self.target_min_ == self.target_max_
+    def _fit_target(
+        self, y: NDArray[Any], network: Network
+    ) -> tuple[NumberTarget, NDArray[np.float64]]:
+        return NumberTarget.fit(y, self.target_transform)
 
-    def _combine(self, answers: Iterable[NDArray[np.float64]]) -> NDArray[np.float64]:
-        """Average the views' scaled targets, and scale them back."""
-        return self._scale.invert(average(answers))
+    def _predictions(
+        self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float64]:
+        """Average the members' scaled targets, and scale them back."""
+        answers = average(self._model.inverse_transform(rows, outputs))
+        return self._number_target.inverse_transform(answers)
 
-    def _pack_target(self) -> dict[str, Any]:
-        limits = [self.target_min_, self.target_max_]
-        return {
-            "range": pack(limits),
-            "targets": pack(self.y_support_),
-            "transform": self._transform.pack(),
-        }
+    def _distributions(self, X: Any) -> Iterator[Part]:
+        """Distributions of a table's rows, chunk by chunk."""
+        ready = self._ready()
+        n_rows, chunks = ready._outputs(X)
+        target, runtime = ready._number_target, ready._make_runtime()
+        if target.is_constant:
+            return iter([(np.arange(n_rows), constant(target.low, n_rows))])
+        return (
+            (chunk.indices, ready._model.distributions(rows, outputs, runtime)[chunk.places])
+            for chunk, rows, outputs in chunks
+        )
 
-    def _take_target(self, stored: Stored, config: Config) -> None:
-        self.y_support_ = self._learn_target(stored.y, config)
+    def _predict_with_quantiles(
+        self, X: Any, levels: Sequence[float]
+    ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
+        """What ``predict`` and ``predict_quantiles`` return, by one run of the network."""
+        ready = self._ready()
+        n_rows, chunks = ready._outputs(X)
+        means = ready._number_target.constant_answers(n_rows)
+        quantiles = np.tile(means[:, None], len(levels))
+        for chunk, rows, outputs in chunks:
+            means[chunk.indices] = ready._predictions(rows, outputs)[chunk.places]
+            parts = ready._model.distributions(rows, outputs, ready._make_runtime())
+            quantiles[chunk.indices] = parts.quantile(levels)[chunk.places]
+        return means, quantiles
 
-    def _unpack_target(self, learned: BundleFields, stored: Stored) -> None:
-        low, high = learned.array("range", "<f8", 2).tolist()
-        is_range = 0 <= high - low < np.inf
-        learned.require(is_range, "range", "the smallest and the largest target")
-        targets = learned.array("targets", "<f8", len(stored.y))
-        learned.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
-        is_same = bool((targets.astype(np.float32) == stored.y).all())
-        learned.require(is_same, "targets", "those of 'support_y'")
-        self.target_min_, self.target_max_, self.y_support_ = low, high, targets
-        self._transform = TargetTransform()
-        if stored.version > 2:
-            self._transform = TargetTransform.unpack(learned.fields("transform"))
-            fits = low == high or self._transform.fits(low, high)
-            learned.require(fits, "transform", "one that fits 'range'")
+
+def _collect(
+    parts: Iterable[Part], summary: Callable[[PredictiveDistribution], NDArray[np.float64]]
+) -> NDArray[np.float64]:
+    """What a summary makes of each row, in the order of the table."""
+    pairs = [(indices, summary(part)) for indices, part in parts]
+    indices, values = (np.concatenate(arrays) for arrays in zip(*pairs))
+    ordered = np.empty_like(values)
+    ordered[indices] = values
+    return ordered

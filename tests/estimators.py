@@ -33,9 +33,9 @@ def outputs(estimator, X):
 
 
 def view_outputs(estimator, x):
-    """What the network puts out for encoded rows, by view: a list of (View, outputs)."""
-    _, members = estimator._context.prepare(Runtime.resolve(1))
-    return [(v, m.outputs(v.query(Rows(x)))) for v, m in zip(estimator._views, members)]
+    """What the network puts out for encoded rows, by view: a list of (EnsembleMember, outputs)."""
+    _, members = estimator._model.context.prepare(Runtime.resolve(1))
+    return [(v, m.outputs(v.query(Rows(x)))) for v, m in zip(estimator._model.members, members)]
 
 
 def same(a, b):

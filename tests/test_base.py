@@ -19,11 +19,12 @@ from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
 from wlearn._capabilities import estimator_capabilities
 
-from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier, _queries
+from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.context import Member
 from sklearn_mitra._network.plan import Plan
 from sklearn_mitra._network.runtime import Runtime
+from sklearn_mitra._preprocessing import queries
 
 # --------------------------------------------------------------------------------------------
 # Parameters
@@ -117,10 +118,10 @@ def test_none_estimators_is_the_checkpoints_number_of_views(cls, tmp_path):
     by_default = small(cls, n_estimators=None).fit(*table)
     X = X[:9]
     same(outputs(by_default, X), outputs(small(cls, n_estimators=4).fit(*table), X))
-    assert len(by_default._views) == 4
+    assert len(by_default._model.members) == 4
     by_default = small(cls, n_estimators=None, model=copy).fit(*table)
     same(outputs(by_default, X), outputs(small(cls, n_estimators=1).fit(*table), X))
-    assert len(by_default._views) == 1
+    assert len(by_default._model.members) == 1
 
 
 @both
@@ -373,7 +374,7 @@ def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
     query, _ = make_table(50, seed=1)
     estimator = small(cls).fit(X, y)
     expected = outputs(estimator, query)
-    monkeypatch.setattr(_queries, "_ENCODED_ROWS", 20)  # the fourth piece has rows of the first
+    monkeypatch.setattr(queries, "_ENCODED_ROWS", 20)  # the fourth piece has rows of the first
     monkeypatch.setattr(Plan, "chunk_rows", 8)
     rows_seen.clear()
     same(outputs(estimator, np.concatenate([query, query[:30]])), np.r_[expected, expected[:30]])
@@ -385,7 +386,7 @@ def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
 def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
     estimator, query = with_chunks(cls)
     expected = outputs(estimator, query)
-    end = estimator._context.plan(Runtime.resolve()).chunk_rows
+    end = estimator._model.context.plan(Runtime.resolve()).chunk_rows
     assert 2 * end < len(query)
     for rows in ([end - 1], [end], slice(end - 2, end + 2), slice(-1, None)):
         same(outputs(estimator, query[rows]), expected[rows])
@@ -668,7 +669,7 @@ def test_dispose_drops_what_was_learned_and_its_memory(cls):
     X, y = make_table()
     estimator = small(cls).fit(X, y)
     estimator.predict(X)
-    dropped = [weakref.ref(estimator._context), weakref.ref(estimator.X_support_)]
+    dropped = [weakref.ref(estimator._model.context), weakref.ref(estimator.X_support_)]
     estimator.dispose()
     assert [reference() for reference in dropped] == [None, None]
     assert not [name for name in vars(estimator) if name.endswith("_")]

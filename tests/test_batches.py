@@ -66,7 +66,7 @@ def test_more_classes_than_outputs(n_classes):
 def test_nodes_of_many_groups():
     x = make_table(200, 4)
     clf = MitraClassifier(members="plain").fit(x, np.arange(200) % 100)
-    assert max(view.node.n_groups for view in clf._views) >= 8
+    assert max(view.node.n_groups for view in clf._model.members) >= 8
     assert_classifier_same_alone(clf, x[:N_QUERY])
 
 

@@ -12,7 +12,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import FORMATS, changed, fitted, make_table, opened, saved
+from bundle_tools import FORMATS, changed, fitted, make_table, opened, saved
 from estimators import both, outputs, same
 
 import sklearn_mitra

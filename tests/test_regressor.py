@@ -6,7 +6,7 @@ from fractions import Fraction
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import changed, opened
+from bundle_tools import changed, opened
 from estimators import view_outputs
 
 from sklearn_mitra import MitraRegressor, load

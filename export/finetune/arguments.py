@@ -35,7 +35,7 @@ def describe(estimator, task, checkpoint, settings, validation_fraction, X, y, X
         By the name that an error gives to it.
     """
     params = estimator.get_params(deep=False)
-    params["random_state"] = task.served._seed  # what was drawn, if it is a generator
+    params["random_state"] = task.served._model.seed  # what was drawn, if it is a generator
     values = vars(settings)
     own = {name: values[field] for field, name in _NAMES.items()}
     return {

@@ -51,8 +51,9 @@ class Episodes:
         is_classifier = learner._task == "classification"
         self.n_support, self.n_query, self._sampling = n_support, n_query, sampling
         self._tables = []
-        for view, shown in zip(learner._views, learner._support_tables()):
-            n_classes = view.target.n_shown if is_classifier else 0
+        model = learner._model
+        for member, shown in zip(model.members, model.tables()):
+            n_classes = member.target.n_shown if is_classifier else 0
             table = _Table(*shown, n_classes)
             if len(table.x) >= _FEWEST_ROWS and n_classes != 1:
                 self._tables.append(table)

@@ -8,6 +8,7 @@ from sklearn.base import clone
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
 
+from sklearn_mitra._fit import member_kinds
 from sklearn_mitra._preprocessing.table import as_array, check_table
 
 _FEWEST_ROWS = 20
@@ -63,13 +64,17 @@ class Task:
                 natural["softmax_temperature"] = None
         served = clone(estimator).set_params(**natural).fit(*train)
         if is_classifier:  # an error of these weights would else come after the tuning
-            served._snapshot().set_params(class_weight=estimator.class_weight)._class_weights()
-        if served._is_foregone():
+            served._model.target.weights(estimator.class_weight)
+        model = served._model
+        if model.target.is_constant:
             raise ValueError("All training rows have the same target. There is nothing to tune.")
-        x = served._encoder.transform(check_table(served, as_array(validation[0]), reset=False))
+        x = model.encoder.transform(check_table(served, as_array(validation[0]), reset=False))
         y = _encode_target(served, validation[1])
         check_consistent_length(x, y)
-        kinds = served._choose_kinds(len(train[1]), network)
+        is_sample = len(model.support.y) < len(train[1])
+        kinds = member_kinds(
+            model.encoder, model.target, served._settings(), network, is_sample=is_sample
+        )
         learner = clone(served).set_params(max_support=_MOST_ROWS, members=kinds, n_estimators=None)
         if is_classifier:
             learner.set_params(support_sampling="stratified")

@@ -23,7 +23,7 @@ class Validation:
 
     def __init__(self, served, x, y, device):
         self._served, self._x, self._y, self._device = served, x, y, device
-        self._tables = served._support_tables()
+        self._tables = served._model.tables()
 
     @property
     def n_tokens(self):
@@ -44,9 +44,7 @@ class Validation:
             The log loss, or the mean squared error in units of the targets' variance: 1 - R2.
         """
         members = [_Member(network, *table, self._device) for table in self._tables]
-        answers = self._served._combine(
-            self._served._restore(*self._served._run_views(self._x, members))
-        )
+        answers = self._served._predictions(*self._served._model.run(self._x, members))
         if self._served._task == "classification":
             own = np.take_along_axis(log_softmax(answers, axis=1), self._y[:, None], axis=1)
             return float(-own.mean())

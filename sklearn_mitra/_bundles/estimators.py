@@ -20,26 +20,25 @@ aligned: spaces at the end of ``meta`` let ``support_x`` start at a multiple of 
 start of the bundle, and ``support_y`` therefore at one of 4.
 
 ``FORMAT`` is the version of the artifact ``sklearn_mitra``. It goes up when a reader of the
-former version would misread a new bundle; a reader refuses versions that it doesn't know.
+former version would misread a new bundle; a reader refuses versions that it doesn't know. Bundles
+of versions before 4 were never released.
 
-1. All views have the same rows and columns: ``nViews``, ``signs``, ``permutations``, ``mirrors``.
-2. ``views`` is a list of objects, each with rows and columns of its own.
-3. ``support_y`` holds integer labels as they are, where 1 and 2 have class ids. A view may have
-   ``derived`` columns, a ``trend`` or a ``vote``; a regressor has a ``transform``.
-4. Views name their functions by their places in ``functions``, which name their ``terms``. A
-   function may have ``trees``, and a ``trend`` values ``heldOut`` of the support rows. A
-   classifier has ``weights`` of its classes, or null. A view whose ``classes`` are null has
-   ``groups`` of classes, ``nCodes`` and ``offsets`` instead; so do all of a classifier of more
-   classes than its checkpoint has outputs. Its ``support_y`` names more classes than the graph of
-   a reader in JavaScript takes.
-   ``dates`` is a list, or null if no column holds dates: for each column null, or the encoded
-   columns that its dates make. ``nFeatures`` and ``support_x`` have the encoded columns,
-   ``columns`` and ``levels`` those of the table. ``levelMeans`` has columns that views may show
-   after the encoded ones, or null. A regressor may have ``heldOut``, of the errors of its
-   predictions; readers may skip it, and compute them from the support. ``held`` says for each
-   column what it held in training, "numbers", "durations" or "nothing", "dates" or "zoned dates",
-   or null; ``isNamed``, whether ``columns`` are names, but no strings, that rows must have in this
-   order. Readers may skip both, and bundles may lack them.
+- ``views`` is a list of the ensemble's members, or of all nodes of their class trees. Each has
+  ``columns`` and ``signs``, ``derived`` features, and ``classes``, a permutation, or ``mirror``. It
+  may have a ``vote`` (a logistic regression whose logits are blended with its own), a ``trend`` (a
+  baseline whose residuals it is shown) or a ``node`` of a class tree with its ``rows``.
+- Views name their functions by their places in ``functions``, which name their ``terms`` and may
+  have ``trees``.
+- ``nFeatures`` and ``support_x`` have the encoded columns, ``columns`` and ``levels`` those of the
+  table. ``dates`` is null or has for each column null or the encoded columns that its dates make.
+  ``held`` has for each column what it held in training, as far as it is known, and ``isNamed``
+  tells whether the columns of a table have to have the names that are in ``columns``; readers may
+  skip both.
+- ``levelMeans`` is null or a target encoding, whose columns views may show after the encoded ones.
+- A classifier has ``labels``, ``prior`` and ``weights`` of its classes, or null. With more classes
+  than outputs, its ``support_y`` names more classes than the graph of a reader in JavaScript takes.
+- A regressor has ``range``, ``targets`` and ``transform``. It may have ``heldOut``, of its
+  out-of-fold residuals; readers may skip it, and compute them from the support.
 """
 
 import math
@@ -80,8 +79,6 @@ class Stored:
         where it holds class ids or targets.
     onnx_sha256 : str or None
         Of the interchange file that it was made with.
-    version : int
-        Format of ``learned``.
     learned : BundleFields or None
         The artifact ``sklearn_mitra``; None in a bundle of another package.
     seed, max_support : int
@@ -93,7 +90,6 @@ class Stored:
     y: NDArray[Any]
     classes: list[int] | None
     onnx_sha256: str | None
-    version: int = 0
     learned: BundleFields | None = None
     seed: int = 0
     max_support: int = 0
@@ -224,14 +220,14 @@ def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryvi
         n_stored = sum(map(len, artifacts.values()))
         learned = _read_json(artifacts, "sklearn_mitra", Budget(n_stored))
         version = learned.count("format")
-        known = f"at most {FORMAT}: get a newer version of sklearn_mitra"
-        learned.require(version <= FORMAT, "format", known)
-        if type_id == CLASSIFIER and version > 2:
+        needed = f"{FORMAT}: for a later one, get a newer version of sklearn_mitra"
+        learned.require(version == FORMAT, "format", needed)
+        if type_id == CLASSIFIER:
             if "labels" in meta:
                 meta.require(meta.get("labels", "'ids'", str) == "ids", "labels", "'ids'")
             else:
                 classes = _read_classes(meta, y)
-        return Stored(type_id, x, y, classes, onnx_sha256, version, learned)
+        return Stored(type_id, x, y, classes, onnx_sha256, learned)
     params = BundleFields(manifest.get("params", {}), "'params' in the manifest")
     seed, max_support = meta.get("seed", "an integer", int), params.count("maxSupport")
     if type_id == CLASSIFIER:

@@ -42,16 +42,15 @@ def run_inspect(options: argparse.Namespace) -> int:
         _print("made by", "another package, such as @wlearn/mitra")
         _print("onnx sha256", str(stored.onnx_sha256))
     else:
-        _print("format", str(stored.version))
+        _print("format", str(learned.count("format")))
         checkpoint = learned.fields("checkpoint")
         for key in ("name", "sha256"):
             _print(f"checkpoint {key}", checkpoint.get(key, "a string", str))
         params = learned.get("params", "an object", dict)
         _print("parameters", ", ".join(f"{k}={v!r}" for k, v in sorted(params.items())))
-        if stored.version > 1:
-            views = learned.objects("views")
-            n_nodes = views[0].fields("node").count("nNodes") if "node" in views[0] else 1
-            _print("ensemble members", str(len(views) // n_nodes))
+        views = learned.objects("views")
+        n_nodes = views[0].fields("node").count("nNodes") if "node" in views[0] else 1
+        _print("ensemble members", str(len(views) // n_nodes))
         names = learned.get("featureNames", "a list or null", list, type(None))
         _print("columns", "without names" if names is None else ", ".join(map(str, names)))
     if is_classifier:

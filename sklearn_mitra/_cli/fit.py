@@ -84,8 +84,7 @@ def run_fit(options: argparse.Namespace) -> int:
     check_out(options.out, options.table)
     X, y, estimator = read_training(options)
     bundle = estimator.fit(X, y).save(options.out)
-    n_support, views = len(estimator.X_support_), estimator._views
-    n_members = len(views) // views[0].n_nodes
+    n_support, n_members = len(estimator.X_support_), estimator._model.n_members
     print(
         f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
         f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "

@@ -206,7 +206,7 @@ def _read_rows(
     See :func:`read_pieces`. Progress goes to stderr.
     """
     names = getattr(estimator, "feature_names_in_", None)
-    columns = estimator._encoder.columns
+    columns = estimator._model.encoder.columns
     if names is not None:
         text = [*text, *(name for name, c in zip(names, columns) if c.levels)]
     n_rows = count_rows(options.table)

@@ -114,8 +114,10 @@ def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[st
     try:
         mode = stat.S_IMODE(os.stat(target if os.path.isfile(target) else temporary).st_mode)
         os.chmod(temporary, mode)
+        inode = os.stat(temporary).st_ino
         yield temporary
-        os.chmod(temporary, mode)  # whoever wrote may have put a file of its own there
+        if os.stat(temporary).st_ino != inode:  # whoever wrote has put a file of its own there
+            os.chmod(temporary, mode)
         os.replace(temporary, target)
     finally:
         with contextlib.suppress(FileNotFoundError):

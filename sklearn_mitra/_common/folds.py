@@ -1,4 +1,4 @@
-"""Rows dealt out to folds."""
+"""Stratified folds."""
 
 from typing import Any
 
@@ -6,8 +6,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def deal(shuffled: NDArray[np.int64], y: NDArray[Any], n_folds: int) -> list[NDArray[np.int64]]:
-    """Deal shuffled rows out to folds that have about the same targets each.
+def stratified_folds(
+    shuffled: NDArray[np.int64], y: NDArray[Any], n_folds: int
+) -> list[NDArray[np.int64]]:
+    """Divide shuffled rows among folds that have about the same targets each.
 
     Parameters
     ----------

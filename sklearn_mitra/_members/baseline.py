@@ -12,12 +12,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.folds import deal
+from .._common.folds import stratified_folds
 from .boosted_trees import fit_trees
-from .features import Derived, Trend, Vote
+from .features import Features
 from .functions import Linear
 from .kinds import recommend_temperature
 from .standardised import StandardisedTerms, frequent_levels
+from .target_views import Baseline, LogitBlend
 from .training_table import TrainingTable
 
 # Most principal components; fewer in tables of few rows or columns.
@@ -38,7 +39,7 @@ _INVERSE_PENALTY = 0.3  # of logistic regression
 # .630 with 0.5 and .631 with less.
 _SHARE = 0.2
 # Of a logistic regression in the logits of a member that is shown them.
-_VOTE = 0.3
+_BLEND = 0.3
 # Most classes whose logits are shown as they are. Those of more are shown by their components.
 _MOST_SHOWN = 10
 
@@ -75,7 +76,7 @@ class LinearModels:
         )
 
     @cached_property
-    def components(self) -> Derived:
+    def components(self) -> Features:
         """The first principal components."""
         from sklearn.decomposition import PCA  # here: importing the package is quick without
 
@@ -86,18 +87,18 @@ class LinearModels:
         pca = PCA(n_components, random_state=self._seed).fit(table.z)
         matters = pca.explained_variance_ > 1e-9 * pca.explained_variance_[0]
         weights = pca.components_[matters].T
-        return Derived(table.function(weights, np.zeros(weights.shape[1])))
+        return Features(table.function(weights, np.zeros(weights.shape[1])))
 
     @cached_property
-    def scores(self) -> Derived:
-        """What a model says of the target, of support rows one that hasn't seen them.
+    def scores(self) -> Features:
+        """A simple model's prediction, out of fold for support rows.
 
-        Of classes their logits by logistic regression, of two classes the difference; of
-        numbers the :attr:`trend`.
+        For classes these are the logits of a logistic regression, for two classes their difference;
+        for numbers the prediction of the :attr:`baseline`.
         """
         if not self._n_classes:
             function, of_rows = self._prediction
-            return Derived(function, of_rows[self._support, None])
+            return Features(function, of_rows[self._support, None])
         weights, intercepts = self._fit_scores(np.arange(len(self._y)))
         held_out = self._held_out(self._fit_scores)
         if self._n_classes > _MOST_SHOWN:
@@ -106,23 +107,23 @@ class LinearModels:
             n_columns = min(_MOST_COMPONENTS, *held_out.shape)
             axes = PCA(n_columns, random_state=self._seed).fit(held_out).components_.T
             weights, intercepts, held_out = weights @ axes, intercepts @ axes, held_out @ axes
-        return Derived(
+        return Features(
             self._bent.function(weights, intercepts), held_out[self._support].astype(np.float32)
         )
 
     @cached_property
-    def trend(self) -> Trend:
-        """A prediction by ridge regression and trees, of support rows one that hasn't seen them."""
+    def baseline(self) -> Baseline:
+        """A prediction by ridge regression and trees, out of fold for support rows."""
         function, held_out = self._prediction
         of_support = held_out[self._support]
         rest = self._y[self._support] - of_support
-        return Trend(function, float(rest.min()), float(rest.max()), _SHARE, of_support)
+        return Baseline(function, float(rest.min()), float(rest.max()), _SHARE, of_support)
 
     @cached_property
     def _prediction(self) -> tuple[Linear, NDArray[np.float32]]:
-        """Ridge regression and trees; and of every row what those say that haven't seen it.
+        """Ridge regression plus trees, and each row's out-of-fold prediction.
 
-        The share of the trees is the one that is best for rows held out, from 0 to 1.
+        The trees have the share, from 0 to 1, that is best out of fold.
         """
         weights, intercepts = self._fit_ridge(np.arange(len(self._y)))
         held_out = self._held_out(self._fit_ridge)[:, 0]
@@ -140,10 +141,10 @@ class LinearModels:
         return function, held_out.astype(np.float32)
 
     @cached_property
-    def vote(self) -> Vote:
-        """The logistic regression as logits of the network would say it.
+    def blend(self) -> LogitBlend:
+        """The logistic regression's logits, made comparable with the network's.
 
-        They are of the class frequencies in the support, and less extreme by the temperature.
+        They are shifted to the class frequencies of the support, and multiplied by the temperature.
         """
         weights, intercepts = self._logits
         frequencies = [
@@ -152,7 +153,9 @@ class LinearModels:
         ]
         intercepts = intercepts + np.log(frequencies[0] / frequencies[1])
         temperature = recommend_temperature(self._n_classes)
-        return Vote(self._bent.function(temperature * weights, temperature * intercepts), _VOTE)
+        return LogitBlend(
+            self._bent.function(temperature * weights, temperature * intercepts), _BLEND
+        )
 
     # ------------------------------------------------------------ rows and folds
 
@@ -170,7 +173,7 @@ class LinearModels:
     def _folds(self) -> list[NDArray[np.int64]]:
         """Disjoint sets of rows, each with about the same targets."""
         shuffled = self._generator.permutation(len(self._y))
-        return deal(shuffled, self._y, _N_FOLDS)
+        return stratified_folds(shuffled, self._y, _N_FOLDS)
 
     def _held_out(self, fit: Callable[[NDArray[np.int64]], Any]) -> NDArray[np.float64]:
         """Of all rows, what a model says that was fitted to the other folds."""

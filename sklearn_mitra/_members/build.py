@@ -1,4 +1,4 @@
-"""The views of an ensemble: of a training table, or of a bundle's support."""
+"""The members of an ensemble, built from a training table."""
 
 from collections.abc import Sequence
 
@@ -7,18 +7,18 @@ from numpy.typing import NDArray
 
 from .baseline import LinearModels
 from .class_tree import ClassNode, divide
-from .features import Derived
-from .kinds import PLAIN
-from .member import View
-from .target_encoding import LevelMeans, fit_level_means
-from .target_views import ClassOrder, Direction
+from .features import Features
+from .kinds import PARTS, PLAIN
+from .member import EnsembleMember
+from .target_encoding import TargetEncoding, fit_target_encoding
+from .target_views import ClassView, NumberView
 from .training_table import TrainingTable
 
 
-def learn_views(
+def build_members(
     kinds: Sequence[str], table: TrainingTable, n_outputs: int, seed: int
-) -> tuple[LevelMeans | None, list[View]]:
-    """The views of an ensemble's members, and the means of levels that they have in common.
+) -> tuple[TargetEncoding | None, list[EnsembleMember]]:
+    """The members of an ensemble, and the target encoding that they have in common.
 
     Parameters
     ----------
@@ -26,95 +26,93 @@ def learn_views(
         Of each member. If all are plain, nothing is learned of the table.
     table : TrainingTable
     n_outputs : int
-        Of the network. If there are more classes, each member has a tree of views.
+        Of the network. If there are more classes, each member is a tree of members.
     seed : int
 
     Returns
     -------
-    means : LevelMeans or None
-    views : list of View
-        Those of one member after the other.
+    encoding : TargetEncoding or None
+    members : list of EnsembleMember
+        The nodes of one member after those of the other.
     """
     x, y = table.x[table.support], table.y[table.support]
     is_learned = {*kinds} != {PLAIN}
-    shown, means, models = table, None, None
-    if is_learned and (fitted := fit_level_means(table, seed)) is not None:
-        means, shown = fitted
-    views: list[View] = []
+    shown, encoding, models = table, None, None
+    if is_learned and (fitted := fit_target_encoding(table, seed)) is not None:
+        encoding, shown = fitted
+    members: list[EnsembleMember] = []
     for part, node in divide(kinds, x, y, table.n_classes, n_outputs, seed):
-        here, rows = shown, np.arange(len(y))
-        if node is not None:
-            here, rows = shown.at(node), node.find(y)
+        here = shown if node is None else shown.at(node)
         if is_learned:
             models = LinearModels(here, seed)
-        rest = here.n_classes, seed, here.columns, node
-        views += make_views(part, models, rows, table.columns, *rest)
-    return means, views
+        members += draw_members(
+            part, models, table.columns, here.n_classes, seed, encoded=here.columns, node=node
+        )
+    return encoding, members
 
 
-def make_views(
+def draw_members(
     kinds: Sequence[str],
     models: LinearModels | None,
-    rows: NDArray[np.int64],
     columns: NDArray[np.int64],
     n_classes: int,
     seed: int,
-    mean_columns: NDArray[np.int64] | None = None,
+    encoded: NDArray[np.int64] | None = None,
     node: ClassNode | None = None,
-) -> list[View]:
-    """Draw the views of an ensemble.
+) -> list[EnsembleMember]:
+    """Draw signs and permutations for members of these kinds.
+
+    The first member, if it is plain, sees the table unchanged. Those of a class tree's nodes are
+    each the first of their draws, so their columns and classes are as they are.
 
     Parameters
     ----------
     kinds : sequence of str
-        Of each member. The first member, if it is plain, sees the table unchanged.
+        Of each member.
     models : LinearModels or None
         None makes all members plain.
-    rows : ndarray of int64
-        The stored support rows that all views have.
     columns : ndarray of int64
         The columns that plain members show.
     n_classes : int
         0 for regression.
     seed : int
         0 to 2**32 - 1.
-    mean_columns : ndarray of int64, default=None
-        The columns that other members show, if not the same: those with means of levels.
+    encoded : ndarray of int64, default=None
+        The columns that other members show, if not the same: those of the target encoding.
     node : ClassNode, default=None
-        That of the views, if there are more classes than outputs; it has the rows and classes.
+        That of the members, if there are more classes than outputs.
 
     Returns
     -------
-    views : list of View
-        Asking for more views with the same seed gives the same ones first.
+    members : list of EnsembleMember
+        Asking for more members with the same seed gives the same ones first.
     """
-    # The stream of RandomState is frozen: a seed means the same views in every NumPy version.
+    # The stream of RandomState is frozen: a seed means the same members in every NumPy version.
     generator = np.random.RandomState(seed)
-    views: list[View] = []
+    has_models = models is not None and models.are_possible
+    members = []
     for i, kind in enumerate(kinds):
-        chosen = columns if kind == PLAIN or mean_columns is None else mean_columns
+        chosen = columns if kind == PLAIN or encoded is None else encoded
         signs = np.ones(len(chosen), np.float32)
-        order = np.arange(n_classes, dtype=np.int64)
+        permutation = np.arange(n_classes, dtype=np.int64)
         if i:
             signs = generator.choice([-1, 1], len(chosen)).astype(np.float32)
-            order = generator.permutation(n_classes).astype(np.int64)
-        derived: list[Derived] = []
-        trend, vote, parts = None, None, {PLAIN}
-        if models is not None and models.are_possible:
-            parts = {*kind.split("+")}
-            if parts & {"components", "compressed"}:
-                derived.append(models.components)
-            if parts & {"scores", "compressed"}:
-                derived.append(models.scores)
-                vote = models.vote if n_classes else None
-            if "detrended" in parts:
-                trend = models.trend
-        mirror = i % 2 == 1 and parts == {PLAIN}  # others were worse with a mirrored target
-        target = ClassOrder(order) if n_classes else Direction(mirror)
-        if "compressed" in parts:
+            permutation = generator.permutation(n_classes).astype(np.int64)
+        parts = [] if kind == PLAIN or not has_models else [PARTS[n] for n in kind.split("+")]
+        if any(part.replaces for part in parts):
             chosen, signs = chosen[:0], signs[:0]
-        for further in derived:
+        names = {name for part in parts for name in part.features}
+        features: list[Features] = [getattr(models, name) for name in sorted(names)]
+        for further in features:
             more = generator.choice([-1, 1], further.n_columns).astype(np.float32)
             signs = np.concatenate([signs, more])
-        views.append(View(rows, chosen, signs, target, tuple(derived), trend, vote, node))
-    return views
+        target: ClassView | NumberView
+        if n_classes:
+            is_blended = any(part.is_blended for part in parts)
+            target = ClassView(permutation, models.blend if models and is_blended else None, node)
+        else:
+            has_baseline = any(part.has_baseline for part in parts)
+            mirror = i % 2 == 1 and not parts  # others were worse with a mirrored target
+            target = NumberView(mirror, models.baseline if models and has_baseline else None)
+        members.append(EnsembleMember(chosen, signs, target, tuple(features)))
+    return members

@@ -118,8 +118,8 @@ class Linear:
         }
 
     @classmethod
-    def unpack(cls, fields: BundleFields, version: int, terms: Terms, n_features: int) -> "Linear":
-        """Read what :meth:`pack` wrote; in format 3 there were no trees."""
+    def unpack(cls, fields: BundleFields, terms: Terms, n_features: int) -> "Linear":
+        """Read what :meth:`pack` wrote."""
         intercepts = fields.array("intercepts", "<f8", None)
         fields.require(len(intercepts) > 0, "intercepts", "one or more numbers")
         weights = fields.array("weights", "<f8", len(terms.sources), len(intercepts))
@@ -127,7 +127,7 @@ class Linear:
             is_small = bool((np.abs(values) <= LARGEST).all())
             fields.require(is_small, name, "small enough to compute with")
         trees = None
-        if version > 3 and fields.optional("trees"):
+        if fields.optional("trees"):
             trees = Trees.unpack(fields.fields("trees"), n_features)
         return cls(terms, weights, intercepts, trees)
 
@@ -184,31 +184,25 @@ class StoredFunctions:
     ----------
     fields : BundleFields
         What :meth:`Functions.pack` wrote.
-    version : {2, 3, 4}
-        Format of the bundle. Up to 3, each part of a view has its own function.
     n_features : int
         Columns that functions may read.
     """
 
-    def __init__(self, fields: BundleFields, version: int, n_features: int) -> None:
-        self.version = version
+    def __init__(self, fields: BundleFields, n_features: int) -> None:
         self.n_features = n_features
         self._functions: list[Linear] = []
-        if version > 3:
-            terms = [Terms.unpack(t, n_features) for t in fields.objects("terms", empty=True)]
-            for packed in fields.objects("functions", empty=True):
-                own = terms[packed.place("terms", len(terms))]
-                self._functions.append(Linear.unpack(packed, version, own, n_features))
+        terms = [Terms.unpack(t, n_features) for t in fields.objects("terms", empty=True)]
+        for packed in fields.objects("functions", empty=True):
+            own = terms[packed.place("terms", len(terms))]
+            self._functions.append(Linear.unpack(packed, own, n_features))
 
     def find(self, fields: BundleFields, n_values: int | None = None) -> Linear:
-        """The function of a part of a view, of so many values; of any number if None."""
-        if self.version > 3:
-            key = "function"
-            function = self._functions[fields.place(key, len(self._functions))]
-        else:
-            key = "intercepts"
-            terms = Terms.unpack(fields.fields("terms"), self.n_features)
-            function = Linear.unpack(fields, self.version, terms, self.n_features)
+        """The function that ``fields`` names, of so many values; of any number if None."""
+        function = self._functions[fields.place("function", len(self._functions))]
         fits = n_values in (None, len(function.intercepts))
-        fields.require(fits, key, f"that of a function of {n_values} values")
+        fields.require(fits, "function", f"that of a function of {n_values} values")
         return function
+
+    def take_steps(self, fields: BundleFields, function: Linear, n_rows: int) -> None:
+        """Count a function of the support rows: a byte for each step, which takes more time."""
+        fields.take("function", n_rows * function.n_steps)

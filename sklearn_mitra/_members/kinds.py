@@ -1,30 +1,53 @@
-"""The members of an ensemble: their kinds, and the view that each gets.
+"""The kinds of ensemble members: "plain", the table as it is, or parts joined by "+".
 
-A kind is "plain", the table as it is, or what is done to it, joined by "+":
-
-components
-    Principal components are added to the columns.
-scores
-    Scores of a simple model are added: logits of the classes, or a prediction of the target.
-compressed
-    Components and scores take the place of the columns.
-means
-    Nothing more than what all members do that aren't plain: in columns of many levels, the mean
-    target of a level takes the place of its code.
-detrended
-    The member predicts what ridge regression and trees leave of the target. Not for classes.
+A new kind is an entry in :data:`PARTS`. If it shows what no model makes yet, the model becomes a
+property of :class:`~sklearn_mitra._members.baseline.LinearModels`.
 """
 
 from collections.abc import Sequence
+from typing import NamedTuple
 
 from sklearn.utils._param_validation import InvalidParameterError
 
 from .._common.fields import brief
 
 PLAIN = "plain"
-_PARTS = {
-    "classification": ("means", "components", "scores", "compressed"),
-    "regression": ("means", "components", "scores", "compressed", "detrended"),
+
+
+class Part(NamedTuple):
+    """What a kind of member does.
+
+    Attributes
+    ----------
+    features : tuple of str
+        The models whose features are added, by their names in ``LinearModels``.
+    replaces : bool
+        Whether these take the place of the table's columns.
+    is_blended : bool
+        Whether a classifier's logits are blended with those of the logistic regression.
+    has_baseline : bool
+        Whether a regressor's member predicts what the baseline leaves of the target.
+    tasks : tuple of str
+    """
+
+    features: tuple[str, ...] = ()
+    replaces: bool = False
+    is_blended: bool = False
+    has_baseline: bool = False
+    tasks: tuple[str, ...] = ("classification", "regression")
+
+
+PARTS = {
+    # all members but plain ones: in columns of many levels, the mean target takes the code's place
+    "means": Part(),
+    # principal components beside the columns
+    "components": Part(features=("components",)),
+    # beside the columns, logits of a logistic regression or the baseline's prediction
+    "scores": Part(features=("scores",), is_blended=True),
+    # components and scores instead of the columns
+    "compressed": Part(features=("components", "scores"), replaces=True, is_blended=True),
+    # the target is what ridge regression and trees leave of it
+    "detrended": Part(has_baseline=True, tasks=("regression",)),
 }
 # Chosen on real tables, see benchmarks/accuracy.py; no dearer than as many plain members.
 _RECOMMENDED = {
@@ -55,7 +78,7 @@ def check_members(members: str | Sequence[str], task: str, estimator: str) -> No
     """
     if members in ("auto", PLAIN):
         return
-    parts = _PARTS[task]
+    parts = [name for name, part in PARTS.items() if task in part.tasks]
     are_kinds = not isinstance(members, str) and len(members) > 0
     for kind in members if are_kinds else ():
         names = kind.split("+") if isinstance(kind, str) else [""]

@@ -23,7 +23,7 @@ _LARGEST = 1e30
 
 
 @dataclass(frozen=True)
-class LevelMeans:
+class TargetEncoding:
     """Mean targets of levels, columns after a table's encoded ones.
 
     Attributes
@@ -78,7 +78,7 @@ class LevelMeans:
     @classmethod
     def unpack(
         cls, fields: BundleFields, n_support: int, n_levels: Sequence[int], n_classes: int
-    ) -> "LevelMeans":
+    ) -> "TargetEncoding":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
         Parameters
@@ -111,7 +111,9 @@ def count_targets(n_classes: int) -> int:
     return n_classes if n_classes > 2 else 1
 
 
-def fit_level_means(table: TrainingTable, seed: int) -> tuple[LevelMeans, TrainingTable] | None:
+def fit_target_encoding(
+    table: TrainingTable, seed: int
+) -> tuple[TargetEncoding, TrainingTable] | None:
     """Mean targets of a training table's columns of many levels.
 
     Parameters
@@ -121,7 +123,7 @@ def fit_level_means(table: TrainingTable, seed: int) -> tuple[LevelMeans, Traini
 
     Returns
     -------
-    means : LevelMeans
+    means : TargetEncoding
     table : TrainingTable
         It shows the means instead; those of each row are ones that the row has no part in.
 
@@ -148,7 +150,7 @@ def fit_level_means(table: TrainingTable, seed: int) -> tuple[LevelMeans, Traini
         held_out.append(values)
     columns_out = np.hstack(held_out).astype(np.float32)
     counts = np.array([n_levels[j] for j in sources], np.int64)
-    means = LevelMeans(
+    means = TargetEncoding(
         sources, counts, np.vstack(tables), targets.mean(axis=0), columns_out[support]
     )
     return means, table.showing(np.hstack([x, columns_out]), sources)

@@ -1,80 +1,268 @@
-"""How an ensemble member sees the target: classes in another order, numbers turned over."""
+"""How an ensemble member sees the target, and the way back from the network's outputs.
+
+Classes may be permuted, grouped by a node of a class tree, and their logits blended with those of a
+logistic regression. Numbers may be turned over, or be what a baseline leaves of them.
+"""
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
 from .._bundles.fields import BundleFields, pack
 from .._network.bins import outputs_to_targets
+from .class_tree import ClassNode
+from .functions import LARGEST, Functions, Linear, Rows, StoredFunctions
+
+# ---- classes -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class ClassOrder:
-    """Classes in another order.
+class LogitBlend:
+    """The logits of a logistic regression, blended with those of a member.
 
     Attributes
     ----------
-    order : ndarray of shape (n_classes,), int64
-        Class ``k`` is shown to the network as class ``order[k]``.
+    function : Linear
+        As many functions as there are classes.
+    share : float
+        Weight of the logistic regression.
     """
 
-    order: NDArray[np.int64]
+    function: Linear
+    share: float
+
+    def add(self, logits: NDArray[Any], rows: Rows) -> NDArray[np.float64]:
+        """The blended logits (n_rows, n_classes) of query rows."""
+        return (1 - self.share) * logits + self.share * rows.apply(self.function)
+
+    def pack(self, functions: Functions) -> dict[str, Any]:
+        """As fields of a bundle."""
+        return {"function": functions.place(self.function), "share": self.share}
+
+    @classmethod
+    def unpack(
+        cls, fields: BundleFields, functions: StoredFunctions, n_classes: int
+    ) -> "LogitBlend":
+        """Read what :meth:`pack` wrote."""
+        function = functions.find(fields, n_classes)
+        return cls(function, _unpack_share(fields))
+
+
+@dataclass(frozen=True)
+class ClassView:
+    """Classes as a member sees them.
+
+    Attributes
+    ----------
+    permutation : ndarray of shape (n_shown,), int64
+        Class ``k`` is shown to the network as class ``permutation[k]``.
+    blend : LogitBlend or None
+    node : ClassNode or None
+        If there are more classes than outputs: the groups of classes that the member tells apart.
+        Then these are what is permuted, and what ``blend`` has logits of.
+    """
+
+    permutation: NDArray[np.int64]
+    blend: LogitBlend | None = None
+    node: ClassNode | None = None
 
     @property
     def n_shown(self) -> int:
         """How many classes the network is to tell apart."""
-        return len(self.order)
+        return len(self.permutation)
 
-    def show(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Class ids (n_rows,) as the network is to see them."""
-        return self.order[y]
+    @property
+    def n_nodes(self) -> int:
+        """How many nodes the class tree has."""
+        return 1 if self.node is None else self.node.n_nodes
 
-    def restore(self, outputs: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Outputs (n_rows, n_outputs >= n_classes) as logits (n_rows, n_classes)."""
-        return outputs[:, self.order]
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was learned for it."""
+        return self.blend is None
 
-    def pack(self) -> dict[str, Any]:
+    def find(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Which rows of these class ids (n_rows,) the member sees."""
+        return np.arange(len(ids)) if self.node is None else self.node.find(ids)
+
+    def transform(self, ids: NDArray[np.int64], x: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Class ids (n_member_rows,) of the rows that it sees, as the network is to see them."""
+        return self.permutation[ids if self.node is None else self.node.groups[ids]]
+
+    def inverse_transform(self, outputs: NDArray[np.float32], rows: Rows) -> NDArray[Any]:
+        """Outputs (n_rows, n_outputs >= n_shown) as logits (n_rows, n_classes)."""
+        logits: NDArray[Any] = outputs[:, self.permutation]
+        if self.blend is not None:
+            logits = self.blend.add(logits, rows)
+        return logits if self.node is None else self.node.spread(logits)
+
+    def pack(self, functions: Functions) -> dict[str, Any]:
         """As fields of a bundle."""
-        return {"classes": pack(self.order)}
+        return {
+            "trend": None,
+            "vote": None if self.blend is None else self.blend.pack(functions),
+            **({} if self.node is None else {"node": self.node.pack()}),
+            "classes": pack(self.permutation),
+        }
 
     @classmethod
-    def unpack(cls, fields: BundleFields, n_classes: int) -> "ClassOrder":
+    def unpack(
+        cls, fields: BundleFields, functions: StoredFunctions, n_classes: int
+    ) -> "ClassView":
         """Read what :meth:`pack` wrote."""
-        order = fields.array("classes", "<i8", n_classes)
-        is_permutation = (np.sort(order) == np.arange(n_classes)).all()
+        node = None
+        if "node" in fields:
+            node = ClassNode.unpack(fields.fields("node"), n_classes)
+            n_classes = node.n_groups
+        blend = None
+        if fields.optional("vote"):
+            blend = LogitBlend.unpack(fields.fields("vote"), functions, n_classes)
+        permutation = fields.array("classes", "<i8", n_classes)
+        is_permutation = (np.sort(permutation) == np.arange(n_classes)).all()
         fields.require(is_permutation, "classes", "a permutation of the classes")
-        return cls(order)
+        return cls(permutation, blend, node)
+
+
+# ---- numbers -------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True)
-class Direction:
-    """Targets as they are, or turned over.
+class Baseline:
+    """A prediction whose residuals are a member's target.
+
+    Attributes
+    ----------
+    function : Linear
+        One function, of targets scaled to 0..1.
+    low, high : float
+        Range of the residuals in training, which is scaled to 0..1 in turn.
+    share : float
+        How much of what the member answers is added to the prediction. Most residuals are noise in
+        most tables.
+    held_out : ndarray of shape (n_support,), float32, or None
+        Out-of-fold predictions of the support rows, if others than ``function`` makes: a model that
+        has seen a row's target leaves less of it.
+    """
+
+    function: Linear
+    low: float
+    high: float
+    share: float = 1.0
+    held_out: NDArray[np.float32] | None = None
+
+    def support(self, x: NDArray[np.float32]) -> NDArray[Any]:
+        """Predictions (n_support,) of the support rows."""
+        return self.function.transform(x)[:, 0] if self.held_out is None else self.held_out
+
+    def query(self, rows: Rows) -> NDArray[np.float64]:
+        """Predictions (n_rows,) of query rows."""
+        return rows.apply(self.function)[:, 0]
+
+    def residuals(self, y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled targets (n_support,) of the support rows as residuals, scaled to 0..1."""
+        rest = y - self.support(x) - self.low
+        scale = self.high - self.low
+        return (rest / scale if scale else rest).astype(np.float32)
+
+    def add(self, y: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
+        """A member's answers (n_rows,), added to the predictions of the same rows."""
+        rest = y * (self.high - self.low) + self.low
+        return self.share * rest + predictions
+
+    def pack(self, functions: Functions) -> dict[str, Any]:
+        """As fields of a bundle."""
+        return {
+            "function": functions.place(self.function),
+            "range": pack([self.low, self.high]),
+            "share": self.share,
+            "heldOut": None if self.held_out is None else pack(self.held_out),
+        }
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_rows: int) -> "Baseline":
+        """Read what :meth:`pack` wrote."""
+        low, high = fields.array("range", "<f8", 2).tolist()
+        fields.require(-LARGEST < low <= high < LARGEST, "range", "two numbers, ascending")
+        held_out = None
+        if fields.optional("heldOut"):
+            held_out = fields.array("heldOut", "<f4", n_rows)
+        function = functions.find(fields, 1)
+        if held_out is None:
+            functions.take_steps(fields, function, n_rows)
+        return cls(function, low, high, _unpack_share(fields), held_out)
+
+
+@dataclass(frozen=True)
+class NumberView:
+    """Scaled targets as a member sees them.
 
     Attributes
     ----------
     mirror : bool
         Whether a scaled target ``y`` is shown as ``1 - y``.
+    baseline : Baseline or None
+        The member is shown its residuals, before they are mirrored.
     """
 
     mirror: bool
-    n_shown: ClassVar[int] = 1
+    baseline: Baseline | None = None
+    n_shown = n_nodes = 1
+    node = None
 
-    def show(self, y: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scaled targets (n_rows,) as the network is to see them."""
+    @property
+    def is_plain(self) -> bool:
+        """Whether nothing was learned for it."""
+        return self.baseline is None
+
+    def find(self, y: NDArray[np.float32]) -> NDArray[np.int64]:
+        """Which support rows the member sees: all."""
+        return np.arange(len(y))
+
+    def transform(self, y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Scaled targets (n_support,) of the support as the network is to see them."""
+        if self.baseline is not None:
+            y = self.baseline.residuals(y, x)
         return 1 - y if self.mirror else y
 
-    def restore(self, outputs: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Outputs (n_rows, n_outputs) as scaled targets (n_rows,)."""
+    def inverse_transform(self, outputs: NDArray[np.float32], rows: Rows) -> NDArray[np.float64]:
+        """Outputs (n_rows, n_outputs) for query rows as scaled targets (n_rows,)."""
+        return self.add_baseline(
+            outputs, None if self.baseline is None else self.baseline.query(rows)
+        )
+
+    def add_baseline(
+        self, outputs: NDArray[np.float32], predictions: NDArray[Any] | None
+    ) -> NDArray[np.float64]:
+        """The same, given the baseline's predictions (n_rows,) of these rows."""
         y = outputs_to_targets(outputs)
-        return 1 - y if self.mirror else y
+        if self.mirror:
+            y = 1 - y
+        if self.baseline is None or predictions is None:
+            return y
+        return self.baseline.add(y, predictions)
 
-    def pack(self) -> dict[str, Any]:
+    def pack(self, functions: Functions) -> dict[str, Any]:
         """As fields of a bundle."""
-        return {"mirror": self.mirror}
+        return {
+            "trend": None if self.baseline is None else self.baseline.pack(functions),
+            "vote": None,
+            "mirror": self.mirror,
+        }
 
     @classmethod
-    def unpack(cls, fields: BundleFields) -> "Direction":
-        """Read what :meth:`pack` wrote."""
-        return cls(fields.get("mirror", "true or false", bool))
+    def unpack(
+        cls, fields: BundleFields, functions: StoredFunctions, y: NDArray[Any]
+    ) -> "NumberView":
+        """Read what :meth:`pack` wrote. ``y`` are the targets of the support."""
+        baseline = None
+        if fields.optional("trend"):
+            baseline = Baseline.unpack(fields.fields("trend"), functions, len(y))
+        return cls(fields.get("mirror", "true or false", bool), baseline)
+
+
+def _unpack_share(fields: BundleFields) -> float:
+    share: float = fields.get("share", "a number, 0 to 1", float)
+    fields.require(0 <= share <= 1, "share", "a number, 0 to 1")
+    return share

@@ -1,7 +1,6 @@
 """Kinds of columns: numbers, categories and dates, and how their values become floats."""
 
 import re
-import warnings
 from collections.abc import Hashable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
@@ -14,6 +13,7 @@ from numpy.typing import NDArray
 
 from .._common.fields import brief
 from .._common.missing import is_missing
+from .._common.warnings import warn_user
 from .dates import PARTS, has_zone, is_date, parse_date, split_dates, to_dates
 
 # What a column of numbers held in training, and a column of dates.
@@ -60,25 +60,21 @@ class UnseenLevels:
         counts[1] += len(unseen)
         counts[2] = unseen[0] if unseen and counts[2] is None else counts[2]
 
-    def warn(self, stacklevel: int) -> None:
+    def warn(self) -> None:
         """Warn once of each column of which more than half is unseen, or with other zones."""
         for name, has_zones in self.zones.items():
             zones = ("no time zone", "one") if has_zones else ("a time zone", "none")
-            warnings.warn(
+            warn_user(
                 f"In {name}, times had {zones[0]} in training, and some have {zones[1]} now. Times "
                 "without a zone are taken as UTC. If they are not, convert the column as in "
-                "training.",
-                UserWarning,
-                stacklevel=stacklevel + 1,
+                "training."
             )
         for name, (n_values, n_unseen, example) in self.counts.items():
             if 2 * n_unseen > n_values:
-                warnings.warn(
+                warn_user(
                     f"In {name}, {n_unseen} of {n_values} values have levels that training didn't "
                     f"have, such as {brief(example)}. They count as missing. Check that the column "
-                    "is written as in training, or leave it out of both.",
-                    UserWarning,
-                    stacklevel=stacklevel + 1,
+                    "is written as in training, or leave it out of both."
                 )
 
 
@@ -254,21 +250,17 @@ def _learn_strings(column: Any, values: NDArray[Any], present: Sequence[str], na
         return _learn_dates(column, _without_missing_strings(values), name)
     if there and all(_DECIMAL_COMMA.fullmatch(n.strip()) or _is_number(n) for n in there):
         example = next(n for n in there if not _is_number(n))
-        warnings.warn(
+        warn_user(
             f"In {name}, strings such as {brief(example)} look like numbers with a comma. They "
             "are taken as categories. Convert them, for example by .str.replace(',', '.') and "
-            ".astype(float) if it is a decimal comma.",
-            UserWarning,
-            stacklevel=2,
+            ".astype(float) if it is a decimal comma."
         )
     elif len(present) >= _MANY_VALUES and 2 * len(levels) > len(present):
         _check_no_text(present, name)
         if len(levels) > _MOST_DISTINCT * len(present):
-            warnings.warn(
+            warn_user(
                 f"In {name}, {len(levels)} of {len(present)} values are different, such as "
-                f"{brief(present[0])}. They tell nothing about other rows. Leave the column out.",
-                UserWarning,
-                stacklevel=2,
+                f"{brief(present[0])}. They tell nothing about other rows. Leave the column out."
             )
     return Categories(name, sorted(levels))
 
@@ -290,11 +282,9 @@ def _learn_dates(column: Any, values: NDArray[Any], name: str) -> Dates:
     varying = [part for part in PARTS[1:] if len(np.unique(parts[part])) > 1]
     zones = _find_zones(column, values)
     if len(zones) > 1:
-        warnings.warn(
+        warn_user(
             f"In {name}, some times have a time zone and others don't. Times without a zone are "
-            "taken as UTC. If they are not, convert the column.",
-            UserWarning,
-            stacklevel=2,
+            "taken as UTC. If they are not, convert the column."
         )
     held = None if len(zones) != 1 else ZONED_DATES if True in zones else DATES
     return Dates(name, (PARTS[0], *varying), held)

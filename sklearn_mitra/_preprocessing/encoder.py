@@ -18,6 +18,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._bundles.fields import BundleFields, pack, pack_levels
+from .._common.warnings import warn_user
 from .._network.quantiles import LARGEST_SHOWN
 from .columns import (
     DURATIONS,
@@ -190,18 +191,16 @@ class TableEncoder:
         }
 
     @classmethod
-    def unpack(cls, fields: BundleFields, version: int, n_encoded: int) -> "TableEncoder":
+    def unpack(cls, fields: BundleFields, n_encoded: int) -> "TableEncoder":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
         Parameters
         ----------
         fields : BundleFields
-        version : {1, 2, 3, 4}
-            Format of the bundle. In 1 there are no offsets, before 4 no dates. In any there may be
-            no ``held`` and no ``isNamed``.
+            Older bundles have no ``held`` and no ``isNamed``.
         n_encoded : int
         """
-        parts = _unpack_dates(fields, n_encoded) if version > 3 else [None] * n_encoded
+        parts = _unpack_dates(fields, n_encoded)
         n_features = len(parts)
         names, levels = fields.strings("columns", n_features), fields.levels("levels", n_features)
         means = fields.array("means", "<f8", n_encoded)
@@ -209,7 +208,7 @@ class TableEncoder:
             (np.abs(means) <= LARGEST_SHOWN).all(), "means", "small enough to compute with"
         )
         offsets = np.zeros(n_encoded)
-        if version > 1 and fields.optional("offsets"):
+        if fields.optional("offsets"):
             offsets = fields.array("offsets", "<f8", n_encoded)
             is_mean = bool(((offsets == 0) | (offsets == means)).all())
             fields.require(is_mean, "offsets", "0 or the mean of each column")
@@ -270,12 +269,10 @@ def _warn_of_small(
         values = np.unique(x[:, j])
         n_left = len(np.unique((values - offsets[j]).astype(np.float32)))
         if n_left < len(values):
-            warnings.warn(
+            warn_user(
                 f"In {_encoded_names(columns)[j]}, the values differ by {spread[j]:.2g} at most. "
                 f"Of {len(values)} different ones, float32, in which the network computes, keeps "
-                f"{n_left} apart. Divide the column by {spread[j]:.1g}, in tables to predict, too.",
-                UserWarning,
-                stacklevel=6,
+                f"{n_left} apart. Divide the column by {spread[j]:.1g}, in tables to predict, too."
             )
 
 

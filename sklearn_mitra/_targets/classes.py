@@ -1,14 +1,175 @@
-"""Labels of classes, and their ids."""
+"""Targets that are class labels: their ids, and from logits back to probabilities."""
 
-from typing import Any, NamedTuple
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from numbers import Real
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from sklearn.utils.multiclass import check_classification_targets
 
 from .._bundles.estimators import Stored
-from .._bundles.fields import BundleFields
+from .._bundles.fields import BundleFields, pack, pack_labels
+from .._common.fields import brief
 from .._common.missing import is_missing
 from .._errors import BundleError
+
+ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
+
+
+@dataclass(frozen=True)
+class ClassTarget:
+    """What was learned of class labels.
+
+    Attributes
+    ----------
+    classes : ndarray of shape (n_classes,)
+        The labels, ascending; a label's place is its class id.
+    prior : ndarray of shape (n_classes,), float64
+        Frequencies of the classes in training.
+    temperature : float or None
+        The one that ``softmax_temperature="auto"`` chose.
+    """
+
+    classes: NDArray[Any]
+    prior: NDArray[np.float64]
+    temperature: float | None = None
+    task: ClassVar[str] = "classification"
+
+    @classmethod
+    def fit(cls, y: NDArray[Any]) -> "tuple[ClassTarget, NDArray[np.int64]]":
+        """Learn from training labels (n_rows,), and return their class ids."""
+        check_classification_targets(y)
+        return cls.among(np.unique(y), y)
+
+    @classmethod
+    def among(
+        cls, classes: NDArray[Any], y: NDArray[Any]
+    ) -> "tuple[ClassTarget, NDArray[np.int64]]":
+        """The same, of classes, ascending, that are known."""
+        ids = np.searchsorted(classes, y).astype(np.int64)
+        return cls(classes, _frequencies(ids, len(classes))), ids
+
+    @property
+    def n_classes(self) -> int:
+        """How many there are."""
+        return len(self.classes)
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether there is one class only, which is all predictions."""
+        return len(self.classes) == 1
+
+    def without(self, ids: NDArray[np.int64]) -> "ClassTarget":
+        """The same, learned from rows of these class ids alone: other rows were held out."""
+        return replace(self, prior=_frequencies(ids, self.n_classes))
+
+    def constant_answers(self, n_rows: int) -> NDArray[np.float64]:
+        """The logits of so many rows, if there is one class only."""
+        return np.zeros((n_rows, self.n_classes))
+
+    # ------------------------------------------------------------ there and back
+
+    def transform(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
+        """Class ids (n_rows,) as the network is to see them."""
+        return ids
+
+    def inverse_transform(
+        self, logits: NDArray[np.float64], temperature: float, correction: NDArray[np.float64]
+    ) -> NDArray[np.float64]:
+        """Logits (n_rows, n_classes), divided by a temperature and then corrected.
+
+        Parameters
+        ----------
+        logits : ndarray of shape (n_rows, n_classes), float64
+        temperature : float
+        correction : ndarray of shape (n_classes,), float64
+            See :meth:`log_correction`.
+        """
+        with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
+            scaled = (logits - logits.max(axis=1, keepdims=True)) / temperature
+        corrected: NDArray[np.float64] = scaled + correction
+        return corrected
+
+    def log_correction(
+        self, ids: NDArray[np.int64], class_weight: ClassWeight = None, to_prior: bool = True
+    ) -> NDArray[np.float64]:
+        """What takes logits from the class frequencies of the support to those that are wanted.
+
+        Parameters
+        ----------
+        ids : ndarray of shape (n_support,), int64
+            Class ids of the support.
+        class_weight : mapping, "balanced" or None, default=None
+        to_prior : bool, default=True
+            Whether the frequencies in training are wanted; else those in the support.
+
+        Returns
+        -------
+        correction : ndarray of shape (n_classes,), float64
+        """
+        support = _frequencies(ids, self.n_classes)
+        wanted = self.prior if to_prior else support
+        if class_weight == "balanced":
+            wanted = np.full(self.n_classes, 1 / self.n_classes)
+        # A class without support rows keeps what the network gives it.
+        correction = np.divide(wanted, support, out=np.ones(self.n_classes), where=support > 0)
+        log_correction: NDArray[np.float64] = np.log(correction) + np.log(
+            self.weights(class_weight)
+        )
+        return log_correction
+
+    def weights(self, class_weight: ClassWeight) -> NDArray[np.float64]:
+        """Weights (n_classes,) of a dict; else 1.
+
+        Raises
+        ------
+        ValueError
+            If a weight is not finite and positive, or the classes are others.
+        """
+        if not isinstance(class_weight, Mapping):
+            return np.ones(self.n_classes)
+        labels = self.classes.tolist()
+        for label, weight in class_weight.items():
+            # as in scikit-learn: a fold may lack a class, but what weighs one class only is a slip
+            if label not in labels and not class_weight.keys() >= {*labels}:
+                raise ValueError(
+                    f"class_weight has a weight for {label!r}, which is not a class, and none for "
+                    f"some of the classes. They are {brief(labels)}."
+                )
+            if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
+                raise ValueError(
+                    f"Weights of classes must be finite and more than 0. Got {weight!r} for "
+                    f"{label!r} in class_weight."
+                )
+        return np.array([class_weight.get(label, 1) for label in labels], np.float64)
+
+    # ------------------------------------------------------------ bundles
+
+    def pack(self, ids: NDArray[np.int64]) -> dict[str, Any]:
+        """As fields of a bundle. The class ids of the support are in ``support_y``."""
+        return {"labels": pack_labels(self.classes), "prior": pack(self.prior)}
+
+    @classmethod
+    def unpack(
+        cls, fields: BundleFields, stored: Stored
+    ) -> "tuple[ClassTarget, NDArray[np.int64]]":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        classes, y = fields.labels("labels"), stored.y
+        if stored.classes is not None:  # integer labels, which become class ids
+            ids = np.searchsorted(classes, y).clip(max=len(classes) - 1)
+            fields.require(bool((classes[ids] == y).all()), "labels", "those in 'support_y'")
+            y = ids
+        if y.min() < 0:
+            raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
+        fields.require(y.max() < len(classes), "labels", f"of {int(y.max()) + 1} classes or more")
+        prior = fields.array("prior", "<f8", len(classes))
+        is_seen = np.bincount(y, minlength=len(classes)) > 0
+        is_share = (prior >= 0) & (prior <= 1) & ((prior > 0) | ~is_seen)
+        frequencies = bool(is_share.all() and np.isclose(prior.sum(), 1))
+        fields.require(frequencies, "prior", "frequencies of the classes")
+        return cls(classes, prior), y.astype(np.int64)
 
 
 def check_labels(y: Any) -> None:
@@ -40,51 +201,8 @@ def keep_integers(y: Any) -> Any:
     return y.astype(numpy_dtype) if is_kept else y
 
 
-class Labels(NamedTuple):
-    """The labels of a table's rows.
-
-    Attributes
-    ----------
-    classes : ndarray of shape (n_classes,)
-        Ascending.
-    ids : ndarray of shape (n_rows,), int64
-        For each row its place in ``classes``.
-    frequencies : ndarray of shape (n_classes,), float64
-        Of the classes in training.
-    """
-
-    classes: NDArray[Any]
-    ids: NDArray[np.int64]
-    frequencies: NDArray[np.float64]
-
-    @classmethod
-    def of(cls, y: NDArray[Any]) -> "Labels":
-        """Those of training rows, with the classes that are there."""
-        return cls.among(np.unique(y), y)
-
-    @classmethod
-    def among(cls, classes: NDArray[Any], y: NDArray[Any]) -> "Labels":
-        """Those of training rows whose classes, ascending, are known."""
-        ids = np.searchsorted(classes, y).astype(np.int64)
-        return cls(classes, ids, np.bincount(ids, minlength=len(classes)) / len(y))
-
-    @classmethod
-    def unpack(cls, learned: BundleFields, stored: Stored) -> "Labels":
-        """Those of the support in a bundle of ours; what is wrong with them is a BundleError."""
-        classes, y = learned.labels("labels"), stored.y
-        if stored.classes is not None:  # integer labels, which become class ids
-            ids = np.searchsorted(classes, y).clip(max=len(classes) - 1)
-            learned.require(bool((classes[ids] == y).all()), "labels", "those in 'support_y'")
-            y = ids
-        if y.min() < 0:
-            raise BundleError(f"The artifact 'support_y' holds a class id of {y.min()}.")
-        learned.require(y.max() < len(classes), "labels", f"of {int(y.max()) + 1} classes or more")
-        prior = learned.array("prior", "<f8", len(classes))
-        is_seen = np.bincount(y, minlength=len(classes)) > 0
-        is_share = (prior >= 0) & (prior <= 1) & ((prior > 0) | ~is_seen)
-        frequencies = bool(is_share.all() and np.isclose(prior.sum(), 1))
-        learned.require(frequencies, "prior", "frequencies of the classes")
-        return cls(classes, y.astype(np.int64), prior)
+def _frequencies(ids: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
+    return np.bincount(ids, minlength=n_classes) / len(ids)
 
 
 def _count_missing(values: NDArray[Any]) -> int:

@@ -1,43 +1,104 @@
-"""Targets scaled to 0..1, the range that the network knows, and the way back."""
+"""Targets that are numbers: scaled to 0..1, the range that the network knows, and back."""
+
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.typing import NDArray
 
+from .._bundles.estimators import Stored
+from .._bundles.fields import BundleFields, pack
+from .._common.missing import is_missing
 from .transform import TargetTransform
 
 
-class TargetScale:
-    """The scale of targets that are transformed first.
+@dataclass(frozen=True)
+class NumberTarget:
+    """What was learned of targets that are numbers.
 
-    Parameters
+    Attributes
     ----------
     low, high : float
-        Range of the targets, of all training rows or of the support.
-    transform : TargetTransform
+        The range that is scaled to 0..1: that of all training rows, or of the support.
+    reshaping : TargetTransform
+        What is done to targets before they are scaled.
     """
 
-    def __init__(self, low: float, high: float, transform: TargetTransform) -> None:
-        self._low, self._high = transform.apply(low), transform.apply(high)
-        self._transform = transform
+    low: float
+    high: float
+    reshaping: TargetTransform
+    task: ClassVar[str] = "regression"
+    n_classes: ClassVar[int] = 0
 
-    def show(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
+    @classmethod
+    def fit(cls, y: NDArray[Any], kind: str) -> "tuple[NumberTarget, NDArray[np.float64]]":
+        """Learn from training targets, and return them as float64.
+
+        Parameters
+        ----------
+        y : ndarray of shape (n_rows,)
+        kind : {"auto", "none", "clip", "asinh"}
+            See :meth:`TargetTransform.fit`.
+
+        Raises
+        ------
+        ValueError
+            If one isn't finite, or their range isn't.
+        """
+        y = y.astype(np.float64)
+        if not np.isfinite(y).all():  # of strings, and of what scikit-learn was told not to check
+            raise _missing_target(y[~np.isfinite(y)][0])
+        low, high = float(y.min()), float(y.max())
+        if high - low == np.inf:
+            raise ValueError(
+                f"The range of y is too large for float64: {low} to {high}. Scale it, for example "
+                "with sklearn.compose.TransformedTargetRegressor."
+            )
+        return cls(low, high, TargetTransform.fit(y, kind)), y
+
+    @property
+    def is_constant(self) -> bool:
+        """Whether there is one target only, which is all predictions."""
+        return self.low == self.high
+
+    def scaled_by(self, y: NDArray[np.float64]) -> "NumberTarget":
+        """The same, with the range of these targets."""
+        return replace(self, low=float(y.min()), high=float(y.max()))
+
+    def without(self, y: NDArray[np.float64]) -> "NumberTarget":
+        """The same: the range stays that of all training rows."""
+        return self
+
+    def constant_answers(self, n_rows: int) -> NDArray[np.float64]:
+        """The predictions of so many rows, if there is one target only."""
+        return np.full(n_rows, self.low)
+
+    # ------------------------------------------------------------ there and back
+
+    @property
+    def _ends(self) -> tuple[float, float]:
+        return self.reshaping.transform(self.low), self.reshaping.transform(self.high)
+
+    def transform(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
         """Targets (n_rows,) as the network is to see them."""
-        if self._low == self._high:
+        low, high = self._ends
+        if low == high:
             return np.zeros(len(y), np.float32)
         with np.errstate(over="ignore"):  # of rows outside a support that gave the range
-            scaled = (self._transform.apply(y) - self._low) / (self._high - self._low)
+            scaled = (self.reshaping.transform(y) - low) / (high - low)
             return scaled.astype(np.float32)
 
-    def apply(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def scale(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Targets (n_rows,) scaled without clipping outliers."""
-        if self._transform.kind == "asinh":
-            y = self._transform.apply(y)
-        with np.errstate(over="ignore"):  # of outliers that the transform clips
-            return (y - self._low) / (self._high - self._low)
+        low, high = self._ends
+        if self.reshaping.kind == "asinh":
+            y = self.reshaping.transform(y)
+        with np.errstate(over="ignore"):  # of outliers that are clipped
+            return (y - low) / (high - low)
 
-    def invert(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def inverse_transform(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Scaled targets of any shape in their units; those beyond float64 are its largest."""
-        low, high = self._low, self._high
+        low, high = self._ends
         # Computing with a sixteenth of very large targets is exact, and nothing in between
         # overflows.
         unit = 1 / 16 if max(abs(low), abs(high)) > 1e300 else 1.0
@@ -45,6 +106,55 @@ class TargetScale:
         with np.errstate(over="ignore"):
             targets = y * ((high - low) * unit) + low * unit
         targets = np.clip(targets, -largest, largest) / unit
-        if self._transform.kind == "asinh":  # beyond the range, its inverse soon is far beyond
+        if self.reshaping.kind == "asinh":  # beyond the range, its inverse soon is far beyond
             targets = np.clip(targets, low, high)
-        return self._transform.invert(targets)
+        return self.reshaping.inverse_transform(targets)
+
+    # ------------------------------------------------------------ bundles
+
+    def pack(self, y: NDArray[np.float64]) -> dict[str, Any]:
+        """As fields of a bundle, with the targets of the support."""
+        limits = [self.low, self.high]
+        return {"range": pack(limits), "targets": pack(y), "transform": self.reshaping.pack()}
+
+    @classmethod
+    def unpack(
+        cls, fields: BundleFields, stored: Stored
+    ) -> "tuple[NumberTarget, NDArray[np.float64]]":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        low, high = fields.array("range", "<f8", 2).tolist()
+        is_range = 0 <= high - low < np.inf
+        fields.require(is_range, "range", "the smallest and the largest target")
+        targets = fields.array("targets", "<f8", len(stored.y))
+        fields.require(low <= targets.min() and targets.max() <= high, "targets", "in 'range'")
+        is_same = bool((targets.astype(np.float32) == stored.y).all())
+        fields.require(is_same, "targets", "those of 'support_y'")
+        reshaping = TargetTransform.unpack(fields.fields("transform"))
+        fits = low == high or reshaping.fits(low, high)
+        fields.require(fits, "transform", "one that fits 'range'")
+        return cls(low, high, reshaping), targets
+
+
+def check_numbers(y: Any) -> None:
+    """Raise an error if targets are missing or no numbers, where scikit-learn's says less."""
+    values = np.asarray(y)
+    is_read = values.ndim and values.dtype.kind in "OU"
+    for target in values.ravel().tolist() if is_read else []:
+        if is_missing(target):
+            raise _missing_target(target)
+        try:
+            float(target)
+        except ValueError:
+            raise ValueError(
+                f"MitraRegressor needs targets that are numbers. Got {target!r}. For classes "
+                "there is MitraClassifier."
+            ) from None
+        except TypeError:  # scikit-learn's checks have words for None and the like
+            pass
+
+
+def _missing_target(target: Any) -> ValueError:
+    return ValueError(
+        f"Input y contains NaN, infinity or missing values, such as {target!r}. Leave out the rows "
+        "that have no target."
+    )

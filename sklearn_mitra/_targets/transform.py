@@ -1,6 +1,5 @@
 """Targets whose range is extreme: clipped or transformed, and the way back."""
 
-import warnings
 from dataclasses import dataclass
 from typing import Any
 
@@ -8,6 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._bundles.fields import BundleFields, pack
+from .._common.warnings import warn_user
 
 KINDS = ("none", "clip", "asinh")
 
@@ -69,14 +69,14 @@ class TargetTransform:
             return cls(kind, (middle, width or 1.0))
         return cls()
 
-    def apply(self, y: Any) -> Any:
+    def transform(self, y: Any) -> Any:
         """Targets of any shape, float64, transformed."""
         first, second = self.values
         if self.kind == "clip":
             return np.clip(y, first, second)
         return np.arcsinh((y - first) / second) if self.kind == "asinh" else y
 
-    def invert(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
+    def inverse_transform(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
         """Transformed targets (n_rows,) as they were."""
         first, second = self.values
         return np.sinh(y) * second + first if self.kind == "asinh" else y
@@ -84,8 +84,10 @@ class TargetTransform:
     def fits(self, low: float, high: float) -> bool:
         """Whether it tells the ends of a range apart, and finds the way back to them."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-            ends = self.apply(np.array([low, high]))
-            return bool(ends[0] < ends[1] and np.isfinite([ends, self.invert(ends)]).all())
+            ends = self.transform(np.array([low, high]))
+            return bool(
+                ends[0] < ends[1] and np.isfinite([ends, self.inverse_transform(ends)]).all()
+            )
 
     def pack(self) -> dict[str, Any]:
         """As fields of a bundle."""
@@ -107,10 +109,8 @@ def _warn(y: NDArray[np.float64], n_outliers: int, kind: str) -> None:
         "clip": f"{n_outliers} of {len(y)} targets are outliers, and are clipped",
         "asinh": f"{n_outliers} of {len(y)} targets are far out, so all are transformed by asinh",
     }
-    warnings.warn(
+    warn_user(
         f"The targets range from {y.min():.6g} to {y.max():.6g}, more than {_EXTREME} times their "
         f"interquartile range. {outcome[kind]}. Check them for mistakes. target_transform='none' "
-        "takes them as they are; scikit-learn's TransformedTargetRegressor has other transforms.",
-        UserWarning,
-        stacklevel=7,
+        "takes them as they are; scikit-learn's TransformedTargetRegressor has other transforms."
     )

@@ -1,6 +1,6 @@
-"""What an ensemble answers for support rows that it isn't shown.
+"""Out-of-fold predictions of a regressor's support rows.
 
-The support is cut into folds. Every member predicts each of them from the others, through the
+The support is cut into folds. Every ensemble member predicts each fold from the others, through the
 same networks as any prediction.
 """
 
@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .._common.folds import deal
-from .._members.functions import Rows
-from .._members.member import View
+from .._common.folds import stratified_folds
+from .._members.member import EnsembleMember
+from .._members.target_views import NumberView
 from .._network.context import Context
 from .._network.runtime import Runtime
 
@@ -36,59 +36,52 @@ def cut_folds(y: NDArray[Any], n_folds: int, seed: int) -> list[NDArray[np.int64
     folds : list of ndarray of int64
         Disjoint, and all rows together; each ascending.
     """
-    return deal(np.random.RandomState(seed).permutation(len(y)), y, n_folds)
+    return stratified_folds(np.random.RandomState(seed).permutation(len(y)), y, n_folds)
 
 
 class HeldOut:
-    """A regressor's view whose support rows are left out and predicted, fold by fold.
+    """A member whose support rows are left out and predicted, fold by fold.
 
     Parameters
     ----------
-    view : View
+    member : EnsembleMember
+        Of a regressor.
     x : ndarray of shape (n_support, n_features), float32
-        The support as views get it.
+        The support as members get it.
     y : ndarray of shape (n_support,), float32
         Its scaled targets.
-    rows : Rows
-        ``x``, for what views have in common to be computed once.
-
-    Attributes
-    ----------
-    trend : ndarray of shape (n_support,) or None
-        The view's trend, of the view's own rows that of models that haven't seen them.
     """
 
     def __init__(
-        self, view: View, x: NDArray[np.float32], y: NDArray[np.float32], rows: Rows
+        self, member: EnsembleMember, x: NDArray[np.float32], y: NDArray[np.float32]
     ) -> None:
-        self._view = view
-        self._shown, self._target = view.support(x, y)
-        self._query = view.query(rows)
-        self._query[view.rows] = self._shown
-        self.trend: NDArray[Any] | None = None
-        if view.trend is not None:
-            self.trend = rows.apply(view.trend.function)[:, 0].copy()
-            self.trend[view.rows] = view.trend.support(x[view.rows])
+        assert isinstance(member.target, NumberView)
+        self._target = member.target
+        self._shown, self._y = member.support(x, y)
+        baseline = member.target.baseline
+        self._predictions = None if baseline is None else baseline.support(x)
 
     def table(self, fold: NDArray[np.int64]) -> Table:
-        """The view's support without these rows."""
-        stays = ~np.isin(self._view.rows, fold)
-        return self._shown[stays], self._target[stays]
+        """The member's support without these rows."""
+        stays = np.setdiff1d(np.arange(len(self._shown)), fold)
+        return self._shown[stays], self._y[stays]
 
     def query(self, fold: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The rows as queries. Their derived columns are of models that haven't seen them."""
-        return self._query[fold]
+        """The rows as queries. Their features are of models that haven't seen them."""
+        return self._shown[fold]
 
-    def restore(self, outputs: NDArray[np.float32], fold: NDArray[np.int64]) -> NDArray[Any]:
+    def inverse_transform(
+        self, outputs: NDArray[np.float32], fold: NDArray[np.int64]
+    ) -> NDArray[np.float64]:
         """Outputs (n_rows, n_outputs) for the rows as scaled targets (n_rows,)."""
-        answers = self._view.target.restore(outputs)
-        if self._view.trend is None or self.trend is None:
-            return answers
-        return self._view.trend.add_to(self.trend[fold], answers)
+        predictions = self._predictions
+        return self._target.add_baseline(
+            outputs, None if predictions is None else predictions[fold]
+        )
 
 
 def predict_held_out(
-    views: Sequence[View],
+    members: Sequence[EnsembleMember],
     x: NDArray[np.float32],
     y: NDArray[np.float32],
     folds: Sequence[NDArray[np.int64]],
@@ -97,36 +90,37 @@ def predict_held_out(
 ) -> NDArray[np.float64]:
     """Predict each fold of a regressor's support from the others.
 
-    What a view learned of the training table (a trend, the scores of a simple model, the means of
-    levels) has values of the support rows that haven't seen them, and these are used.
+    What a member learned of the training table (a baseline, the scores of a simple model, the
+    target encoding) has out-of-fold values of the support rows, and these are used.
 
     Parameters
     ----------
-    views : sequence of View
+    members : sequence of EnsembleMember
     x : ndarray of shape (n_support, n_features), float32
-        The support as views get it.
+        The support as members get it.
     y : ndarray of shape (n_support,), float32
         Its scaled targets.
     folds : sequence of ndarray of int64
-        Each without some of any view's rows.
+        Each without some of the rows.
     new_context : callable
-        Makes the context of the views' tables.
+        Makes the context of the members' tables.
     runtime : Runtime
 
     Returns
     -------
-    answers : ndarray of shape (n_support, n_views), float64
+    answers : ndarray of shape (n_support, n_members), float64
         Scaled targets.
     """
-    answers, rows = np.empty((len(x), len(views))), Rows(x)
-    held_out = [HeldOut(view, x, y, rows) for view in views]
+    answers = np.empty((len(x), len(members)))
+    held_out = [HeldOut(member, x, y) for member in members]
     for fold in folds:
-        context = new_context([view.table(fold) for view in held_out])
+        context = new_context([member.table(fold) for member in held_out])
         # nothing is kept: these tables and their rows go through the network once
-        plan, members = context.prepare(runtime, False)
+        plan, ready = context.prepare(runtime, False)
         step = plan.chunk_rows
-        for j, (view, member) in enumerate(zip(held_out, members)):
-            query = view.query(fold)
-            parts = [member.outputs(query[i : i + step]) for i in range(0, len(fold), step)]
-            answers[fold, j] = view.restore(np.concatenate(parts), fold)
+        for j, (member, network_member) in enumerate(zip(held_out, ready)):
+            query = member.query(fold)
+            starts = range(0, len(fold), step)
+            parts = [network_member.outputs(query[i : i + step]) for i in starts]
+            answers[fold, j] = member.inverse_transform(np.concatenate(parts), fold)
     return answers

@@ -1,4 +1,4 @@
-"""What the members of a checkpoint with target bins say together: a mixture of their densities."""
+"""The predictive distribution with target bins: the mixture of the members' densities."""
 
 from collections.abc import Sequence
 
@@ -6,11 +6,13 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.means import average, softmax
+from .._members.functions import Rows
+from .._members.target_views import NumberView
 from .._network.bins import bin_edges
 from .distribution import PredictiveDistribution
 
-# Least width of a member's bins, in units of the training range: if a trend leaves nothing of the
-# target, all its bins are one value.
+# Least width of a member's bins, in units of the training range: if a baseline leaves nothing of
+# the target, all its bins are one value.
 _LEAST = 1e-12
 
 
@@ -45,6 +47,16 @@ class BinnedMember:
         self.scale = max(scale, _LEAST)
         self.is_shifted = shifts is not None
         self._shifts = np.zeros(len(masses)) if shifts is None else shifts
+
+    @classmethod
+    def of(cls, target: NumberView, outputs: NDArray[np.float32], rows: Rows) -> "BinnedMember":
+        """The density that a member's outputs for query rows mean."""
+        baseline = target.baseline
+        if baseline is None:
+            return cls(outputs, target.mirror)
+        scale = baseline.share * (baseline.high - baseline.low)
+        shift = baseline.share * baseline.low
+        return cls(outputs, target.mirror, scale, baseline.query(rows) + shift)
 
     def knots(self) -> NDArray[np.float64]:
         """Edges of the bins of each row, (n_rows, n_bins + 1), in units of the scaled target."""

@@ -4,7 +4,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize_scalar
 
-from .._common.folds import deal
+from .._common.folds import stratified_folds
 from .._common.means import log_softmax
 
 N_FOLDS = 3
@@ -35,7 +35,7 @@ def cut_folds(y: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     """
     chosen = np.random.RandomState(seed).permutation(len(y))
     chosen = chosen[(np.bincount(y) > 1)[y[chosen]]][:MOST_ROWS]
-    return deal(chosen, y, N_FOLDS)
+    return stratified_folds(chosen, y, N_FOLDS)
 
 
 def choose_temperature(

@@ -12,7 +12,7 @@ import shutil
 import numpy as np
 import onnx
 import pytest
-from bundles import closed, fitted, make_table, opened
+from bundle_tools import closed, fitted, make_table, opened
 from estimators import ESTIMATORS, outputs
 from hypothesis import given
 from hypothesis import strategies as st

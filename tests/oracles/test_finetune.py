@@ -633,7 +633,9 @@ def tuned_mini(tmp_path_factory):
 def test_it_has_as_many_members_as_the_checkpoint_it_comes_from(tuned_mini):
     tuned, X, y = tuned_mini
     plain = MitraClassifier(max_support=40).fit(X, y)
-    assert tuned.n_estimators is None and len(tuned._views) == len(plain._views) == 4
+    assert (
+        tuned.n_estimators is None and len(tuned._model.members) == len(plain._model.members) == 4
+    )
     assert np.abs(tuned.predict_proba(X) - plain.predict_proba(X)).max() > 1e-3
 
 

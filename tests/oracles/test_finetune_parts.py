@@ -87,7 +87,7 @@ def test_hardly_any_class_has_two_rows():
 def test_a_step_has_training_rows_some_as_support_and_others_as_queries():
     task = make_task(MitraClassifier(members=["plain"]))
     episodes = Episodes(task.learner, 30, 20, "balanced")
-    (view,) = task.learner._views
+    (view,) = task.learner._model.members
     table, classes = view.support(task.learner.X_support_, task.learner.y_support_)
     seen = set()
     for seed in range(5):

@@ -10,7 +10,7 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from bundles import INTEROP, KINDS, changed, make_table, opened
+from bundle_tools import INTEROP, KINDS, changed, make_table, opened
 from estimators import ESTIMATORS, both, outputs, same
 from onnx import TensorProto, helper, numpy_helper
 from scipy.special import softmax
@@ -82,7 +82,7 @@ def fitted(cls, file, **params):
 def test_a_file_has_as_many_members_as_it_recommends(copy_file, make_checkpoint):
     file = copy_file(MitraClassifier, set_metadata(n_estimators="3"))
     estimator = fitted(MitraClassifier, file, n_estimators=None)
-    assert len(estimator._views) == 3
+    assert len(estimator._model.members) == 3
     assert estimator.checkpoint_["name"] == str(file)
     directory = make_checkpoint(24, 10, 1, 3, "classification")
     expected = outputs(fitted(MitraClassifier, directory, n_estimators=3), X)
@@ -118,7 +118,7 @@ def test_quantiles(n_outputs, make_checkpoint, make_file):
     levels = [0.1, 0.5, 0.9]
     reg = fitted(MitraRegressor, make_file(MitraRegressor, n_outputs=n_outputs))
     quantiles = reg.predict_quantiles(X, levels)
-    assert reg._conformal is not None
+    assert reg._model.conformal is not None
     same(sklearn_mitra.load(reg.save(), trusted=True).predict_quantiles(X, levels), quantiles)
     assert np.mean((quantiles[:, 0] <= Y) & (quantiles[:, 2] >= Y)) > 0.5
     if n_outputs == 1:
@@ -214,7 +214,7 @@ def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch):
     alone = np.concatenate([outputs(estimator, row[None]) for row in X[:5]])
     np.testing.assert_allclose(alone, expected[:5], rtol=0, atol=1e-6)
     monkeypatch.setattr("sklearn_mitra._network.plan.total_memory", lambda: 400_000)
-    assert 2 < estimator._context.plan(Runtime.resolve()).chunk_rows < 30
+    assert 2 < estimator._model.context.plan(Runtime.resolve()).chunk_rows < 30
     np.testing.assert_allclose(outputs(estimator, X), expected, rtol=0, atol=1e-6)
 
 
@@ -235,7 +235,7 @@ def test_more_classes_than_a_file_has_outputs(make_checkpoint, make_file, copy_f
     expected = MitraClassifier(model=make_checkpoint(24, 10, 1, 3, "classification")).fit(X, y)
     for name in (make_file(MitraClassifier), copy_file(MitraClassifier, without_metadata)):
         clf = MitraClassifier(model=name).fit(X, y)
-        assert len(clf._views) == clf._views[0].n_nodes == 3
+        assert len(clf._model.members) == clf._model.members[0].n_nodes == 3
         np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-5)
 
 

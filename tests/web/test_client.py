@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wlearn
-from bundles import DATA, INTEROP, JAVASCRIPT, opened
+from bundle_tools import DATA, INTEROP, JAVASCRIPT, opened
 from javascript import AS_JAVASCRIPT, REGRESSOR_AS_JAVASCRIPT, run_file, run_job, run_jobs
 
 import sklearn_mitra

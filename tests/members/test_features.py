@@ -1,4 +1,4 @@
-"""Derived columns and trends: what they compute, to the bit for every row, and in bundles."""
+"""Features columns and trends: what they compute, to the bit for every row, and in bundles."""
 
 import json
 from dataclasses import replace
@@ -10,7 +10,7 @@ from memory import traced_memory
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
 from sklearn_mitra._members.boosted_trees import Trees
-from sklearn_mitra._members.features import Derived, Trend, Vote
+from sklearn_mitra._members.features import Baseline, Features, LogitBlend
 from sklearn_mitra._members.functions import Functions, Linear, Rows, StoredFunctions, Terms
 
 RNG = np.random.default_rng(0)
@@ -76,8 +76,8 @@ def test_a_row_has_the_same_bits_alone_and_in_any_batch(n_terms):
 def test_support_rows_have_the_values_that_were_held_out():
     linear, held_out = make_linear(), RNG.normal(size=(40, 2)).astype(np.float32)
     for derived, expected in [
-        (Derived(linear), linear.transform(X)),
-        (Derived(linear, held_out), held_out),
+        (Features(linear), linear.transform(X)),
+        (Features(linear, held_out), held_out),
     ]:
         assert derived.n_columns == 2
         assert derived.support(X).dtype == derived.query(Rows(X)).dtype == np.float32
@@ -91,18 +91,18 @@ def test_a_trend_that_was_removed_is_added_again():
     function = make_linear(1)
     y = RNG.random(40).astype(np.float32)
     rest = y - function.transform(X)[:, 0]
-    trend = Trend(function, rest.min(), rest.max())
+    trend = Baseline(function, rest.min(), rest.max())
     shown = trend.remove(y, X)
     assert shown.dtype == np.float32 and shown.min() == 0 and shown.max() == 1
     np.testing.assert_allclose(trend.add(shown.astype(np.float64), Rows(X)), y, rtol=0, atol=1e-6)
-    half = Trend(function, trend.low, trend.high, 0.5).add(shown.astype(np.float64), Rows(X))
+    half = Baseline(function, trend.low, trend.high, 0.5).add(shown.astype(np.float64), Rows(X))
     np.testing.assert_allclose(half, y - rest / 2, rtol=0, atol=1e-6)
 
 
 def test_a_trend_leaves_of_support_rows_what_was_held_out():
     y, held_out = RNG.random(40).astype(np.float32), RNG.random(40).astype(np.float32)
     function = make_linear(1)
-    shown = Trend(function, -1.0, 1.0, held_out=held_out).remove(y, X)
+    shown = Baseline(function, -1.0, 1.0, held_out=held_out).remove(y, X)
     np.testing.assert_allclose(shown, (y - held_out + 1) / 2, rtol=0, atol=1e-6)
 
 
@@ -114,7 +114,7 @@ def test_trees_are_added_to_functions():
     expected += np.where(X[:, 1] > -1, 20, 10)
     both = replace(linear, trees=trees)
     np.testing.assert_allclose(both.transform(X)[:, 0], expected, rtol=1e-12)
-    again = unpack(Derived(both), 40).function
+    again = unpack(Features(both), 40).function
     np.testing.assert_array_equal(again.transform(X), both.transform(X))
 
 
@@ -151,7 +151,7 @@ def test_many_terms_of_many_rows_take_little_memory():
 def test_a_trend_that_leaves_nothing_is_the_prediction():
     function = make_linear(1)
     y = function.transform(X)[:, 0].astype(np.float32)
-    trend = Trend(function, 0.0, 0.0)
+    trend = Baseline(function, 0.0, 0.0)
     assert np.abs(trend.remove(y, X)).max() < 1e-6
     np.testing.assert_array_equal(trend.add(RNG.random(40), Rows(X)), function.transform(X)[:, 0])
 
@@ -179,16 +179,16 @@ def assert_same_linear(linear, other):
 
 def test_they_come_back_from_json():
     for held_out in (None, X[:, :2]):
-        derived = Derived(make_linear(), held_out)
+        derived = Features(make_linear(), held_out)
         again = unpack(derived, 40)
         assert_same_linear(again.function, derived.function)
         np.testing.assert_equal(again.held_out, held_out)
-    vote = Vote(make_linear(3), 0.25)
+    vote = LogitBlend(make_linear(3), 0.25)
     again = unpack(vote, 3)
     assert_same_linear(again.function, vote.function)
     assert again.share == 0.25
     for held_out in (None, X[:, 0]):
-        trend = Trend(make_linear(1), -0.5, 0.25, 0.75, held_out)
+        trend = Baseline(make_linear(1), -0.5, 0.25, 0.75, held_out)
         again = unpack(trend, 40)
         assert_same_linear(again.function, trend.function)
         assert (again.low, again.high, again.share) == (-0.5, 0.25, 0.75)
@@ -209,7 +209,7 @@ def test_wrong_terms_are_named(name, value):
     terms = Terms(**{**vars(make_terms()), name: value})
     linear = Linear(terms, np.ones((3, 1)), np.zeros(1))
     with pytest.raises(BundleError, match=f"'{name}'"):
-        unpack(Derived(linear), 40)
+        unpack(Features(linear), 40)
 
 
 @pytest.mark.parametrize(
@@ -222,40 +222,40 @@ def test_wrong_terms_are_named(name, value):
     ],
 )
 def test_wrong_functions_are_named(weights, intercepts, name):
-    derived = Derived(Linear(make_terms(), weights, intercepts))
+    derived = Features(Linear(make_terms(), weights, intercepts))
     with pytest.raises(BundleError, match=f"'{name}'"):
         unpack(derived, 40)
 
 
 def test_wrong_support_values_and_ranges_are_named():
-    derived = Derived(make_linear(), X[:39, :2])
+    derived = Features(make_linear(), X[:39, :2])
     with pytest.raises(BundleError, match="'heldOut'"):
         unpack(derived, 40)
     for low, high in [(1.0, 0.0), (-1e300, 0.0)]:
         with pytest.raises(BundleError, match="'range' in a view must be two numbers, ascending"):
-            unpack(Trend(make_linear(1), low, high), 40)
+            unpack(Baseline(make_linear(1), low, high), 40)
     for share in (-0.1, 1.5):
         with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
-            unpack(Vote(make_linear(3), share), 3)
+            unpack(LogitBlend(make_linear(3), share), 3)
         with pytest.raises(BundleError, match="'share' in a view must be a number, 0 to 1"):
-            unpack(Trend(make_linear(1), 0.0, 1.0, share), 40)
+            unpack(Baseline(make_linear(1), 0.0, 1.0, share), 40)
     with pytest.raises(BundleError, match="'heldOut'"):
-        unpack(Trend(make_linear(1), 0.0, 1.0, 1.0, X[:39, 0]), 40)
+        unpack(Baseline(make_linear(1), 0.0, 1.0, 1.0, X[:39, 0]), 40)
     with pytest.raises(BundleError, match="'function' in a view must be .* of 3 values"):
-        unpack(Vote(make_linear(2), 0.5), 3)
+        unpack(LogitBlend(make_linear(2), 0.5), 3)
     with pytest.raises(BundleError, match="'function' in a view must be .* of 1 values"):
-        unpack(Trend(make_linear(2), 0.0, 1.0), 40)
+        unpack(Baseline(make_linear(2), 0.0, 1.0), 40)
 
 
 @pytest.mark.parametrize("place", [-1, 2, True, None, "0"])
 def test_places_of_functions_and_terms_that_are_not_there(place):
     functions = Functions()
-    packed = [Derived(make_linear()).pack(functions) for _ in range(2)]
+    packed = [Features(make_linear()).pack(functions) for _ in range(2)]
     assert [part["function"] for part in packed] == [0, 1]
     both = functions.pack()
     with pytest.raises(BundleError, match="'function' in a view must be an integer, 0 to 1"):
         part = fields({**packed[0], "function": place})
-        Derived.unpack(part, StoredFunctions(fields(both), 4, 3), 40)
+        Features.unpack(part, StoredFunctions(fields(both), 4, 3), 40)
     both["functions"][0]["terms"] = place
     with pytest.raises(BundleError, match=r"'terms' in 'functions'\[0\] in a view must be"):
         StoredFunctions(fields(both), 4, 3)

@@ -62,7 +62,7 @@ def test_config_may_recommend_a_number_of_members(recommended, expected, directo
     assert resolve_checkpoint(directory, "classification").n_estimators == expected
     X = np.random.default_rng(0).normal(size=(20, 3))
     clf = MitraClassifier(model=directory, members="plain").fit(X, X[:, 0] > 0)
-    assert len(clf._views) == expected
+    assert len(clf._model.members) == expected
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.0, True, "4", None, 1001])

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from bundles import assert_survives, changed
+from bundle_tools import assert_survives, changed
 from estimators import both, make_table, same, small
 from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier

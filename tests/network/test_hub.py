@@ -13,7 +13,7 @@ import socket
 import hub_client
 import numpy as np
 import pytest
-from bundles import changed, fitted
+from bundle_tools import changed, fitted
 from hub_server import HubServer
 from safetensors.numpy import save_file
 

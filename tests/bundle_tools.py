@@ -59,12 +59,12 @@ def saved(cls=MitraClassifier, **params):
 def learned(estimator):
     """All that fit learned and a bundle keeps, made of what compares."""
     state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    functions, means = Functions(), estimator._level_means
-    views = [view.pack(len(estimator.X_support_), functions) for view in estimator._views]
+    functions, means = Functions(), estimator._model.target_encoding
+    views = [view.pack(len(estimator.X_support_), functions) for view in estimator._model.members]
     return {
         **state,
-        "seed": estimator._seed,
-        **vars(estimator._encoder),
+        "seed": estimator._model.seed,
+        **vars(estimator._model.encoder),
         "level means": None if means is None else means.pack(),
         "views": views,
         **functions.pack(),

@@ -200,7 +200,7 @@ def test_chunks_without_a_context_predict_the_bits_of_one(monkeypatch):
     regressor = fitted(MitraRegressor, cache_context=False)
     whole = regressor.predict(X)
     monkeypatch.setattr(plan, "_RUN_FLOP", 0)
-    assert regressor._context.plan(Runtime(), False).chunk_rows < len(X)
+    assert regressor._model.context.plan(Runtime(), False).chunk_rows < len(X)
     same(regressor.predict(X), whole)
 
 

@@ -4,7 +4,7 @@ import pickle
 
 import numpy as np
 import pytest
-from bundles import closed, opened
+from bundle_tools import closed, opened
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
@@ -99,7 +99,7 @@ def test_fifteen_classes_are_told_apart(fitted):
 def test_contexts_of_all_nodes_are_counted(fitted):
     clf, X, _ = fitted
     clf.predict(X[:1])
-    assert len(clf._views) == 6
+    assert len(clf._model.members) == 6
     assert clf.estimate_cost(10).context_nbytes == clf.context_nbytes_ > 0
 
 

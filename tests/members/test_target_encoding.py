@@ -6,14 +6,18 @@ import pickle
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import assert_survives, changed
+from bundle_tools import assert_survives, changed
 from estimators import both, outputs, same
 from sklearn.metrics import roc_auc_score
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
 from sklearn_mitra._bundles.fields import BundleFields, pack
-from sklearn_mitra._members.target_encoding import FEWEST_LEVELS, LevelMeans, fit_level_means
+from sklearn_mitra._members.target_encoding import (
+    FEWEST_LEVELS,
+    TargetEncoding,
+    fit_target_encoding,
+)
 from sklearn_mitra._members.training_table import TrainingTable
 
 N_LEVELS = [0, 40, 5, 31]
@@ -32,7 +36,9 @@ def make_codes(n_rows=200, seed=0):
 def fit(x, y, n_classes):
     """The means, and the columns with those of each row."""
     rows = np.arange(0, len(x), 2)
-    means, table = fit_level_means(TrainingTable(x, y, rows, COLUMNS, N_LEVELS, n_classes), seed=3)
+    means, table = fit_target_encoding(
+        TrainingTable(x, y, rows, COLUMNS, N_LEVELS, n_classes), seed=3
+    )
     return means, table.x
 
 
@@ -94,7 +100,7 @@ def test_tables_without_many_levels_have_none():
     constant = TrainingTable(x, x[:, 0], rows, COLUMNS[:1], N_LEVELS, 0)
     one_row = TrainingTable(x[:1], x[:1, 0], rows[:1], COLUMNS, N_LEVELS, 0)
     for table in (few, constant, one_row):
-        assert fit_level_means(table, 3) is None
+        assert fit_target_encoding(table, 3) is None
 
 
 # ---- in bundles ----------------------------------------------------------------------------------
@@ -108,7 +114,7 @@ def packed(**replaced):
 
 def unpack(fields):
     fields = BundleFields(json.loads(json.dumps(fields)), "a bundle")
-    return LevelMeans.unpack(fields, 100, N_LEVELS, 3)
+    return TargetEncoding.unpack(fields, 100, N_LEVELS, 3)
 
 
 def test_they_come_back_from_json():
@@ -164,13 +170,13 @@ def test_plain_members_see_codes(cls):
     X, y = make_ids(80)
     mixed = cls(members=["plain", "means", "compressed"], max_support=40).fit(X, y)
     plain = cls(members="plain", n_estimators=1, max_support=40).fit(X, y)
-    assert [view.columns.tolist() for view in mixed._views] == [[0, 1, 2], [1, 2, 3], []]
+    assert [view.columns.tolist() for view in mixed._model.members] == [[0, 1, 2], [1, 2, 3], []]
     assert mixed.X_support_.shape == (40, 3)
-    assert plain._level_means is None
-    table = mixed._level_means.support(mixed.X_support_)
-    shown = [view.support(table, np.zeros(40, int))[0] for view in mixed._views]
+    assert plain._model.target_encoding is None
+    table = mixed._model.target_encoding.support(mixed.X_support_)
+    shown = [view.support(table, np.zeros(40, int))[0] for view in mixed._model.members]
     same(shown[0], mixed.X_support_)
-    same(shown[1] * mixed._views[1].signs, table[:, 1:])
+    same(shown[1] * mixed._model.members[1].signs, table[:, 1:])
 
 
 @both

@@ -9,12 +9,12 @@ from scipy.special import log_softmax
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._members.build import make_views
+from sklearn_mitra._members.build import draw_members
 from sklearn_mitra._members.class_tree import ClassNode
-from sklearn_mitra._members.features import Derived, Trend, Vote
+from sklearn_mitra._members.features import Baseline, Features, LogitBlend
 from sklearn_mitra._members.functions import Functions, Linear, Rows, StoredFunctions, Terms
-from sklearn_mitra._members.member import View
-from sklearn_mitra._members.target_views import ClassOrder, Direction
+from sklearn_mitra._members.member import EnsembleMember
+from sklearn_mitra._members.target_views import ClassView, NumberView
 
 N_SUPPORT, COLUMNS = 20, [0, 1, 3, 4, 5, 6, 8]
 
@@ -25,7 +25,7 @@ def draw_table(seed=0):
 
 def draw_views(n_views, n_classes, seed, columns=COLUMNS):
     kinds = ["plain"] * n_views
-    return make_views(kinds, None, np.arange(N_SUPPORT), np.array(columns), n_classes, seed)
+    return draw_members(kinds, None, np.arange(N_SUPPORT), np.array(columns), n_classes, seed)
 
 
 def assert_same(views, others):
@@ -108,8 +108,8 @@ def test_columns_are_turned_over_and_nothing_else():
 
 def test_a_view_has_rows_and_columns_of_its_own():
     x, y = draw_table(), np.arange(N_SUPPORT) % 3
-    view = View(
-        np.array([2, 5, 11]), np.array([8, 1]), np.ones(2, np.float32), ClassOrder(np.arange(3))
+    view = EnsembleMember(
+        np.array([2, 5, 11]), np.array([8, 1]), np.ones(2, np.float32), ClassView(np.arange(3))
     )
     shown, target = view.support(x, y)
     np.testing.assert_array_equal(shown, x[[2, 5, 11]][:, [8, 1]])
@@ -137,7 +137,7 @@ def through_json(view):
 def unpack(packed, n_classes, version=4):
     functions = StoredFunctions(BundleFields(packed["of bundle"], "a bundle"), version, 9)
     fields = BundleFields(packed, "a view")
-    return View.unpack(fields, functions, np.arange(N_SUPPORT), n_classes)
+    return EnsembleMember.unpack(fields, functions, np.arange(N_SUPPORT), n_classes)
 
 
 @pytest.mark.parametrize("n_classes", [0, 1, 3])
@@ -145,8 +145,8 @@ def test_views_come_back_from_json(n_classes):
     views = draw_views(4, n_classes, seed=5)
     assert_same([unpack(through_json(view), n_classes) for view in views], views)
     some = np.array([0, 7, 19])
-    target = ClassOrder(np.arange(n_classes)) if n_classes else Direction(True)
-    view = View(some, np.array([4]), np.array([-1], np.float32), target)
+    target = ClassView(np.arange(n_classes)) if n_classes else NumberView(True)
+    view = EnsembleMember(some, np.array([4]), np.array([-1], np.float32), target)
     assert_same([unpack(through_json(view), n_classes)], [view])
 
 
@@ -161,13 +161,13 @@ def make_linear(n_functions):
 def make_derived_view(n_classes):
     """Two of the table's columns, two that are computed and one that was held out."""
     rows, held_out = np.array([0, 7, 19]), np.array([[7], [8], [9]], np.float32)
-    derived = Derived(make_linear(2)), Derived(make_linear(1), held_out)
+    derived = Features(make_linear(2)), Features(make_linear(1), held_out)
     signs = np.array([1, -1, 1, -1, -1], np.float32)
     if n_classes:
-        order, vote = ClassOrder(np.array([1, 0])), Vote(make_linear(2), 0.25)
-        return View(rows, np.array([1, 8]), signs, order, derived, vote=vote)
-    trend = Trend(make_linear(1), -1.5, 3.0)
-    return View(rows, np.array([1, 8]), signs, Direction(True), derived, trend)
+        order, vote = ClassView(np.array([1, 0])), LogitBlend(make_linear(2), 0.25)
+        return EnsembleMember(rows, np.array([1, 8]), signs, order, derived, vote=vote)
+    trend = Baseline(make_linear(1), -1.5, 3.0)
+    return EnsembleMember(rows, np.array([1, 8]), signs, NumberView(True), derived, trend)
 
 
 @pytest.mark.parametrize("n_classes", [0, 2])
@@ -181,7 +181,9 @@ def test_derived_columns_follow_the_tables(n_classes):
     expected = expected[view.rows]
     expected[:, 4] = [-7, -8, -9]
     np.testing.assert_array_equal(shown, expected.astype(np.float32), strict=True)
-    only = View(view.rows, np.array([], np.int64), view.signs[2:], view.target, view.derived)
+    only = EnsembleMember(
+        view.rows, np.array([], np.int64), view.signs[2:], view.target, view.derived
+    )
     np.testing.assert_array_equal(only.query(Rows(x)), view.query(Rows(x))[:, 2:], strict=True)
 
 
@@ -244,7 +246,9 @@ def test_views_of_format_2_have_no_derived_columns():
 
 def test_a_view_has_columns_of_one_kind_or_the_other():
     packed = through_json(draw_views(1, 0, seed=0)[0])
-    none = through_json(View(np.arange(20), np.array([], int), np.ones(0, "f4"), Direction(False)))
+    none = through_json(
+        EnsembleMember(np.arange(20), np.array([], int), np.ones(0, "f4"), NumberView(False))
+    )
     with pytest.raises(BundleError, match="'columns' in a view must be one or more, if none are d"):
         unpack({**packed, **none}, 0)
     packed["derived"] = [7]
@@ -280,8 +284,8 @@ def test_fields_that_fit_no_view_are_named(field, value):
         "classes": np.arange(3),
     }
     fields = {**right, field: value}
-    target = ClassOrder(fields.pop("classes"))
-    packed = through_json(View(**fields, target=target))
+    target = ClassView(fields.pop("classes"))
+    packed = through_json(EnsembleMember(**fields, target=target))
     with pytest.raises(BundleError, match=f"'{field}' in a view|in '{field}' in a view"):
         unpack(packed, 3)
 

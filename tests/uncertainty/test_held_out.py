@@ -19,7 +19,7 @@ def make_table(n_rows=60, seed=0):
 def held_out(reg, folds, y=None):
     y = reg._network_target(reg.y_support_) if y is None else y
     x = reg._shown_support()
-    return predict_held_out(reg._views, x, y, folds, reg._new_context, reg._make_runtime())
+    return predict_held_out(reg._model.members, x, y, folds, reg._new_context, reg._make_runtime())
 
 
 @pytest.mark.parametrize(("n_rows", "n_folds"), [(2, 5), (5, 5), (6, 5), (103, 5), (20, 3)])
@@ -70,7 +70,7 @@ def test_a_row_is_predicted_without_its_own_target(members):
 def test_a_detrended_member_has_the_trend_of_models_that_have_not_seen_the_row():
     X, y = make_table()
     reg = MitraRegressor(members=["detrended"]).fit(X, y)
-    (view,) = reg._views
+    (view,) = reg._model.members
     answers = held_out(reg, cut_folds(y, 5, 0))[:, 0]
     rest = answers - view.trend.held_out
     low, high = view.trend.share * view.trend.low, view.trend.share * view.trend.high
@@ -82,7 +82,7 @@ def test_a_detrended_member_has_the_trend_of_models_that_have_not_seen_the_row()
 def test_a_member_may_have_only_some_of_the_rows():
     X, y = make_table()
     reg = MitraRegressor(members=["detrended"]).fit(X, y)
-    (view,) = reg._views
+    (view,) = reg._model.members
     rows = np.arange(0, 60, 2)
     own = replace(view, rows=rows, trend=replace(view.trend, held_out=view.trend.held_out[rows]))
     scaled, folds = reg._network_target(reg.y_support_), cut_folds(y, 3, 0)

@@ -5,7 +5,7 @@ import threading
 
 import numpy as np
 import pytest
-from bundles import fitted, make_table
+from bundle_tools import fitted, make_table
 from estimators import both, outputs, same
 
 from sklearn_mitra import MitraClassifier, clear_sessions, set_context_budget

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 import wlearn
-from bundles import (
+from bundle_tools import (
     DATA,
     INTEROP,
     JAVASCRIPT,
@@ -117,7 +117,7 @@ def test_random_state_instance_comes_back_as_the_seed_that_was_drawn(cls):
     estimator = fitted(cls, random_state=np.random.RandomState(3))
     bundle = estimator.save()
     loaded = sklearn_mitra.load(bundle)
-    assert_same(loaded, estimator, X, {"random_state": estimator._seed})
+    assert_same(loaded, estimator, X, {"random_state": estimator._model.seed})
     assert loaded.save() == bundle
     again = loaded.fit(X, y)
     same(again.support_indices_, estimator.support_indices_)
@@ -194,20 +194,20 @@ def test_columns_of_every_kind(cls):
     frame = make_frame()
     _, y = make_table()
     estimator = fitted(cls, frame, y)
-    assert [column.levels for column in estimator._encoder.columns[1:5]] == [
+    assert [column.levels for column in estimator._model.encoder.columns[1:5]] == [
         ["ä", "b", "", "a b"],
         [-10, -5, 0],
         [0.0, 0.25, 0.5],
         [False, True],
     ]
-    assert [len(column.parts) for column in estimator._encoder.columns[13:15]] == [5, 3]
+    assert [len(column.parts) for column in estimator._model.encoder.columns[13:15]] == [5, 3]
     assert estimator.n_features_in_ == len(frame.columns)
     assert estimator.X_support_.shape[1] == len(frame.columns) + 6
     unseen = frame.assign(string="unseen", category=pd.Categorical(["unseen"] * 60))
     assert_survives(estimator, pd.concat([frame, unseen, frame[::-1]]))
     loaded = sklearn_mitra.load(estimator.save())
     kinds, expected = (
-        [list(map(type, column.levels or [])) for column in e._encoder.columns]
+        [list(map(type, column.levels or [])) for column in e._model.encoder.columns]
         for e in (loaded, estimator)
     )
     assert kinds == expected
@@ -284,7 +284,7 @@ def test_classes_that_missed_the_support():
 @both
 def test_subclasses_load_their_own_bundles(cls):
     X, _ = make_table()
-    subclass = type("Derived", (cls,), {})
+    subclass = type("Features", (cls,), {})
     estimator = fitted(subclass)
     assert_same(subclass.load(estimator.save()), estimator, X)
 
@@ -591,7 +591,7 @@ def test_javascript_bundles_have_constant_columns_in_view(cls):
     X[:, 1] = 3
     bundle = without_ours(fitted(cls, X=X, y=y, n_estimators=1).save())
     loaded = sklearn_mitra.load(bundle)
-    assert loaded._views[0].columns.tolist() == [0, 1, 2]
+    assert loaded._model.members[0].columns.tolist() == [0, 1, 2]
     assert np.abs(outputs(loaded, X) - outputs(fitted(cls, X=X, y=y, n_estimators=1), X)).max() > 0
     assert_survives(loaded, X)
 
@@ -604,7 +604,7 @@ def test_a_number_of_members_can_be_asked_for_when_loading(cls):
     for bundle in (estimator.save(), without_ours(estimator.save())):
         for n_estimators in (1, 3):
             loaded = cls.load(bundle, n_estimators=n_estimators)
-            assert len(loaded._views) == loaded.n_estimators == n_estimators
+            assert len(loaded._model.members) == loaded.n_estimators == n_estimators
             again = fitted(cls, n_estimators=n_estimators, members="plain")
             if isinstance(again, MitraClassifier):
                 again.prior_correction = loaded.prior_correction
@@ -618,7 +618,7 @@ def test_members_that_were_learned_from_training_rows_can_only_be_fewer(cls):
     bundle = saved(cls, n_estimators=3)
     loaded = cls.load(bundle, n_estimators=2)
     whole = cls.load(bundle)
-    assert len(loaded._views) == 2
+    assert len(loaded._model.members) == 2
     assert not np.array_equal(outputs(loaded, X), outputs(whole, X))
     assert_survives(loaded, X)
     with pytest.raises(ValueError, match="has 3 ensemble members, .* Got n_estimators=4; ask for"):

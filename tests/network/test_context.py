@@ -36,14 +36,14 @@ def test_many_chunks_predict_the_bits_of_one(monkeypatch):
     whole = regressor.predict(X)
     for workspace in (2**20, 10 * 2**20):
         monkeypatch.setattr(plan, "WORKSPACE", workspace)
-        assert regressor._context.plan(Runtime()).chunk_rows < len(X) / 3
+        assert regressor._model.context.plan(Runtime()).chunk_rows < len(X) / 3
         np.testing.assert_array_equal(regressor.predict(X), whole)
 
 
 def test_nbytes_is_the_size_of_the_keys_and_values():
     regressor = MitraRegressor(max_support=60, n_estimators=3).fit(X, Y)
     regressor.predict(X[:2])
-    _, members = regressor._context.prepare(Runtime.resolve())
+    _, members = regressor._model.context.prepare(Runtime.resolve())
     kept = [value.numpy() for member in members for value in member.support.inputs.values()]
     assert regressor.context_nbytes_ == sum(array.nbytes for array in kept)
     assert len(kept) == 3 * 6 * 2
@@ -111,11 +111,11 @@ def test_a_prediction_goes_on_with_the_weights_that_it_began_with(tmp_path):
     copy = shutil.copytree(name, tmp_path / "copy")
     regressor = MitraRegressor(model=copy, max_support=30).fit(X, Y)
     expected = regressor.predict(X)
-    _, members = regressor._context.prepare(Runtime.resolve())
+    _, members = regressor._model.context.prepare(Runtime.resolve())
     (copy / "model.safetensors").unlink()
     clear_sessions()
-    views = zip(regressor._views, members)
-    x = regressor._encoder.transform(X)
+    views = zip(regressor._model.members, members)
+    x = regressor._model.encoder.transform(X)
     rows = Rows(x)
     answers = [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]
     np.testing.assert_array_equal(regressor._combine(answers), expected)
@@ -124,10 +124,10 @@ def test_a_prediction_goes_on_with_the_weights_that_it_began_with(tmp_path):
 def test_a_prediction_that_fails_to_build_can_be_tried_again(tmp_path):
     iris, species = load_iris(return_X_y=True)
     source = MitraClassifier(max_support=30).fit(iris, species)
-    weights = source._context
+    weights = source._model.context
     state = source.__getstate__()
     assert "_context" not in state
-    assert weights is source._context
+    assert weights is source._model.context
     state["checkpoint_"] = {"name": str(tmp_path / "gone"), "sha256": "0" * 64}
     lost = MitraClassifier()
     lost.__setstate__(state)

@@ -4,7 +4,7 @@ import warnings
 
 import numpy as np
 import pytest
-from bundles import assert_survives, changed, opened
+from bundle_tools import assert_survives, changed, opened
 from scipy.stats import spearmanr
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import mean_absolute_error

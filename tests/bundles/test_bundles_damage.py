@@ -6,7 +6,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import DATA, FORMATS, INTEROP, changed, closed, fitted, make_table, opened, saved
+from bundle_tools import DATA, FORMATS, INTEROP, changed, closed, fitted, make_table, opened, saved
 from estimators import ESTIMATORS, both, outputs, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st

@@ -8,7 +8,7 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import FORMATS, changed, opened
+from bundle_tools import FORMATS, changed, opened
 from estimators import run_in_threads
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
@@ -373,7 +373,7 @@ def test_concurrent_first_calls_get_the_same_bits():
     answers = run_in_threads(lambda: reg.predict_quantiles(X, LEVELS), 3)
     for answer in answers:
         same(answer, answers[0])
-    assert reg._conformal is not None
+    assert reg._model.conformal is not None
 
 
 def test_a_fit_in_between_keeps_no_residuals_of_the_former():
@@ -381,7 +381,7 @@ def test_a_fit_in_between_keeps_no_residuals_of_the_former():
     reg = small().fit(X, y)
     to_come = reg._distributions(X)
     reg.fit(X, 3 * y)
-    assert list(to_come) and reg._conformal is None
+    assert list(to_come) and reg._model.conformal is None
 
 
 def test_damaged_residuals_in_a_bundle_are_named():

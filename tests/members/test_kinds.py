@@ -5,7 +5,7 @@ import re
 import numpy as np
 import pandas as pd
 import pytest
-from bundles import assert_survives, changed, opened
+from bundle_tools import assert_survives, changed, opened
 from estimators import both, make_table, outputs, same, small
 from scipy.special import softmax
 
@@ -164,7 +164,7 @@ def make_frame(n_rows=60):
 def test_a_row_has_the_same_bits_alone_in_batches_and_after_saving(cls):
     frame, y = make_frame()
     estimator = cls(members=KINDS[cls], max_support=30).fit(frame, y)
-    assert len(estimator._views) == 5
+    assert len(estimator._model.members) == 5
     expected = outputs(estimator, frame)
     for size in (1, 7):
         parts = [outputs(estimator, frame[i : i + size]) for i in range(0, 14, size)]
