@@ -1,8 +1,8 @@
 """How much memory a bundle may ask for, whatever the field that asks.
 
 Most fields take about as much room as they do in the bundle. Some say much in few bytes: a
-thousand views of one table, or an array of strings in which one is long. These take their bytes
-from the budget before anything is made of them.
+thousand views of one table, functions of all its rows, or an array of strings in which one is
+long. These take their bytes from the budget before anything is made of them.
 """
 
 from .._errors import BundleError

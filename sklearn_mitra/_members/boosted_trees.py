@@ -58,9 +58,9 @@ class Trees:
 
     @property
     def n_steps(self) -> int:
-        """How many nodes a row passes in all trees."""
+        """How many nodes and leaves a row passes in all trees."""
         n_trees, n_leaves = self.values.shape
-        return n_trees * (n_leaves.bit_length() - 1)
+        return n_trees * n_leaves.bit_length()
 
     def _add(self, x: NDArray[np.float32], total: NDArray[np.float64]) -> None:
         """Add the trees' values of rows to a total (n_rows,), which changes."""

@@ -85,7 +85,7 @@ class Linear:
 
     @property
     def n_steps(self) -> int:
-        """How many terms, and nodes of trees, it takes for a row."""
+        """How many terms, nodes and leaves it takes for a row."""
         return len(self.weights) + (0 if self.trees is None else self.trees.n_steps)
 
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
