@@ -5,11 +5,13 @@ import pickle
 import numpy as np
 import pytest
 from bundle_tools import closed, opened
+from memory import traced_memory
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
 from sklearn_mitra._bundles.fields import BundleFields, pack
 from sklearn_mitra._members.class_tree import ClassNode, grow_tree, is_tree
+from sklearn_mitra._members.functions import Rows
 
 
 def grow(n_classes, n_outputs=10, seed=0, n_rows=2):
@@ -188,3 +190,15 @@ def test_views_that_are_no_whole_trees_are_refused(fitted, spoil):
         views[1]["node"], views[2]["node"] = views[2]["node"], views[1]["node"]
     with pytest.raises(BundleError):
         sklearn_mitra.load(closed(manifest, parsed))
+
+
+def test_logits_of_all_views_are_never_in_memory_together():
+    y = np.arange(200) % 100
+    x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
+    classifier = MitraClassifier(n_estimators=4, members="plain").fit(x, y)
+    rows = Rows(np.zeros((1000, 2), np.float32))
+    outputs = [np.zeros((1000, 10), np.float32) for _ in classifier._views]
+    assert len(outputs) == 44
+    with traced_memory(2**23):  # 35 MB together
+        combined = classifier._combine(classifier._restore(rows, outputs))
+    assert combined.shape == (1000, 100)
