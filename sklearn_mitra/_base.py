@@ -193,7 +193,7 @@ class BaseMitra(Parametrised):
         network.check_runtime(runtime)
         target, y = self._fit_target(y, network)
         names = getattr(self, "feature_names_in_", None)
-        model, table = fit_model(X, target, y, self._settings(), network, names)
+        model, table = fit_model(X, target, y, self._settings(), network, names, runtime)
         self._model = self._calibrated(model, table, network)
         self.__dict__.pop("_disposed", None)
 

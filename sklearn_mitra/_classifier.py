@@ -240,6 +240,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         max_support: int | None = 512,
         n_estimators: int | None = None,
         members: str | Sequence[str] = "auto",
+        member_weights: Literal["auto", "equal"] | Sequence[float] = "auto",
         support_sampling: Literal["balanced", "equal", "stratified", "random"] = "balanced",
         prior_correction: bool = True,
         class_weight: Mapping[Any, float] | Literal["balanced"] | None = None,
@@ -255,6 +256,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.max_support = max_support
         self.n_estimators = n_estimators
         self.members = members
+        self.member_weights = member_weights
         self.support_sampling = support_sampling
         self.prior_correction = prior_correction
         self.class_weight = class_weight
@@ -424,8 +426,15 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         correction = target.log_correction(
             model.support.y, self.class_weight, to_prior=self.prior_correction
         )
-        logits = average(model.inverse_transform(rows, outputs))
-        return target.inverse_transform(logits, self._temperature(), correction)
+        if model.weights is None:
+            logits = average(model.inverse_transform(rows, outputs))
+            return target.inverse_transform(logits, self._temperature(), correction)
+        to_prior = target.log_correction(model.support.y)
+        network = None
+        if model.members:
+            logits = average(model.inverse_transform(rows, outputs))
+            network = log_softmax(target.inverse_transform(logits, self._temperature(), to_prior))
+        return model.mix(rows, network) + (correction - to_prior)
 
     def _temperature(self) -> float:
         if self.softmax_temperature is None:

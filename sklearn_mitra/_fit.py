@@ -1,23 +1,34 @@
 """From a training table to a fitted model."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from ._common.means import average
+from ._common.means import average, log_softmax
 from ._fitted import CheckpointId, FittedModel, Support
 from ._members.build import build_members
-from ._members.kinds import PLAIN, choose_kinds, recommend_temperature
+from ._members.kinds import PLAIN, Kinds, choose_kinds, recommend_temperature
+from ._members.training_rows import TrainingRows
 from ._members.training_table import TrainingTable
+from ._members.tree_models import fit_tree_model
 from ._network.network import Network
 from ._network.runtime import Runtime
 from ._preprocessing.encoder import TableEncoder
 from ._preprocessing.support import draw_seed, select_rows, select_rows_per_class
 from ._targets.classes import ClassTarget
 from ._targets.numbers import NumberTarget
+from ._uncertainty.conformal import Conformal
 from ._uncertainty.temperature import choose_temperature, cut_folds
+from ._uncertainty.weights import (
+    Weights,
+    check_weights,
+    choose_class_weights,
+    choose_number_weights,
+    cut_held_out,
+)
 
 
 class Settings(NamedTuple):
@@ -29,6 +40,7 @@ class Settings(NamedTuple):
     random_state: int | np.random.RandomState | None
     support_sampling: str = "random"
     target_transform: str = "auto"
+    member_weights: str | Sequence[float] = "auto"
 
 
 class EncodedTable(NamedTuple):
@@ -62,6 +74,7 @@ def fit_model(
     settings: Settings,
     network: Network,
     names: Any = None,
+    runtime: Runtime | None = None,
 ) -> tuple[FittedModel, EncodedTable]:
     """Fit to a table.
 
@@ -75,6 +88,8 @@ def fit_model(
     network : Network
     names : ndarray of shape (n_features,), default=None
         Names of the columns, if they are strings.
+    runtime : Runtime, default=None
+        How held-out rows are predicted, to choose weights of members. None is one thread.
 
     Returns
     -------
@@ -85,7 +100,7 @@ def fit_model(
     seed = draw_seed(settings.random_state)
     encoder, x = TableEncoder.fit(X, names)
     table = EncodedTable(encoder, x, target, y)
-    return fit_encoded(table, settings, network, seed, names), table
+    return fit_encoded(table, settings, network, seed, names, runtime=runtime), table
 
 
 def fit_encoded(
@@ -95,6 +110,7 @@ def fit_encoded(
     seed: int,
     names: Any = None,
     indices: NDArray[np.int64] | None = None,
+    runtime: Runtime | None = None,
 ) -> FittedModel:
     """Fit to a table that is encoded already; see :func:`fit_model`.
 
@@ -105,15 +121,21 @@ def fit_encoded(
         indices = _select_support(table, settings, seed)
     support = Support(x[indices], y[indices], indices)
     is_sample = len(indices) < len(y)
-    kinds = member_kinds(encoder, target, settings, network, is_sample=is_sample)
+    kinds = member_kinds(encoder, target, settings, network, is_sample=is_sample, n_rows=len(y))
+    check_weights(settings.member_weights, kinds)
     if isinstance(target, NumberTarget) and _is_scaled_by_support(kinds, settings):
         target = target.scaled_by(support.y)
     training = TrainingTable(
         x, target.transform(y), indices, encoder.shown, encoder.n_levels, target.n_classes
     )
-    encoding, members = build_members(kinds, training, network.config.dim_output, seed)
+    encoding, members, rows = build_members(
+        kinds.network, training, network.config.dim_output, seed
+    )
     checkpoint = CheckpointId(network.file.name, network.file.sha256, network.onnx_sha256)
-    return FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
+    model = FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
+    if not kinds.models:
+        return model
+    return weigh(model, kinds, rows, table._replace(target=target), settings, runtime or Runtime())
 
 
 def member_kinds(
@@ -122,7 +144,8 @@ def member_kinds(
     settings: Settings,
     network: Network,
     is_sample: bool,
-) -> list[str]:
+    n_rows: int,
+) -> Kinds:
     """The kind of each ensemble member. All are plain if the predictions are known already.
 
     Parameters
@@ -133,7 +156,11 @@ def member_kinds(
     network : Network
     is_sample : bool
         Whether the support lacks some of the training rows.
+    n_rows : int
+        Training rows.
     """
+    if settings.member_weights == "equal":  # which would make little of the network
+        n_rows = 0
     kinds = choose_kinds(
         settings.members,
         settings.n_estimators,
@@ -141,8 +168,9 @@ def member_kinds(
         len(encoder.shown),
         target.task,
         is_sample,
+        n_rows,
     )
-    return [PLAIN] * len(kinds) if target.is_constant else kinds
+    return Kinds([PLAIN] * max(1, len(kinds.network)), []) if target.is_constant else kinds
 
 
 def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
@@ -152,13 +180,147 @@ def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArr
     return select_rows_per_class(table.y, most, seed, settings.support_sampling)
 
 
-def _is_scaled_by_support(kinds: Sequence[str], settings: Settings) -> bool:
+def _is_scaled_by_support(kinds: Kinds, settings: Settings) -> bool:
     """Whether targets are scaled by the support, as in JavaScript.
 
     Plain members see the support alone. Others learn from all training rows, whose targets have to
     be in the range.
     """
-    return settings.target_transform == "none" and {*kinds} == {PLAIN}
+    are_plain = {*kinds.network} == {PLAIN} and not kinds.models
+    return settings.target_transform == "none" and are_plain
+
+
+# ---- weights of members --------------------------------------------------------------------------
+
+
+class _HeldOut(NamedTuple):
+    """Training rows, and what members answer that haven't seen them.
+
+    Attributes
+    ----------
+    rows : ndarray of shape (n_rows,), int64
+    network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
+        Log-probabilities, or scaled targets.
+    models : list of ndarray, of the same shape
+    """
+
+    rows: NDArray[np.int64]
+    network: NDArray[np.float64] | None
+    models: list[NDArray[np.float64]]
+
+
+def weigh(
+    model: FittedModel,
+    kinds: Kinds,
+    training: TrainingRows,
+    table: EncodedTable,
+    settings: Settings,
+    runtime: Runtime,
+) -> FittedModel:
+    """Add the members without a network to a model, and the weights of all.
+
+    Parameters
+    ----------
+    model : FittedModel
+        With the network's members.
+    kinds : Kinds
+    training : TrainingRows
+        Those that the members were built of.
+    table : EncodedTable
+    settings : Settings
+    runtime : Runtime
+    """
+    n_network, seed = len(kinds.network), model.seed
+    conformal = None
+    if settings.member_weights == "auto":
+        held_out = _hold_out(model, kinds, training, table, settings, runtime)
+        answers, y = held_out[1:], table.y[held_out.rows]
+        if isinstance(model.target, NumberTarget):
+            weights = choose_number_weights(*answers, model.target.transform(y).astype(np.float64))
+        else:
+            weights = choose_class_weights(*answers, y)
+    else:
+        given = np.ones(n_network + len(kinds.models))
+        if settings.member_weights != "equal":
+            given = np.array(settings.member_weights, np.float64)
+        given = given / given.sum()
+        weights = Weights(float(given[:n_network].sum()), tuple(given[n_network:].tolist()))
+        held_out = None
+    weights = weights._replace(n_network=n_network)
+    rows = np.arange(len(table.y))
+    models = tuple(
+        fit_tree_model(kind, training.table, rows, seed, runtime.n_threads) if weight else None
+        for kind, weight in zip(kinds.models, weights.models)
+    )
+    if isinstance(model.target, NumberTarget):
+        if held_out is None:
+            held_out = _hold_out(model, kinds, training, table, settings, runtime)
+        mixed = np.zeros(len(held_out.rows))
+        if held_out.network is not None:
+            mixed += weights.network * held_out.network
+        for weight, of_model in zip(weights.models, held_out.models):
+            mixed += weight * of_model
+        x = training.table.x[held_out.rows]
+        y = model.target.scale(table.y[held_out.rows])
+        conformal = Conformal.fit(x, y, mixed[:, None], seed)
+    members = model.members if weights.network else []
+    return replace(model, members=members, models=models, weights=weights, conformal=conformal)
+
+
+def _hold_out(
+    model: FittedModel,
+    kinds: Kinds,
+    training: TrainingRows,
+    table: EncodedTable,
+    settings: Settings,
+    runtime: Runtime,
+) -> _HeldOut:
+    """Answers of members for rows that they haven't seen: some of many rows, else all, by folds."""
+    parts = []
+    for fold in cut_held_out(table.y, model.seed):
+        rest = np.setdiff1d(np.arange(len(table.y)), fold)
+        models = [
+            fit_tree_model(kind, training.table, rest, model.seed, runtime.n_threads)
+            for kind in kinds.models
+        ]
+        of_models = [m.answers(training.table.x[fold]) for m in models]
+        network = None
+        if model.members:
+            network = _answer_held_out(model, training, table, settings, runtime, fold, rest)
+        parts.append(_HeldOut(fold, network, of_models))
+    rows = np.concatenate([part.rows for part in parts])
+    network = np.concatenate([p.network for p in parts]) if model.members else None
+    of_models = [np.concatenate(answers) for answers in zip(*(part.models for part in parts))]
+    return _HeldOut(rows, network, of_models)
+
+
+def _answer_held_out(
+    model: FittedModel,
+    training: TrainingRows,
+    table: EncodedTable,
+    settings: Settings,
+    runtime: Runtime,
+    fold: NDArray[np.int64],
+    rest: NDArray[np.int64],
+) -> NDArray[np.float64]:
+    """Answers for a fold by the network's members, whose support is of the rest."""
+    others = table.without(fold)
+    support = rest[_select_support(others, settings, model.seed)]
+    rows, y = training.take(support), training.table.y[support]
+    context = model.new_context([m.training_support(rows, y) for m in model.members])
+    # nothing is kept: these tables and rows go through the network once
+    plan, ready = context.prepare(runtime, False)
+    answers = []
+    for start in range(0, len(fold), plan.chunk_rows):
+        chunk = training.take(fold[start : start + plan.chunk_rows])
+        outputs = [r.outputs(m.query(chunk)) for r, m in zip(ready, model.members)]
+        answers.append(average(model.inverse_transform(chunk, outputs)))
+    found = np.concatenate(answers)
+    if isinstance(others.target, ClassTarget):
+        correction = others.target.log_correction(table.y[support])
+        temperature = default_temperature(model)
+        return log_softmax(others.target.inverse_transform(found, temperature, correction))
+    return found
 
 
 # ---- the temperature -----------------------------------------------------------------------------
@@ -185,6 +347,8 @@ def tune_temperature(
     runtime : Runtime
     """
     default = default_temperature(model)
+    if model.weights is not None:  # the mixture has a temperature of its own
+        return default
     folds = [] if model.target.is_constant else cut_folds(table.y, model.seed)
     if not folds:
         return default

@@ -7,10 +7,12 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._common.means import average
 from ._members.functions import Rows
 from ._members.member import EnsembleMember
 from ._members.target_encoding import TargetEncoding
 from ._members.target_views import NumberView
+from ._members.tree_models import TreeModel
 from ._network.context import Cache, Context, Member
 from ._network.runtime import Runtime
 from ._preprocessing.encoder import TableEncoder
@@ -21,6 +23,10 @@ from ._uncertainty.conformal import Conformal
 from ._uncertainty.distribution import PredictiveDistribution, transform
 from ._uncertainty.held_out import N_FOLDS, Table, cut_folds, predict_held_out
 from ._uncertainty.mixture import BinnedMember, mix
+from ._uncertainty.weights import Weights
+
+# Rows at a time where trees alone answer.
+_ROWS_WITHOUT_NETWORK = 10_000
 
 
 class Support(NamedTuple):
@@ -93,6 +99,10 @@ class FittedModel:
     seed : int
     feature_names : ndarray of shape (n_features,) or None
     conformal : Conformal or None
+    models : tuple of (TreeModel or None)
+        Members that need no network; None if one has no weight.
+    weights : Weights or None
+        None if all members are the network's and count alike.
     """
 
     encoder: TableEncoder
@@ -104,9 +114,11 @@ class FittedModel:
     seed: int
     feature_names: NDArray[Any] | None = None
     conformal: Conformal | None = None
+    models: tuple[TreeModel | None, ...] = ()
+    weights: Weights | None = None
 
     def __post_init__(self) -> None:
-        vars(self)["context"] = self._new_context(self.tables())
+        vars(self)["context"] = self.new_context(self.tables())
 
     def __getstate__(self) -> dict[str, Any]:
         """State for pickling and copying: all but the context, megabytes that can be made again."""
@@ -123,8 +135,8 @@ class FittedModel:
 
     @property
     def n_members(self) -> int:
-        """Number of ensemble members; each is one of ``members``, or a tree of them."""
-        return len(self.members) // self.members[0].target.n_nodes
+        """Number of the network's members; each is one of ``members``, or a tree of them."""
+        return len(self.members) // self.members[0].target.n_nodes if self.members else 0
 
     # ------------------------------------------------------------ the support
 
@@ -138,7 +150,8 @@ class FittedModel:
         x = self.support.x
         return x if self.target_encoding is None else self.target_encoding.support(x)
 
-    def _new_context(self, tables: list[Table]) -> Context:
+    def new_context(self, tables: list[Table]) -> Context:
+        """A context of these tables, for the same checkpoint."""
         return Context(self.checkpoint.name, self.checkpoint.sha256, self.target.task, tables)
 
     # ------------------------------------------------------------ query rows
@@ -161,8 +174,11 @@ class FittedModel:
         """
         if self.target.is_constant:
             return
-        plan, ready = self.context.prepare(runtime, cache)
-        for chunk in queries.chunks(plan.chunk_rows, title):
+        n_rows, ready = _ROWS_WITHOUT_NETWORK, list[Member]()
+        if self.members:
+            plan, ready = self.context.prepare(runtime, cache)
+            n_rows = plan.chunk_rows
+        for chunk in queries.chunks(n_rows, title):
             rows, by_member = self.run(chunk.rows, ready)
             yield Outputs(chunk, rows, by_member)
 
@@ -182,6 +198,31 @@ class FittedModel:
         for member, output in zip(self.members, outputs):
             yield member.target.inverse_transform(output, rows)
 
+    def mix(self, rows: Rows, network: NDArray[np.float64] | None) -> NDArray[np.float64]:
+        """The answers of all members by their weights, for encoded rows.
+
+        Parameters
+        ----------
+        rows : Rows
+        network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
+            Log-probabilities or scaled targets of the network's members together.
+        """
+        if self.weights is None:
+            assert network is not None
+            return network
+        parts = [] if network is None else [self.weights.network * network]
+        for weight, model in zip(self.weights.models, self.models):
+            if model is not None:
+                parts.append(weight * model.answers(rows.x))
+        return sum(parts[1:], parts[0]) / self.weights.temperature
+
+    def scaled_targets(
+        self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
+    ) -> NDArray[np.float64]:
+        """Scaled predictions (n_rows,) of a regressor."""
+        answers = average(self.inverse_transform(rows, outputs)) if self.members else None
+        return self.mix(rows, answers)
+
     # ------------------------------------------------------------ uncertainty
 
     def distributions(
@@ -193,7 +234,10 @@ class FittedModel:
         of the residuals of support rows that were held out.
         """
         assert isinstance(self.target, NumberTarget)
-        if outputs[0].shape[1] > 1:
+        if self.weights is not None:
+            answers = self.scaled_targets(rows, outputs)[:, None]
+            scaled = self.calibrated(runtime).predict(rows.x, answers)
+        elif outputs[0].shape[1] > 1:
             views = [m.target for m in self.members if isinstance(m.target, NumberView)]
             densities = zip(views, outputs)
             scaled = mix([BinnedMember.of(view, output, rows) for view, output in densities])
@@ -216,7 +260,7 @@ class FittedModel:
             )
         x = self._shown_support()
         answers = predict_held_out(
-            self.members, x, target.transform(y), folds, self._new_context, runtime
+            self.members, x, target.transform(y), folds, self.new_context, runtime
         )
         conformal = Conformal.fit(x, target.scale(y), answers, self.seed)
         vars(self)["conformal"] = conformal

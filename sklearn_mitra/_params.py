@@ -3,13 +3,14 @@
 import os
 from abc import ABC
 from collections.abc import Sequence
-from numbers import Integral
+from numbers import Integral, Real
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
 from sklearn import get_config
-from sklearn.utils._param_validation import Interval, StrOptions
+from sklearn.utils._param_validation import Interval, InvalidParameterError, StrOptions
 
+from ._common.fields import brief
 from ._members.kinds import check_members
 from ._network.config import MOST_ESTIMATORS
 from ._network.runtime import Provider, Runtime
@@ -37,6 +38,7 @@ class Parametrised(BaseEstimator, ABC):
     max_support: int | None
     n_estimators: int | None
     members: str | Sequence[str]
+    member_weights: str | Sequence[float]
     random_state: int | np.random.RandomState | None
     n_jobs: int | None
     providers: Sequence[Provider] | None
@@ -49,6 +51,7 @@ class Parametrised(BaseEstimator, ABC):
         "max_support": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, MOST_ESTIMATORS, closed="both"), None],
         "members": [str, list, tuple],  # and as check_members says
+        "member_weights": [StrOptions({"auto", "equal"}), list, tuple, np.ndarray],
         "random_state": ["random_state"],
         "n_jobs": [
             Interval(Integral, 1, None, closed="left"),
@@ -92,3 +95,18 @@ class Parametrised(BaseEstimator, ABC):
     def _validate_params(self) -> None:
         super()._validate_params()
         check_members(self.members, self._task, type(self).__name__)
+        if not isinstance(self.member_weights, str):
+            _check_weights(self.member_weights, type(self).__name__)
+
+
+def _check_weights(weights: Sequence[float], estimator: str) -> None:
+    are_weights = all(
+        isinstance(weight, Real) and not isinstance(weight, bool) and 0 <= float(weight) < np.inf
+        for weight in weights
+    )
+    if not (are_weights and len(weights) and sum(weights) > 0):
+        raise InvalidParameterError(
+            f"The 'member_weights' parameter of {estimator} must be 'auto', 'equal', or a finite "
+            "number of 0 or more for each member, some more than 0. "
+            f"Got {brief(weights)} instead."
+        )

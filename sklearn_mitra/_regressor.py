@@ -10,7 +10,6 @@ from sklearn.utils._param_validation import StrOptions
 
 from ._base import BaseMitra
 from ._bundles.estimators import REGRESSOR
-from ._common.means import average
 from ._members.functions import Rows
 from ._network.network import Network
 from ._network.runtime import Provider
@@ -189,6 +188,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         max_support: int | None = 512,
         n_estimators: int | None = None,
         members: str | Sequence[str] = "auto",
+        member_weights: Literal["auto", "equal"] | Sequence[float] = "auto",
         target_transform: Literal["auto", "none", "clip", "asinh"] = "auto",
         random_state: int | np.random.RandomState | None = 42,
         n_jobs: int | None = None,
@@ -201,6 +201,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.max_support = max_support
         self.n_estimators = n_estimators
         self.members = members
+        self.member_weights = member_weights
         self.target_transform = target_transform
         self.random_state = random_state
         self.n_jobs = n_jobs
@@ -437,8 +438,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float64]:
         """Average the members' scaled targets, and scale them back."""
-        answers = average(self._model.inverse_transform(rows, outputs))
-        return self._number_target.inverse_transform(answers)
+        return self._number_target.inverse_transform(self._model.scaled_targets(rows, outputs))
 
     def _distributions(self, X: Any) -> Iterator[Part]:
         """Distributions of a table's rows, chunk by chunk."""

@@ -62,6 +62,7 @@ class LinearModels:
         codes = {int(j): frequent_levels(x[:, j], n_levels[j]) for j in columns}
         n_terms = sum(map(len, codes.values())) + len(_KNOTS) * sum(n_levels[j] == 0 for j in codes)
         rows = self._choose_rows(len(x), support, n_terms)
+        self.rows = rows
         self._support = np.searchsorted(rows, support)
         self._x, self._y = x[rows], y[rows]
         self._bent = self._straight = StandardisedTerms.fit(self._x, codes)
@@ -100,16 +101,22 @@ class LinearModels:
             function, of_rows = self._prediction
             return Features(function, of_rows[self._support, None])
         weights, intercepts = self._fit_scores(np.arange(len(self._y)))
-        held_out = self._held_out(self._fit_scores)
+        held_out = self._held_out_logits
         if self._n_classes > _MOST_SHOWN:
             from sklearn.decomposition import PCA
 
             n_columns = min(_MOST_COMPONENTS, *held_out.shape)
             axes = PCA(n_columns, random_state=self._seed).fit(held_out).components_.T
             weights, intercepts, held_out = weights @ axes, intercepts @ axes, held_out @ axes
+        self._score_values = held_out
         return Features(
             self._bent.function(weights, intercepts), held_out[self._support].astype(np.float32)
         )
+
+    @cached_property
+    def _held_out_logits(self) -> NDArray[np.float64]:
+        """Out-of-fold logits of all rows; for two classes the differences, (n_rows, 1)."""
+        return self._held_out(self._fit_scores)
 
     @cached_property
     def baseline(self) -> Baseline:
@@ -147,15 +154,37 @@ class LinearModels:
         They are shifted to the class frequencies of the support, and multiplied by the temperature.
         """
         weights, intercepts = self._logits
-        frequencies = [
-            np.maximum(np.bincount(y, minlength=self._n_classes), 0.5) / len(y)
-            for y in (self._y[self._support], self._y)
-        ]
-        intercepts = intercepts + np.log(frequencies[0] / frequencies[1])
+        intercepts = intercepts + self._shift
         temperature = recommend_temperature(self._n_classes)
         return LogitBlend(
             self._bent.function(temperature * weights, temperature * intercepts), _BLEND
         )
+
+    @property
+    def _shift(self) -> NDArray[np.float64]:
+        """What takes logits to the class frequencies of the support."""
+        of_support, of_all = (
+            np.maximum(np.bincount(y, minlength=self._n_classes), 0.5) / len(y)
+            for y in (self._y[self._support], self._y)
+        )
+        return np.log(of_support / of_all)
+
+    def out_of_fold(self) -> list[tuple[Linear, NDArray[np.float64]]]:
+        """The functions that were made of the target, and their out-of-fold values of ``rows``."""
+        made = vars(self)
+        found: list[tuple[Linear, NDArray[np.float64]]] = []
+        if "_prediction" in made:
+            function, predictions = self._prediction
+            found.append((function, predictions[:, None].astype(np.float64)))
+        elif "scores" in made:
+            found.append((self.scores.function, self._score_values))
+        if "blend" in made:
+            logits = self._held_out_logits
+            if self._n_classes == 2:
+                logits = logits * [-0.5, 0.5]
+            values = recommend_temperature(self._n_classes) * (logits + self._shift)
+            found.append((self.blend.function, values))
+        return found
 
     # ------------------------------------------------------------ rows and folds
 

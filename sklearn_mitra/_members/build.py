@@ -12,12 +12,13 @@ from .kinds import PARTS, PLAIN
 from .member import EnsembleMember
 from .target_encoding import TargetEncoding, fit_target_encoding
 from .target_views import ClassView, NumberView
+from .training_rows import TrainingRows
 from .training_table import TrainingTable
 
 
 def build_members(
     kinds: Sequence[str], table: TrainingTable, n_outputs: int, seed: int
-) -> tuple[TargetEncoding | None, list[EnsembleMember]]:
+) -> tuple[TargetEncoding | None, list[EnsembleMember], TrainingRows]:
     """The members of an ensemble, and the target encoding that they have in common.
 
     Parameters
@@ -34,13 +35,16 @@ def build_members(
     encoding : TargetEncoding or None
     members : list of EnsembleMember
         The nodes of one member after those of the other.
+    training : TrainingRows
+        All training rows, as members see rows that they haven't seen.
     """
     x, y = table.x[table.support], table.y[table.support]
-    is_learned = {*kinds} != {PLAIN}
+    is_learned = bool({*kinds} - {PLAIN})
     shown, encoding, models = table, None, None
     if is_learned and (fitted := fit_target_encoding(table, seed)) is not None:
         encoding, shown = fitted
     members: list[EnsembleMember] = []
+    training = TrainingRows(shown)
     for part, node in divide(kinds, x, y, table.n_classes, n_outputs, seed):
         here = shown if node is None else shown.at(node)
         if is_learned:
@@ -48,7 +52,9 @@ def build_members(
         members += draw_members(
             part, models, table.columns, here.n_classes, seed, encoded=here.columns, node=node
         )
-    return encoding, members
+        if models is not None:
+            training.add(models, node)
+    return encoding, members, training
 
 
 def draw_members(

@@ -150,6 +150,12 @@ class Rows:
             self._values[id(function)] = function.transform(self.x)
         return self._values[id(function)]
 
+    def replace(
+        self, function: Linear, places: NDArray[np.int64], values: NDArray[np.float64]
+    ) -> None:
+        """Have a function make other values (n_places, n_functions) of some of the rows."""
+        self.apply(function)[places] = values
+
 
 class Functions:
     """The functions of views as a bundle is to hold them: each once, and their terms, too."""

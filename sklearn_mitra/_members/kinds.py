@@ -1,4 +1,4 @@
-"""The kinds of ensemble members: "plain", the table as it is, or parts joined by "+".
+"""The kinds of ensemble members: "plain", the table as it is, or parts joined by "+"; and trees.
 
 A new kind is an entry in :data:`PARTS`. If it shows what no model makes yet, the model becomes a
 property of :class:`~sklearn_mitra._members.baseline.LinearModels`.
@@ -12,6 +12,8 @@ from sklearn.utils._param_validation import InvalidParameterError
 from .._common.fields import brief
 
 PLAIN = "plain"
+# Members that need no network; they are not joined with others.
+BOOSTING, EXTRA_TREES = MODELS = ("boosting", "extra_trees")
 
 
 class Part(NamedTuple):
@@ -62,6 +64,8 @@ _RECOMMENDED_COMPRESSED = {
     "regression": ("compressed+detrended",),
 }
 
+# From so many training rows on, trees that read all of them are members by default.
+_MANY_ROWS = 1000
 # From so many classes on, the default is the same.
 _MOST_CLASSES = 10
 
@@ -82,13 +86,30 @@ def check_members(members: str | Sequence[str], task: str, estimator: str) -> No
     are_kinds = not isinstance(members, str) and len(members) > 0
     for kind in members if are_kinds else ():
         names = kind.split("+") if isinstance(kind, str) else [""]
-        are_kinds &= kind == PLAIN or (set(names) <= {*parts} and len(set(names)) == len(names))
+        are_parts = set(names) <= {*parts} and len(set(names)) == len(names)
+        are_kinds &= kind in (PLAIN, *MODELS) or are_parts
+    are_kinds = are_kinds and all(members.count(kind) < 2 for kind in MODELS)
     if not are_kinds:
         raise InvalidParameterError(
             f"The 'members' parameter of {estimator} must be 'auto', 'plain', or a list of "
-            f"one or more strings that are 'plain' or some of {[*parts]} joined by '+'. "
-            f"Got {brief(members)} instead."
+            f"one or more strings that are 'plain', some of {[*parts]} joined by '+', or at most "
+            f"once each 'boosting' and 'extra_trees'. Got {brief(members)} instead."
         )
+
+
+class Kinds(NamedTuple):
+    """The kinds of an ensemble's members.
+
+    Attributes
+    ----------
+    network : list of str
+        Of each member that the network answers for.
+    models : list of str
+        Of each other member.
+    """
+
+    network: list[str]
+    models: list[str]
 
 
 def choose_kinds(
@@ -98,7 +119,8 @@ def choose_kinds(
     n_columns: int,
     task: str,
     is_sample: bool = False,
-) -> list[str]:
+    n_rows: int = 0,
+) -> Kinds:
     """The kind of each member.
 
     Parameters
@@ -106,30 +128,38 @@ def choose_kinds(
     members : str or sequence of str
         "auto", "plain" or kinds.
     n_members : int or None
-        None is one for each kind, or as many as recommended if no kinds are given.
+        Members that the network answers for. None is one for each kind, or as many as recommended
+        if no kinds are given.
     n_recommended : int
     n_columns : int
         Of the table.
     task : {"classification", "regression"}
     is_sample : bool, default=False
         Whether the support lacks some of the training rows.
+    n_rows : int, default=0
+        Training rows. If there are many, "auto" has all kinds of trees, unless one member is asked
+        for.
 
     Returns
     -------
-    kinds : list of str
+    kinds : Kinds
         Kinds are repeated if there are fewer than members. One member that is chosen
         automatically is plain.
     """
+    models: list[str] = []
     if not isinstance(members, str):
-        n_members = n_members or len(members)
-        kinds = list(members)
+        models = [kind for kind in members if kind in MODELS]
+        kinds = [kind for kind in members if kind not in MODELS]
+        n_members = (n_members or len(kinds)) if kinds else 0
     else:
+        if members == "auto" and n_rows >= _MANY_ROWS and n_members != 1:
+            models = [*MODELS]
         n_members = n_members or n_recommended
         is_compressed = n_columns > _MANY_COLUMNS or (is_sample and task == "regression")
         recommended = _RECOMMENDED_COMPRESSED if is_compressed else _RECOMMENDED
         is_plain = members == PLAIN or n_members == 1
         kinds = [PLAIN] if is_plain else list(recommended[task])
-    return [kinds[i % len(kinds)] for i in range(n_members)]
+    return Kinds([kinds[i % len(kinds)] for i in range(n_members)], models)
 
 
 def recommend_temperature(n_classes: int) -> float:

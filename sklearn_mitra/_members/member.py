@@ -72,7 +72,26 @@ class EnsembleMember:
         rows = self.target.find(y)
         x = x[rows]
         shown = self._show(x, [features.support(x) for features in self.features])
-        return shown, self.target.transform(y[rows], x)
+        predictions: Any = self.target.support_predictions(x)
+        return shown, self.target.transform(y[rows], predictions)
+
+    def training_support(
+        self, rows: Rows, y: NDArray[Any]
+    ) -> tuple[NDArray[np.float32], NDArray[Any]]:
+        """The same for training rows that are not the model's support.
+
+        Parameters
+        ----------
+        rows : Rows
+            Those of :meth:`~sklearn_mitra._members.training_rows.TrainingRows.take`.
+        y : ndarray of shape (n_rows,), int64 or float32
+            Their class ids, of all classes, or scaled targets.
+        """
+        places = self.target.find(y)
+        predictions: Any = self.target.query_predictions(rows)
+        if predictions is not None:
+            predictions = predictions[places]
+        return self.query(rows)[places], self.target.transform(y[places], predictions)
 
     def query(self, rows: Rows) -> NDArray[np.float32]:
         """Query rows as the network is to see them, (n_rows, n_columns)."""

@@ -87,7 +87,13 @@ class ClassView:
         """Which rows of these class ids (n_rows,) the member sees."""
         return np.arange(len(ids)) if self.node is None else self.node.find(ids)
 
-    def transform(self, ids: NDArray[np.int64], x: NDArray[np.float32]) -> NDArray[np.int64]:
+    def support_predictions(self, x: NDArray[np.float32]) -> None:
+        """There are none that its target depends on."""
+
+    def query_predictions(self, rows: Rows) -> None:
+        """There are none that its target depends on."""
+
+    def transform(self, ids: NDArray[np.int64], predictions: None) -> NDArray[np.int64]:
         """Class ids (n_member_rows,) of the rows that it sees, as the network is to see them."""
         return self.permutation[ids if self.node is None else self.node.groups[ids]]
 
@@ -160,9 +166,9 @@ class Baseline:
         """Predictions (n_rows,) of query rows."""
         return rows.apply(self.function)[:, 0]
 
-    def residuals(self, y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scaled targets (n_support,) of the support rows as residuals, scaled to 0..1."""
-        rest = y - self.support(x) - self.low
+    def residuals(self, y: NDArray[np.float32], predictions: NDArray[Any]) -> NDArray[np.float32]:
+        """Scaled targets (n_rows,) with their predictions as residuals, scaled to 0..1."""
+        rest = y - predictions - self.low
         scale = self.high - self.low
         return (rest / scale if scale else rest).astype(np.float32)
 
@@ -220,17 +226,25 @@ class NumberView:
         """Which support rows the member sees: all."""
         return np.arange(len(y))
 
-    def transform(self, y: NDArray[np.float32], x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Scaled targets (n_support,) of the support as the network is to see them."""
-        if self.baseline is not None:
-            y = self.baseline.residuals(y, x)
+    def support_predictions(self, x: NDArray[np.float32]) -> NDArray[Any] | None:
+        """The baseline's predictions (n_support,) of the support rows, if there is one."""
+        return None if self.baseline is None else self.baseline.support(x)
+
+    def query_predictions(self, rows: Rows) -> NDArray[Any] | None:
+        """The baseline's predictions (n_rows,) of query rows, if there is one."""
+        return None if self.baseline is None else self.baseline.query(rows)
+
+    def transform(
+        self, y: NDArray[np.float32], predictions: NDArray[Any] | None
+    ) -> NDArray[np.float32]:
+        """Scaled targets (n_rows,), with the baseline's predictions, as the network sees them."""
+        if self.baseline is not None and predictions is not None:
+            y = self.baseline.residuals(y, predictions)
         return 1 - y if self.mirror else y
 
     def inverse_transform(self, outputs: NDArray[np.float32], rows: Rows) -> NDArray[np.float64]:
         """Outputs (n_rows, n_outputs) for query rows as scaled targets (n_rows,)."""
-        return self.add_baseline(
-            outputs, None if self.baseline is None else self.baseline.query(rows)
-        )
+        return self.add_baseline(outputs, self.query_predictions(rows))
 
     def add_baseline(
         self, outputs: NDArray[np.float32], predictions: NDArray[Any] | None

@@ -1,0 +1,190 @@
+"""Ensemble members that need no network: boosted trees and extra trees on all training rows.
+
+scikit-learn fits them to the encoded columns, with the target encoding if there is one.
+"""
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
+
+from .._bundles.fields import BundleFields, pack
+from .._common.means import log_softmax
+from .forest import DEEPEST, Forest, join_trees
+from .kinds import BOOSTING, EXTRA_TREES
+from .training_table import TrainingTable
+
+# The least log-probability of a class, for one row not to outweigh all others.
+LEAST = -7.0
+_N_TREES, _FEWEST_IN_LEAF = 100, 2
+# Most rows that extra trees are fitted to, and most numbers in their leaves: a bundle holds them.
+_MOST_ROWS, _MOST_VALUES = 20_000, 500_000
+# In smaller tables, threads wait for each other longer than they work; with other processes on the
+# cores a fit of 0.1 s took a minute with two threads.
+_MANY_CELLS = 1_000_000
+
+
+@dataclass(frozen=True)
+class TreeModel:
+    """A fitted member without a network.
+
+    Attributes
+    ----------
+    kind : {"boosting", "extra_trees"}
+    forest : Forest
+    start : ndarray of shape (n_outputs,), float64
+        What the trees add to: raw scores of classes (one for two classes), or a scaled target.
+    n_classes : int
+        0 for regression.
+    """
+
+    kind: str
+    forest: Forest
+    start: NDArray[np.float64]
+    n_classes: int
+
+    def answers(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
+        """Log-probabilities (n_rows, n_classes) or scaled targets (n_rows,) of encoded rows."""
+        total = self.start + self.forest.transform(x, len(self.start))
+        if not self.n_classes:
+            return total[:, 0]
+        if self.kind == EXTRA_TREES:
+            return np.log(np.maximum(total, np.exp(LEAST)))
+        if self.n_classes == 2:
+            total = np.hstack([np.zeros_like(total), total])
+        return np.maximum(log_softmax(total), LEAST)
+
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle."""
+        return {"kind": self.kind, "start": pack(self.start), **self.forest.pack()}
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, n_columns: int, n_classes: int) -> "TreeModel":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        kind = fields.get("kind", "a kind of trees", str)
+        known = [BOOSTING, EXTRA_TREES]
+        fields.require(kind in known, "kind", f"one of {known}")
+        n_outputs = count_outputs(kind, n_classes)
+        start = fields.array("start", "<f8", n_outputs)
+        fields.require(bool((np.abs(start) <= 1e30).all()), "start", "small enough")
+        return cls(kind, Forest.unpack(fields, n_columns, n_outputs), start, n_classes)
+
+
+def count_outputs(kind: str, n_classes: int) -> int:
+    """How many numbers the trees of a kind add up."""
+    return 1 if n_classes == 0 or (kind == BOOSTING and n_classes == 2) else n_classes
+
+
+def fit_tree_model(
+    kind: str, table: TrainingTable, rows: NDArray[np.int64], seed: int, n_threads: int
+) -> TreeModel:
+    """Fit a member to rows of a training table.
+
+    Parameters
+    ----------
+    kind : {"boosting", "extra_trees"}
+    table : TrainingTable
+    rows : ndarray of int64
+        Those to fit to.
+    seed : int
+    n_threads : int
+        Most threads of scikit-learn and of the libraries behind it.
+    """
+    x, y = table.x[np.ix_(rows, table.columns)], table.y[rows]
+    if table.n_classes and len(np.unique(y)) < 2:
+        return _constant(kind, int(y[0]), table.n_classes)
+    if x.size < _MANY_CELLS:
+        n_threads = 1
+    fit = _fit_boosting if kind == BOOSTING else _fit_extra_trees
+    with threadpool_limits(n_threads):
+        forest, start = fit(x, y, table.n_classes, seed, n_threads)
+    is_leaf = forest.sources < 0
+    sources = np.where(is_leaf, -1, table.columns[np.where(is_leaf, 0, forest.sources)])
+    arrays = {**vars(forest), "sources": sources.astype(np.int32)}
+    return TreeModel(kind, Forest(**arrays), start, table.n_classes)
+
+
+def _constant(kind: str, class_id: int, n_classes: int) -> TreeModel:
+    """A member that has seen one class only."""
+    n_outputs = count_outputs(kind, n_classes)
+    none = np.zeros(1, np.int32)
+    leaf = Forest(none - 1, np.zeros(1, np.float32), none, none, none, np.zeros((1, 1), np.float32))
+    if n_outputs == 1:
+        return TreeModel(kind, leaf, np.array([LEAST if class_id == 0 else -LEAST]), n_classes)
+    start = np.full(n_outputs, 0.0 if kind == EXTRA_TREES else LEAST)
+    start[class_id] = 1.0 if kind == EXTRA_TREES else 0.0
+    return TreeModel(kind, leaf, start, n_classes)
+
+
+def _fit_boosting(
+    x: NDArray[np.float32], y: NDArray[Any], n_classes: int, seed: int, n_threads: int
+) -> tuple[Forest, NDArray[np.float64]]:
+    from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+
+    cls = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
+    model = cls(random_state=seed).fit(x, y)
+    start = np.ravel(model._baseline_prediction).astype(np.float64)
+    trees = []
+    for predictor in (p for iteration in model._predictors for p in iteration):
+        nodes = predictor.nodes
+        sources = np.where(nodes["is_leaf"], -1, nodes["feature_idx"].astype(np.int64))
+        children = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
+        trees.append((sources, nodes["num_threshold"], *children, nodes["value"][:, None]))
+    forest = join_trees(trees)
+    classes = model.classes_ if n_classes else ()
+    if n_classes and len(classes) < n_classes:
+        return _spread(forest, start, np.asarray(classes), n_classes)
+    return forest, start
+
+
+def _spread(
+    forest: Forest, start: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int
+) -> tuple[Forest, NDArray[np.float64]]:
+    """Boosting that lacks rows of some classes, whose scores are then far below all others."""
+    values = np.zeros((len(forest.values), n_classes), np.float32)
+    spread = np.full(n_classes, 2 * LEAST + min(0.0, float(start.min())))
+    if len(classes) == 2:  # one score, of the second
+        values[:, classes[1]] = forest.values[:, 0]
+        spread[classes] = 0.0, start[0]
+    else:
+        tree_of_leaf = np.empty(len(values), np.int64)
+        is_leaf = forest.sources < 0
+        of_node = np.searchsorted(forest.roots, np.arange(len(is_leaf)), side="right") - 1
+        tree_of_leaf[forest.lefts[is_leaf]] = of_node[is_leaf]
+        values[np.arange(len(values)), classes[tree_of_leaf % len(classes)]] = forest.values[:, 0]
+        spread[classes] = start
+    return Forest(**{**vars(forest), "values": values}), spread
+
+
+def _fit_extra_trees(
+    x: NDArray[np.float32], y: NDArray[Any], n_classes: int, seed: int, n_threads: int
+) -> tuple[Forest, NDArray[np.float64]]:
+    from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
+
+    if len(x) > _MOST_ROWS:
+        chosen = np.random.RandomState(seed).permutation(len(x))[:_MOST_ROWS]
+        x, y = x[np.sort(chosen)], y[np.sort(chosen)]
+    n_outputs = max(1, n_classes)
+    most_leaves = max(1, _MOST_VALUES // (_N_TREES * n_outputs))
+    cls = ExtraTreesClassifier if n_classes else ExtraTreesRegressor
+    model = cls(
+        _N_TREES,
+        min_samples_leaf=max(_FEWEST_IN_LEAF, -(-len(x) // most_leaves)),
+        max_depth=DEEPEST,
+        n_jobs=n_threads,
+        random_state=seed,
+    ).fit(x, y)
+    trees = []
+    for tree in (estimator.tree_ for estimator in model.estimators_):
+        sources = np.where(tree.children_left < 0, -1, tree.feature)
+        values = np.zeros((len(sources), n_outputs))
+        if n_classes:
+            shares = tree.value[:, 0, :]
+            values[:, model.classes_] = shares / shares.sum(axis=1, keepdims=True)
+        else:
+            values[:] = tree.value[:, 0, :1]
+        children = tree.children_left, tree.children_right
+        trees.append((sources, tree.threshold, *children, values / len(model.estimators_)))
+    return join_trees(trees), np.zeros(n_outputs)

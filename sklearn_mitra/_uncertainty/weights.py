@@ -1,0 +1,166 @@
+"""Weights of ensemble members, chosen by rows that were held out."""
+
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+from scipy.optimize import minimize
+from scipy.special import logsumexp
+
+from .._common.fields import brief
+from .._common.folds import stratified_folds
+from .._members.kinds import Kinds
+
+# What the whole weight of members without a network has to gain on all held-out rows together, in
+# nats, to be worth it: few rows leave the weight with the network, which is good on small tables.
+_PRIOR = 2.0
+# Standard deviation of the logarithm of the mixture's temperature.
+_SPREAD = 0.2
+_HOTTEST = 1.5
+# Of so many training rows, one part is held out, of about so many rows; of fewer, all in folds.
+_MANY_ROWS, _HELD_OUT_ROWS, _N_FOLDS = 1000, 500, 3
+# Less is none: a member with little weight costs as much as one with much.
+_LEAST = 0.02
+
+
+class Weights(NamedTuple):
+    """Weights that add up to 1, and the temperature of what they mix.
+
+    Attributes
+    ----------
+    network : float
+        Of all members together that the network answers for.
+    models : tuple of float
+        Of each member without a network.
+    temperature : float
+        Mixed log-probabilities are divided by it; 1 for regression.
+    n_network : int
+        How many members the network answers for; they have equal parts of its weight.
+    """
+
+    network: float
+    models: tuple[float, ...]
+    temperature: float = 1.0
+    n_network: int = 0
+
+    @property
+    def by_member(self) -> NDArray[np.float64]:
+        """The weight of each member (n_members,), those of the network first."""
+        return np.array([self.network / self.n_network] * self.n_network + [*self.models])
+
+
+def check_weights(weights: str | Sequence[float], kinds: Kinds) -> None:
+    """Raise an error if weights are not one for each member, or are all 0."""
+    n_members = len(kinds.network) + len(kinds.models)
+    if isinstance(weights, str):
+        return
+    if len(weights) != n_members:
+        raise ValueError(
+            f"'member_weights' must have a number for each of the {n_members} members, "
+            f"{[*kinds.network, *kinds.models]}. Got {len(weights)}: {brief(weights)}."
+        )
+
+
+def cut_held_out(y: NDArray[Any], seed: int) -> list[NDArray[np.int64]]:
+    """Rows to hold out: some of many, else all rows in folds. Each fold is ascending.
+
+    Parameters
+    ----------
+    y : ndarray of shape (n_rows,)
+        Class ids or targets, of which folds have about the same.
+    seed : int
+    """
+    shuffled = np.random.RandomState(seed).permutation(len(y))
+    if len(y) < _MANY_ROWS:
+        return [fold for fold in stratified_folds(shuffled, y, _N_FOLDS) if len(fold) < len(y)]
+    return stratified_folds(shuffled, y, round(len(y) / _HELD_OUT_ROWS))[:1]
+
+
+def choose_class_weights(
+    network: NDArray[np.float64] | None,
+    models: Sequence[NDArray[np.float64]],
+    y: NDArray[np.int64],
+) -> Weights:
+    """The weights of the least log loss, drawn towards the network.
+
+    Parameters
+    ----------
+    network : ndarray of shape (n_rows, n_classes), float64, or None
+        Log-probabilities of held-out rows by the members of the network, if there are any.
+    models : sequence of ndarray of shape (n_rows, n_classes), float64
+        By each other member.
+    y : ndarray of shape (n_rows,), int64
+        Class ids of these rows.
+    """
+    stack = np.stack([*([] if network is None else [network]), *models])
+    own = stack[:, np.arange(len(y)), y]
+    penalties = _penalties(len(stack), network is not None)
+
+    def loss(parameters: NDArray[np.float64]) -> float:
+        weights, log_scale = parameters[:-1], parameters[-1]
+        scale = np.exp(log_scale)
+        normaliser = logsumexp(np.tensordot(scale * weights, stack, 1), axis=1)
+        prior = penalties @ weights + 0.5 * (log_scale / _SPREAD) ** 2
+        return float((normaliser - scale * (weights @ own)).sum() + prior)
+
+    found = _minimise(loss, len(stack), [(-_HOTTEST, _HOTTEST)])
+    return _make(found[:-1], network is not None, float(np.exp(-found[-1])))
+
+
+def choose_number_weights(
+    network: NDArray[np.float64] | None,
+    models: Sequence[NDArray[np.float64]],
+    y: NDArray[np.float64],
+) -> Weights:
+    """The weights of the least squared error, drawn towards the network.
+
+    Parameters
+    ----------
+    network : ndarray of shape (n_rows,), float64, or None
+    models : sequence of ndarray of shape (n_rows,), float64
+    y : ndarray of shape (n_rows,), float64
+        Scaled targets.
+    """
+    stack = np.stack([*([] if network is None else [network]), *models])
+    residuals = stack - y
+    penalties = _penalties(len(stack), network is not None)
+    variance = float(np.square(residuals).mean(axis=1).min()) or 1.0
+
+    def loss(weights: NDArray[np.float64]) -> float:
+        return float(np.square(weights @ residuals).sum() / (2 * variance) + penalties @ weights)
+
+    return _make(_minimise(loss, len(stack), []), network is not None, 1.0)
+
+
+def _penalties(n_members: int, has_network: bool) -> NDArray[np.float64]:
+    penalties = np.full(n_members, _PRIOR)
+    if has_network:
+        penalties[0] = 0
+    return penalties
+
+
+def _minimise(loss: Any, n_members: int, others: list[tuple[float, float]]) -> NDArray[np.float64]:
+    """The best of two starts: the losses are convex in the weights, but not in the temperature."""
+    bounds = [(0.0, 1.0)] * n_members + others
+    constraint = {"type": "eq", "fun": lambda p: p[:n_members].sum() - 1}
+    starts = np.eye(n_members)[0] * 0.8 + 0.2 / n_members, np.full(n_members, 1 / n_members)
+    results = [
+        minimize(
+            loss,
+            np.append(start, np.zeros(len(others))),
+            bounds=bounds,
+            constraints=constraint,
+            method="SLSQP",
+        )
+        for start in starts
+    ]
+    found: NDArray[np.float64] = min(results, key=lambda result: result.fun).x
+    return found
+
+
+def _make(weights: NDArray[np.float64], has_network: bool, temperature: float) -> Weights:
+    kept = np.where(weights < _LEAST, 0.0, weights)
+    kept = (kept / kept.sum()).tolist()
+    network = kept.pop(0) if has_network else 0.0
+    return Weights(network, tuple(kept), temperature)
