@@ -104,8 +104,7 @@ def fit_encoded(
     if indices is None:
         indices = _select_support(table, settings, seed)
     support = Support(x[indices], y[indices], indices)
-    is_sample = len(indices) < len(y)
-    kinds = member_kinds(encoder, target, settings, network, is_sample=is_sample)
+    kinds = _choose_kinds(table, settings, network, len(indices) < len(y))
     if isinstance(target, NumberTarget) and _is_scaled_by_support(kinds, settings):
         target = target.scaled_by(support.y)
     training = TrainingTable(
@@ -116,33 +115,19 @@ def fit_encoded(
     return FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
 
 
-def member_kinds(
-    encoder: TableEncoder,
-    target: ClassTarget | NumberTarget,
-    settings: Settings,
-    network: Network,
-    is_sample: bool,
+def _choose_kinds(
+    table: EncodedTable, settings: Settings, network: Network, is_sample: bool
 ) -> list[str]:
-    """The kind of each ensemble member. All are plain if the predictions are known already.
-
-    Parameters
-    ----------
-    encoder, target
-        Of the training table.
-    settings : Settings
-    network : Network
-    is_sample : bool
-        Whether the support lacks some of the training rows.
-    """
+    """The kind of each ensemble member. All are plain if the predictions are known already."""
     kinds = choose_kinds(
         settings.members,
         settings.n_estimators,
         network.file.n_estimators,
-        len(encoder.shown),
-        target.task,
+        len(table.encoder.shown),
+        table.target.task,
         is_sample,
     )
-    return [PLAIN] * len(kinds) if target.is_constant else kinds
+    return [PLAIN] * len(kinds) if table.target.is_constant else kinds
 
 
 def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
