@@ -34,7 +34,7 @@ lint: .venv-test/installed  ## Check style, format, who imports whom, and types
 hooks: .venv-test/installed  ## Have git run these checks on what you commit
 	.venv-test/bin/pre-commit install
 
-test: .venv-test/installed  ## Run all tests but those of test-production and test-web
+test: .venv-test/installed  ## Run all tests but those of fuzz, test-production and test-web
 	$(TEST) -m pytest
 
 test-fast: .venv-test/installed  ## Run the tests that need neither AutoGluon nor much time

@@ -30,7 +30,7 @@ def encode(estimator):
 
 
 def encode_flop(config, n_support, n_features):
-    """Floating point operations of :func:`encode`, for one view."""
+    """Floating point operations of :func:`encode`, for one ensemble member."""
     return sum(Workload(config, n_support, n_features).encode_flop())
 
 

@@ -108,12 +108,18 @@ class BaseMitra(Parametrised):
         return {"name": checkpoint.name, "sha256": checkpoint.sha256}
 
     @property
+    def member_weights_(self) -> NDArray[np.float64]:
+        """The weight of each ensemble member."""
+        return self._fitted().member_weights
+
+    @property
     def context_nbytes_(self) -> int:
         """Memory of the cached context in bytes, int.
 
         Available after the first prediction. 0 if nothing is kept; see ``cache_context``.
         """
-        nbytes = self._fitted().context.nbytes
+        model = self._fitted()
+        nbytes = model.context.nbytes if model.members else 0
         if nbytes is None:
             raise AttributeError("context_nbytes_ is available after the first prediction.")
         return nbytes
@@ -170,6 +176,8 @@ class BaseMitra(Parametrised):
         if ready._model.target.is_constant:  # no network runs
             keys = ("context_nbytes", "peak_nbytes", "first_seconds", "later_seconds")
             return Bunch(**dict.fromkeys(keys, 0))
+        if not ready._model.members:
+            return Bunch(**ready._model.estimate_without_network(n_rows))
         context, runtime = ready._model.context, ready._make_runtime()
         return Bunch(**context.estimate(n_rows, runtime, ready.cache_context))
 

@@ -62,8 +62,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     n_estimators : int, default=None
         Number of ensemble members to average. All but the first see permuted classes and random
-        columns reversed. None is one for each of ``members`` if that is a list, else the
-        checkpoint's recommendation, 4 for "mini" and 1 for others.
+        columns reversed. With more classes than the checkpoint has outputs, all see columns and
+        classes as they are, and differ by their trees of classes; see the notes. None is one for
+        each of ``members`` if that is a list, else the checkpoint's recommendation, 4 for "mini"
+        and 1 for others.
 
     members : {"auto", "plain"} or list of str, default="auto"
         What each ensemble member sees:

@@ -120,16 +120,16 @@ def fit_encoded(
     if indices is None:
         indices = _select_support(table, settings, seed)
     support = Support(x[indices], y[indices], indices)
-    is_sample = len(indices) < len(y)
-    kinds = member_kinds(encoder, target, settings, network, is_sample=is_sample, n_rows=len(y))
-    check_weights(settings.member_weights, kinds)
+    kinds = _choose_kinds(table, settings, network, is_sample=len(indices) < len(y))
+    if not target.is_constant:
+        check_weights(settings.member_weights, kinds)
     if isinstance(target, NumberTarget) and _is_scaled_by_support(kinds, settings):
         target = target.scaled_by(support.y)
     training = TrainingTable(
         x, target.transform(y), indices, encoder.shown, encoder.n_levels, target.n_classes
     )
     encoding, members, rows = build_members(
-        kinds.network, training, network.config.dim_output, seed
+        kinds.network, training, network.config.dim_output, seed, is_encoded=bool(kinds.models)
     )
     checkpoint = CheckpointId(network.file.name, network.file.sha256, network.onnx_sha256)
     model = FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
@@ -138,39 +138,21 @@ def fit_encoded(
     return weigh(model, kinds, rows, table._replace(target=target), settings, runtime or Runtime())
 
 
-def member_kinds(
-    encoder: TableEncoder,
-    target: ClassTarget | NumberTarget,
-    settings: Settings,
-    network: Network,
-    is_sample: bool,
-    n_rows: int,
+def _choose_kinds(
+    table: EncodedTable, settings: Settings, network: Network, is_sample: bool
 ) -> Kinds:
-    """The kind of each ensemble member. All are plain if the predictions are known already.
-
-    Parameters
-    ----------
-    encoder, target
-        Of the training table.
-    settings : Settings
-    network : Network
-    is_sample : bool
-        Whether the support lacks some of the training rows.
-    n_rows : int
-        Training rows.
-    """
-    if settings.member_weights == "equal":  # which would make little of the network
-        n_rows = 0
+    """The kind of each ensemble member. All are plain if the predictions are known already."""
     kinds = choose_kinds(
         settings.members,
         settings.n_estimators,
         network.file.n_estimators,
-        len(encoder.shown),
-        target.task,
+        len(table.encoder.shown),
+        table.target.task,
         is_sample,
-        n_rows,
+        # "auto" has no other members than the network's if their weights aren't learned
+        n_rows=0 if settings.member_weights == "equal" else len(table.y),
     )
-    return Kinds([PLAIN] * max(1, len(kinds.network)), []) if target.is_constant else kinds
+    return Kinds([PLAIN] * max(1, len(kinds.network)), []) if table.target.is_constant else kinds
 
 
 def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:

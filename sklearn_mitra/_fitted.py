@@ -1,5 +1,6 @@
 """What ``fit`` has learned, as one object: from encoded rows to answers."""
 
+import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,6 +28,8 @@ from ._uncertainty.weights import Weights
 
 # Rows at a time where trees alone answer.
 _ROWS_WITHOUT_NETWORK = 10_000
+# Rows that are timed to estimate how long trees take; and about what a block of them takes.
+_ROWS_TIMED, _BLOCK_NBYTES = 500, 2**24
 
 
 class Support(NamedTuple):
@@ -134,6 +137,13 @@ class FittedModel:
         return vars(self)["context"]
 
     @property
+    def member_weights(self) -> NDArray[np.float64]:
+        """The weight of each member, those of the network first; they add up to 1."""
+        if self.weights is None:
+            return np.full(self.n_members, 1 / self.n_members)
+        return self.weights.by_member
+
+    @property
     def n_members(self) -> int:
         """Number of the network's members; each is one of ``members``, or a tree of them."""
         return len(self.members) // self.members[0].target.n_nodes if self.members else 0
@@ -215,6 +225,20 @@ class FittedModel:
             if model is not None:
                 parts.append(weight * model.answers(rows.x))
         return sum(parts[1:], parts[0]) / self.weights.temperature
+
+    def estimate_without_network(self, n_rows: int) -> dict[str, float]:
+        """What :meth:`BaseMitra.estimate_cost` returns if no network runs: trees are timed."""
+        x = np.resize(self._shown_support(), (_ROWS_TIMED, self._shown_support().shape[1]))
+        start = time.perf_counter()
+        self.mix(Rows(x), None)
+        seconds = (time.perf_counter() - start) * n_rows / len(x)
+        nbytes = _ROWS_WITHOUT_NETWORK * max(1, self.target.n_classes) * 8 * 4
+        return {
+            "context_nbytes": 0,
+            "peak_nbytes": nbytes + _BLOCK_NBYTES,
+            "first_seconds": seconds,
+            "later_seconds": seconds,
+        }
 
     def scaled_targets(
         self, rows: Rows, outputs: Sequence[NDArray[np.float32]]

@@ -19,6 +19,7 @@ from ._members.kinds import PLAIN
 from ._members.member import EnsembleMember, unpack_members
 from ._members.target_encoding import TargetEncoding
 from ._members.training_table import TrainingTable
+from ._members.tree_models import TreeModel
 from ._network.config import Config
 from ._network.network import Network
 from ._network.quantiles import LARGEST_SHOWN
@@ -27,6 +28,7 @@ from ._preprocessing.encoder import TableEncoder
 from ._targets.classes import ClassTarget
 from ._targets.numbers import NumberTarget
 from ._uncertainty.conformal import Conformal
+from ._uncertainty.weights import Weights
 
 # No path has as many characters.
 _LONGEST_NAME = 4096
@@ -90,6 +92,7 @@ def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[st
         **functions.pack(),
         **target.pack(y),
         **({} if model.conformal is None else {"heldOut": model.conformal.pack()}),
+        **({} if model.weights is None else _pack_weights(model, model.weights)),
         **others,
     }
     return write_bundle(
@@ -101,6 +104,11 @@ def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[st
         {"maxSupport": len(x) if max_support is None else max_support, "seed": model.seed},
         learned,
     )
+
+
+def _pack_weights(model: FittedModel, weights: Weights) -> dict[str, Any]:
+    models = [None if m is None else m.pack() for m in model.models]
+    return {"models": models, "memberWeights": weights.pack()}
 
 
 # ---- from a bundle -------------------------------------------------------------------------------
@@ -140,7 +148,10 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
             learned.fields("levelMeans"), n_support, encoder.n_levels, target.n_classes
         )
         n_columns += encoding.n_columns
-    members = unpack_members(learned, y, n_columns, target.n_classes)
+    weights, models = _unpack_weights(learned, n_columns, target.n_classes)
+    members = []
+    if weights is None or weights.network:
+        members = unpack_members(learned, y, n_columns, target.n_classes)
     network = _find_network(learned.fields("checkpoint"), _TASKS[stored.type_id], options)
     most = network.config.dim_output
     for member in members if target.n_classes else ():
@@ -153,9 +164,21 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
     support, checkpoint = Support(x, y, indices), _identify(network)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         model = FittedModel(
-            encoder, target, support, encoding, members, checkpoint, seed, names, conformal
+            encoder,
+            target,
+            support,
+            encoding,
+            members,
+            checkpoint,
+            seed,
+            names,
+            conformal,
+            models,
+            weights,
         )
-        if options.n_estimators is not None:  # another ensemble is off by something else
+        if (
+            options.n_estimators is not None and members
+        ):  # another ensemble is off by something else
             members = _change_number(model, options.n_estimators, network.config)
             model = replace(model, members=members, conformal=None)
     return _checked(model)
@@ -239,6 +262,22 @@ def _unpack_support(
         is_ascending = bool(indices[0] >= 0 and (np.diff(indices) > 0).all())
         learned.require(is_ascending, "indices", "ascending rows")
     return x, indices
+
+
+def _unpack_weights(
+    learned: BundleFields, n_columns: int, n_classes: int
+) -> tuple[Weights | None, tuple[TreeModel | None, ...]]:
+    """Weights of members, and the members that need no network."""
+    if "models" not in learned:
+        return None, ()
+    packed = learned.get("models", "a list", list)
+    weights = Weights.unpack(learned.fields("memberWeights"), len(packed))
+    models: list[TreeModel | None] = []
+    given = iter(learned.objects("models", empty=True, null=True))
+    for weight, fields in zip(weights.models, given):
+        learned.require((fields is not None) == (weight > 0), "models", "those that have weight")
+        models.append(None if fields is None else TreeModel.unpack(fields, n_columns, n_classes))
+    return weights, tuple(models)
 
 
 def _unpack_target(

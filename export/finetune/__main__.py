@@ -9,6 +9,8 @@ import argparse
 import os
 import sys
 
+from sklearn.base import is_classifier
+
 from sklearn_mitra._cli.errors import CommandError
 from sklearn_mitra._cli.fit import add_training, read_training
 from sklearn_mitra._network.checkpoint import expand_user
@@ -57,7 +59,7 @@ def main(arguments=None):
         raise CommandError(f"{error} {options.out} holds the best weights so far.") from error
     history = read_history(options.out)
     best = min(history, key=lambda line: line["validation_loss"])
-    name = "log loss" if estimator._task == "classification" else "1 - R2"
+    name = "log loss" if is_classifier(estimator) else "1 - R2"
     print(
         f"{options.out}: validation {name} {history[0]['validation_loss']:.4f} before tuning, "
         f"{best['validation_loss']:.4f} after {best['step']} of {history[-1]['step']} steps. "

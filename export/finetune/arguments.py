@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 
 from sklearn_mitra._params import NOT_STORED
-from sklearn_mitra._table import as_array, check_table, columns_of
+from sklearn_mitra._preprocessing.table import as_array, check_table, columns_of
 
 # Settings by the names that they have in finetune. How long a run takes may change.
 _NAMES = {

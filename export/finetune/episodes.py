@@ -10,15 +10,15 @@ from sklearn_mitra._preprocessing.support import select_rows, select_rows_per_cl
 from ..pretrain.batches import Batch
 from ..pretrain.targets import IGNORED
 
-_FEWEST_ROWS = 8  # of a view's table
+_FEWEST_ROWS = 8  # of a member's table
 
 
 class _Table(NamedTuple):
-    """A training table as a view shows it.
+    """A training table as an ensemble member shows it.
 
     Attributes
     ----------
-    x : ndarray of shape (n_rows, n_view_columns), float32
+    x : ndarray of shape (n_rows, n_columns), float32
     y : ndarray of shape (n_rows,), int64 or float32
     n_classes : int
         0 for regression.
@@ -30,17 +30,18 @@ class _Table(NamedTuple):
 
 
 class Episodes:
-    """Random splits of a training table, each as one of an estimator's views shows it.
+    """Random splits of a training table, each as one of an estimator's members shows it.
 
     A step has the rows that the estimator would choose as a support of that size, so classes are as
-    frequent as in prediction. Columns and classes are as the view has them in prediction: with
+    frequent as in prediction. Columns and classes are as the member has them in prediction: with
     columns turned over and classes permuted at random, the network learned less.
 
     Parameters
     ----------
     learner : MitraClassifier or MitraRegressor
-        Fitted to the training rows, all of them as its support. What it derives of a support row
-        (scores, means of levels, a trend) is of models that haven't seen the row.
+        Fitted to the training rows, all of them as its support. What its members show of a support
+        row (scores, target encoding, residuals of a baseline) is of models that haven't seen the
+        row.
     n_support, n_query : int
         Most rows of a step.
     sampling : str
@@ -48,12 +49,11 @@ class Episodes:
     """
 
     def __init__(self, learner, n_support, n_query, sampling):
-        is_classifier = learner._task == "classification"
         self.n_support, self.n_query, self._sampling = n_support, n_query, sampling
         self._tables = []
         model = learner._model
         for member, shown in zip(model.members, model.tables()):
-            n_classes = member.target.n_shown if is_classifier else 0
+            n_classes = member.target.n_shown if model.target.n_classes else 0
             table = _Table(*shown, n_classes)
             if len(table.x) >= _FEWEST_ROWS and n_classes != 1:
                 self._tables.append(table)

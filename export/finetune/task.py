@@ -4,11 +4,11 @@ import dataclasses
 from numbers import Real
 
 import numpy as np
-from sklearn.base import clone
+from sklearn.base import clone, is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
 
-from sklearn_mitra._fit import member_kinds
+from sklearn_mitra._members.kinds import MODELS, choose_kinds
 from sklearn_mitra._preprocessing.table import as_array, check_table
 
 _FEWEST_ROWS = 20
@@ -56,14 +56,15 @@ class Task:
         TypeError, ValueError
             If some of it can't be learned from.
         """
-        is_classifier = estimator._task == "classification"
-        natural = {}
-        if is_classifier:  # as the rows are, and no temperature that is chosen by the old weights
-            natural = {"class_weight": None, "prior_correction": True}
+        has_classes = is_classifier(estimator)
+        # the network's members alone, which the old weights don't choose the weights of
+        natural = {"member_weights": "equal", "members": _of_network(estimator.members)}
+        if has_classes:  # as the rows are, and no temperature that is chosen by the old weights
+            natural |= {"class_weight": None, "prior_correction": True}
             if estimator.softmax_temperature == "auto":
                 natural["softmax_temperature"] = None
         served = clone(estimator).set_params(**natural).fit(*train)
-        if is_classifier:  # an error of these weights would else come after the tuning
+        if has_classes:  # an error of these weights would else come after the tuning
             served._model.target.weights(estimator.class_weight)
         model = served._model
         if model.target.is_constant:
@@ -72,11 +73,16 @@ class Task:
         y = _encode_target(served, validation[1])
         check_consistent_length(x, y)
         is_sample = len(model.support.y) < len(train[1])
-        kinds = member_kinds(
-            model.encoder, model.target, served._settings(), network, is_sample=is_sample
-        )
+        kinds = choose_kinds(
+            served.members,
+            served.n_estimators,
+            network.file.n_estimators,
+            len(model.encoder.shown),
+            model.target.task,
+            is_sample,
+        ).network
         learner = clone(served).set_params(max_support=_MOST_ROWS, members=kinds, n_estimators=None)
-        if is_classifier:
+        if has_classes:
             learner.set_params(support_sampling="stratified")
         return cls(served, learner.fit(*train), x, y)
 
@@ -120,25 +126,35 @@ def split(estimator, X, y, X_val, y_val, fraction, seed):
         raise ValueError(
             f"'validation_fraction' must be a number between 0 and 1. Got {fraction!r} instead."
         )
-    rows, is_classifier = np.arange(len(y)), estimator._task == "classification"
-    counts = np.zeros(len(y)) if not is_classifier else _count_equal(y)
+    rows, has_classes = np.arange(len(y)), is_classifier(estimator)
+    counts = _count_equal(y) if has_classes else np.zeros(len(y))
     single, others = rows[counts == 1], rows[counts != 1]  # a single row is to be learned
     if len(others) < 2:
         raise ValueError("No class has two rows, one to learn from and one to validate with.")
     n_validation = min(max(1, round(fraction * len(y))), len(others) - 1, _MOST_VALIDATION_ROWS)
-    n_classes = len(np.unique(y[others])) if is_classifier else 0
+    n_classes = len(np.unique(y[others])) if has_classes else 0
     fits = n_classes <= min(n_validation, len(others) - n_validation)
     train, validation = train_test_split(
         others,
         test_size=n_validation,
         random_state=seed,
-        stratify=y[others] if is_classifier and fits else None,
+        stratify=y[others] if has_classes and fits else None,
     )
-    if is_classifier:
+    if has_classes:
         train = np.concatenate([train, single])
         validation = validation[np.isin(y[validation], y[train])]
     train, validation = np.sort(train), np.sort(validation)
     return tuple((_safe_indexing(X, part), y[part]) for part in (train, validation))
+
+
+def _of_network(members):
+    """The kinds of members that the network answers for."""
+    if isinstance(members, str):
+        return members
+    kinds = [kind for kind in members if kind not in MODELS]
+    if not kinds:
+        raise ValueError(f"The network has no part in the members {[*members]}. Name others, too.")
+    return kinds
 
 
 def _count_equal(y):
@@ -149,7 +165,7 @@ def _count_equal(y):
 
 def _encode_target(estimator, y):
     """Targets as class ids, or float64."""
-    if estimator._task == "regression":
+    if not is_classifier(estimator):
         y = np.asarray(y, np.float64)
         n_wrong = np.count_nonzero(~np.isfinite(y))
         if n_wrong:

@@ -23,7 +23,8 @@ class Validation:
 
     def __init__(self, served, x, y, device):
         self._served, self._x, self._y, self._device = served, x, y, device
-        self._tables = served._model.tables()
+        self._model = served._model
+        self._tables = self._model.tables()
 
     @property
     def n_tokens(self):
@@ -44,8 +45,8 @@ class Validation:
             The log loss, or the mean squared error in units of the targets' variance: 1 - R2.
         """
         members = [_Member(network, *table, self._device) for table in self._tables]
-        answers = self._served._predictions(*self._served._model.run(self._x, members))
-        if self._served._task == "classification":
+        answers = self._served._predictions(*self._model.run(self._x, members))
+        if self._model.target.n_classes:
             own = np.take_along_axis(log_softmax(answers, axis=1), self._y[:, None], axis=1)
             return float(-own.mean())
         variance = self._y.var()

@@ -37,6 +37,8 @@ of versions before 4 were never released.
 - ``levelMeans`` is null or a target encoding, whose columns views may show after the encoded ones.
 - A classifier has ``labels``, ``prior`` and ``weights`` of its classes, or null. With more classes
   than outputs, its ``support_y`` names more classes than the graph of a reader in JavaScript takes.
+- Format 5 adds ``models``, members that need no network, each trees as arrays, or null if it has no
+  weight; and ``memberWeights``. Then there may be no ``views``.
 - A regressor has ``range``, ``targets`` and ``transform``. It may have ``heldOut``, of its
   out-of-fold residuals; readers may skip it, and compute them from the support.
 """
@@ -57,7 +59,9 @@ from .fields import BundleFields
 
 CLASSIFIER = "wlearn.mitra_onnx.classifier@1"
 REGRESSOR = "wlearn.mitra_onnx.regressor@1"
-FORMAT = 4
+FORMAT = 5
+# The format of bundles whose members are all of the network, and count alike.
+FORMAT_OF_NETWORK = 4
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
 _LABEL_DTYPES = {CLASSIFIER: "<i4", REGRESSOR: "<f4"}  # of support_y
@@ -154,7 +158,8 @@ def write_bundle(
             y = labels[y]
         metadata["nClasses"] = len(present)
     manifest = {"typeId": type_id, "params": dict(params), "metadata": metadata}
-    ours = to_json({"format": FORMAT, **learned}, "artifact 'sklearn_mitra'")
+    version = FORMAT if "models" in learned else FORMAT_OF_NETWORK
+    ours = to_json({"format": version, **learned}, "artifact 'sklearn_mitra'")
     artifacts = {
         "meta": (to_json(meta), _JSON),
         "support_x": (x.astype("<f4").tobytes(), _BYTES),
@@ -220,8 +225,12 @@ def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryvi
         n_stored = sum(map(len, artifacts.values()))
         learned = _read_json(artifacts, "sklearn_mitra", Budget(n_stored))
         version = learned.count("format")
-        needed = f"{FORMAT}: for a later one, get a newer version of sklearn_mitra"
-        learned.require(version == FORMAT, "format", needed)
+        needed = f"{FORMAT_OF_NETWORK} or {FORMAT}: for a later one, get a newer sklearn_mitra"
+        learned.require(version in (FORMAT_OF_NETWORK, FORMAT), "format", needed)
+        is_so = ("models" in learned) == (version == FORMAT)
+        learned.require(
+            is_so, "format", f"{FORMAT} if there are 'models', else {FORMAT_OF_NETWORK}"
+        )
         if type_id == CLASSIFIER:
             if "labels" in meta:
                 meta.require(meta.get("labels", "'ids'", str) == "ids", "labels", "'ids'")

@@ -54,11 +54,17 @@ class Fields:
         """An object, as Fields of this class."""
         return self._inside(self.get(key, "an object", dict), f"{key!r} in {self._where}")
 
-    def objects(self, key: str, empty: bool = False) -> list[Any]:
-        """A list of one or more objects, each as Fields of this class; perhaps of none."""
+    def objects(self, key: str, empty: bool = False, null: bool = False) -> list[Any]:
+        """A list of one or more objects, each as Fields of this class; perhaps of none.
+
+        With ``null``, some may be null, which is None.
+        """
         values = self.get(key, "a list of objects", list)
         self.require(empty or len(values) > 0, key, "a list of one or more objects")
-        return [self._inside(v, f"{key!r}[{i}] in {self._where}") for i, v in enumerate(values)]
+        return [
+            None if null and v is None else self._inside(v, f"{key!r}[{i}] in {self._where}")
+            for i, v in enumerate(values)
+        ]
 
     def _inside(self, obj: object, where: str) -> Any:
         return type(self)(obj, where)

@@ -17,7 +17,11 @@ from .training_table import TrainingTable
 
 
 def build_members(
-    kinds: Sequence[str], table: TrainingTable, n_outputs: int, seed: int
+    kinds: Sequence[str],
+    table: TrainingTable,
+    n_outputs: int,
+    seed: int,
+    is_encoded: bool = False,
 ) -> tuple[TargetEncoding | None, list[EnsembleMember], TrainingRows]:
     """The members of an ensemble, and the target encoding that they have in common.
 
@@ -29,6 +33,8 @@ def build_members(
     n_outputs : int
         Of the network. If there are more classes, each member is a tree of members.
     seed : int
+    is_encoded : bool, default=False
+        Whether there is a target encoding even if all members are plain.
 
     Returns
     -------
@@ -41,7 +47,7 @@ def build_members(
     x, y = table.x[table.support], table.y[table.support]
     is_learned = bool({*kinds} - {PLAIN})
     shown, encoding, models = table, None, None
-    if is_learned and (fitted := fit_target_encoding(table, seed)) is not None:
+    if (is_learned or is_encoded) and (fitted := fit_target_encoding(table, seed)) is not None:
         encoding, shown = fitted
     members: list[EnsembleMember] = []
     training = TrainingRows(shown)

@@ -8,9 +8,11 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 from scipy.special import logsumexp
 
+from .._bundles.fields import BundleFields, pack
 from .._common.fields import brief
 from .._common.folds import stratified_folds
 from .._members.kinds import Kinds
+from .._network.config import MOST_ESTIMATORS
 
 # What the whole weight of members without a network has to gain on all held-out rows together, in
 # nats, to be worth it: few rows leave the weight with the network, which is good on small tables.
@@ -48,6 +50,29 @@ class Weights(NamedTuple):
     def by_member(self) -> NDArray[np.float64]:
         """The weight of each member (n_members,), those of the network first."""
         return np.array([self.network / self.n_network] * self.n_network + [*self.models])
+
+    def pack(self) -> dict[str, Any]:
+        """As fields of a bundle."""
+        parts = [self.network, *self.models]
+        return {
+            "weights": pack(parts),
+            "temperature": self.temperature,
+            "nNetwork": self.n_network,
+        }
+
+    @classmethod
+    def unpack(cls, fields: BundleFields, n_models: int) -> "Weights":
+        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        weights = fields.array("weights", "<f8", 1 + n_models)
+        fits = bool((weights >= 0).all()) and bool(np.isclose(weights.sum(), 1))
+        fields.require(fits, "weights", "numbers of 0 or more that add up to 1")
+        temperature: float = fields.get("temperature", "a number", float)
+        fields.require(1e-3 <= temperature <= 1e3, "temperature", "a number, 0.001 to 1000")
+        n_network: int = fields.get("nNetwork", "an integer", int)
+        fits = 0 <= n_network <= MOST_ESTIMATORS and (n_network > 0 or weights[0] == 0)
+        fields.require(fits, "nNetwork", f"an integer, 0 to {MOST_ESTIMATORS}")
+        network, *models = weights.tolist()
+        return cls(network, tuple(models), temperature, n_network)
 
 
 def check_weights(weights: str | Sequence[float], kinds: Kinds) -> None:

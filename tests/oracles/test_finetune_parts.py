@@ -87,8 +87,7 @@ def test_hardly_any_class_has_two_rows():
 def test_a_step_has_training_rows_some_as_support_and_others_as_queries():
     task = make_task(MitraClassifier(members=["plain"]))
     episodes = Episodes(task.learner, 30, 20, "balanced")
-    (view,) = task.learner._model.members
-    table, classes = view.support(task.learner.X_support_, task.learner.y_support_)
+    ((table, classes),) = task.learner._model.tables()
     seen = set()
     for seed in range(5):
         batch = episodes.draw(np.random.RandomState(seed))
@@ -129,8 +128,8 @@ def test_what_a_step_shows_of_a_row_is_of_models_that_have_not_seen_it():
     scores = torch.cat([batch.x_support, batch.x_query], dim=1)[0, :, -1].numpy()
     targets = torch.cat([batch.y_support, batch.y_query], dim=1)[0].numpy()
     assert abs(np.corrcoef(scores, targets)[0, 1]) < 0.3
-    seen = MitraRegressor(members=["scores"]).fit(X, y)._views[0].derived[0].function
-    of_seen = seen.transform(task.learner.X_support_)[:, 0]
+    (member,) = MitraRegressor(members=["scores"]).fit(X, y)._model.members
+    of_seen = member.features[0].function.transform(task.learner.X_support_)[:, 0]
     assert np.corrcoef(of_seen, task.learner.y_support_)[0, 1] > 0.4
 
 

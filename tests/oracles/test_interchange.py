@@ -220,7 +220,7 @@ def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch):
 
 @both
 def test_a_file_of_another_maker(cls, copy_file, make_file):
-    """Without metadata it is taken for upstream's, and for one view."""
+    """Without metadata it is taken for upstream's, and has one member."""
     file = copy_file(cls, without_metadata)
     estimator = cls(model=file, max_support=30).fit(X, Y)
     same(outputs(estimator, X), outputs(fitted(cls, make_file(cls), n_estimators=1), X))
@@ -235,7 +235,7 @@ def test_more_classes_than_a_file_has_outputs(make_checkpoint, make_file, copy_f
     expected = MitraClassifier(model=make_checkpoint(24, 10, 1, 3, "classification")).fit(X, y)
     for name in (make_file(MitraClassifier), copy_file(MitraClassifier, without_metadata)):
         clf = MitraClassifier(model=name).fit(X, y)
-        assert len(clf._model.members) == clf._model.members[0].n_nodes == 3
+        assert len(clf._model.members) == clf._model.members[0].target.n_nodes == 3
         np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-5)
 
 
@@ -250,7 +250,7 @@ def test_a_regressors_file_has_no_labels_to_rank(copy_file, make_file):
 # ---- with the rest of scikit-learn ---------------------------------------------------------------
 
 
-def test_clones_folds_and_views_share_one_session(make_file):
+def test_clones_folds_and_members_share_one_session(make_file):
     clear_sessions()
     search = GridSearchCV(
         MitraClassifier(model=make_file(MitraClassifier), n_estimators=2),
