@@ -58,15 +58,16 @@ def saved(cls=MitraClassifier, **params):
 
 def learned(estimator):
     """All that fit learned and a bundle keeps, made of what compares."""
-    state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    functions, means = Functions(), estimator._model.target_encoding
-    views = [view.pack(len(estimator.X_support_), functions) for view in estimator._model.members]
+    names = {name for name in dir(estimator) if name.endswith("_") and not name.startswith("_")}
+    names -= {"context_nbytes_"}  # of the cached context, which no bundle keeps
+    functions, model = Functions(), estimator._model
+    encoding = model.target_encoding
     return {
-        **state,
-        "seed": estimator._model.seed,
-        **vars(estimator._model.encoder),
-        "level means": None if means is None else means.pack(),
-        "views": views,
+        **{name: getattr(estimator, name) for name in names if hasattr(estimator, name)},
+        "seed": model.seed,
+        **vars(model.encoder),
+        "target encoding": None if encoding is None else encoding.pack(),
+        "members": [member.pack(model.support.y, functions) for member in model.members],
         **functions.pack(),
     }
 
