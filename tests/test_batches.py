@@ -50,10 +50,10 @@ def test_a_row_is_reduced_alike_whatever_the_layout(reduce, n_columns):
 
 @pytest.mark.parametrize("n_groups", [2, 8, 9, 10])
 def test_a_node_spreads_permuted_logits_alike(n_groups):
-    order = np.random.default_rng(0).permutation(n_groups)
+    permutation = np.random.default_rng(0).permutation(n_groups)
     node = ClassNode(np.arange(3 * n_groups) % n_groups, n_nodes=3)
     logits = 5 * make_table(20, n_groups)
-    assert_same_alone(lambda rows: node.spread(rows[:, order]), logits)
+    assert_same_alone(lambda rows: node.spread(rows[:, permutation]), logits)
 
 
 @pytest.mark.parametrize("n_classes", [16, 40])
@@ -66,7 +66,7 @@ def test_more_classes_than_outputs(n_classes):
 def test_nodes_of_many_groups():
     x = make_table(200, 4)
     clf = MitraClassifier(members="plain").fit(x, np.arange(200) % 100)
-    assert max(view.node.n_groups for view in clf._model.members) >= 8
+    assert max(member.target.node.n_groups for member in clf._model.members) >= 8
     assert_classifier_same_alone(clf, x[:N_QUERY])
 
 
