@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
-from sklearn_mitra._common.means import log_softmax, softmax
 from sklearn_mitra._members.class_tree import ClassNode
 
 N_QUERY = 12
@@ -36,16 +35,6 @@ def assert_regressor_same_alone(reg, x):
     assert_same_alone(lambda rows: reg.predict_quantiles(rows, LEVELS), x)
     assert_same_alone(reg.predict_std, x)
     assert_same_alone(lambda rows: reg.predict(rows, output="mode"), x)
-
-
-@pytest.mark.parametrize("reduce", [softmax, log_softmax])
-@pytest.mark.parametrize("n_columns", [2, 7, 8, 9, 40, 300])
-def test_a_row_is_reduced_alike_whatever_the_layout(reduce, n_columns):
-    logits = 9 * make_table(33, n_columns)
-    expected = reduce(logits)
-    assert_array_equal(reduce(np.asfortranarray(logits)), expected)
-    assert_array_equal(reduce(logits[:, ::-1][:, ::-1]), expected)
-    assert_same_alone(reduce, logits)
 
 
 @pytest.mark.parametrize("n_groups", [2, 8, 9, 10])
