@@ -21,10 +21,7 @@ from wlearn._capabilities import estimator_capabilities
 
 from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._network.context import Member
-from sklearn_mitra._network.plan import Plan
 from sklearn_mitra._network.runtime import Runtime
-from sklearn_mitra._preprocessing import queries
 
 # --------------------------------------------------------------------------------------------
 # Parameters
@@ -331,54 +328,6 @@ def with_chunks(cls, **params):
     X, y = make_table(1000, 1)
     query, _ = make_table(1900, 1, seed=1)
     return small(cls, max_support=1000, **params).fit(X, y), query
-
-
-@pytest.fixture
-def rows_seen(monkeypatch):
-    """How many rows each run of the network was given."""
-    seen, outputs_of = [], Member.outputs
-
-    def count(member, x):
-        seen.append(len(x))
-        return outputs_of(member, x)
-
-    monkeypatch.setattr(Member, "outputs", count)
-    return seen
-
-
-@both
-def test_the_network_sees_a_row_once_however_often_it_is_asked_for(cls, rows_seen):
-    X, y = make_table()
-    query, _ = make_table(12, seed=1)
-    estimator = small(cls, n_estimators=2).fit(X, y)
-    expected = outputs(estimator, query)
-    rows_seen.clear()
-    order = np.random.default_rng(0).integers(0, 12, 100)
-    same(outputs(estimator, query[order]), expected[order])
-    assert rows_seen == [len(np.unique(order))] * 2
-
-
-@both
-def test_rows_are_the_same_if_they_are_once_encoded(cls, rows_seen):
-    X, y = make_table()
-    estimator = small(cls).fit(X.astype(object), y)
-    query = np.array([[np.nan, 1, 2, 3], [None, 1.0, np.float32(2), 3]], object)
-    predictions = outputs(estimator, query)
-    assert rows_seen == [1]
-    same(predictions[:1], predictions[1:])
-
-
-@both
-def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
-    X, y = make_table()
-    query, _ = make_table(50, seed=1)
-    estimator = small(cls).fit(X, y)
-    expected = outputs(estimator, query)
-    monkeypatch.setattr(queries, "_ENCODED_ROWS", 20)  # the fourth piece has rows of the first
-    monkeypatch.setattr(Plan, "chunk_rows", 8)
-    rows_seen.clear()
-    same(outputs(estimator, np.concatenate([query, query[:30]])), np.r_[expected, expected[:30]])
-    assert rows_seen == [8, 8, 4, 8, 8, 4, 8, 8, 4, 8, 8, 4]
 
 
 @both
