@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bundle_tools import packed_members
 from estimators import ESTIMATORS, both, make_table, outputs, same, small, with_value
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
@@ -23,7 +24,6 @@ from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.context import Member
 from sklearn_mitra._network.plan import Plan
-from sklearn_mitra._network.runtime import Runtime
 from sklearn_mitra._preprocessing import queries
 
 # --------------------------------------------------------------------------------------------
@@ -111,17 +111,17 @@ def test_number_of_threads_changes_no_bit(cls):
 
 
 @both
-def test_none_estimators_is_the_checkpoints_number_of_views(cls, tmp_path):
+def test_none_estimators_is_the_number_that_the_checkpoint_recommends(cls, tmp_path):
     X, _ = table = make_table()
     embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
     copy = shutil.copytree(embedded, tmp_path / "copy")
     by_default = small(cls, n_estimators=None).fit(*table)
     X = X[:9]
     same(outputs(by_default, X), outputs(small(cls, n_estimators=4).fit(*table), X))
-    assert len(by_default._model.members) == 4
+    assert len(packed_members(by_default)) == 4
     by_default = small(cls, n_estimators=None, model=copy).fit(*table)
     same(outputs(by_default, X), outputs(small(cls, n_estimators=1).fit(*table), X))
-    assert len(by_default._model.members) == 1
+    assert len(packed_members(by_default)) == 1
 
 
 @both
@@ -383,10 +383,10 @@ def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
 
 @both
 @pytest.mark.slow
-def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
+def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls, rows_seen):
     estimator, query = with_chunks(cls)
     expected = outputs(estimator, query)
-    end = estimator._model.context.plan(Runtime.resolve()).chunk_rows
+    end = rows_seen[0]
     assert 2 * end < len(query)
     for rows in ([end - 1], [end], slice(end - 2, end + 2), slice(-1, None)):
         same(outputs(estimator, query[rows]), expected[rows])
