@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -237,8 +238,19 @@ def test_values_of_the_training_table_are_shown_only_if_asked_for(folder, capsys
     assert main(["inspect", f"{folder}/colour.wlrn", "--values"]) == 0
     out = capsys.readouterr().out
     assert "blue, red" in out and "7, x, y" in out
-    assert main(["inspect", "tests/interop/regressor_all_rows.wlrn", "--values"]) == 0
+    javascript = Path(__file__).parents[1] / "interop" / "regressor_all_rows.wlrn"
+    assert main(["inspect", str(javascript), "--values"]) == 0
     assert "another package" in capsys.readouterr().out
+
+
+def test_values_are_shown_beside_dates_which_are_several_encoded_columns(tmp_path, capsys):
+    days = pd.date_range("2024-01-01", periods=30, freq="31h")
+    X = pd.DataFrame({"day": days, "kind": list("xyz") * 10})
+    MitraClassifier(n_estimators=1).fit(X, np.arange(30) % 2).save(tmp_path / "m.wlrn")
+    assert main(["inspect", f"{tmp_path}/m.wlrn", "--values"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^columns +day, kind$", out, re.M)
+    assert re.search(r"^column 'kind' +x, y, z$", out, re.M) and "column 'day'" not in out
 
 
 # ---- mistakes ------------------------------------------------------------------------------------
@@ -499,7 +511,7 @@ def test_a_long_column_is_of_one_type(tmp_path, capsys):
     arguments = [f"{tmp_path}/t.csv", "--target", "y", "--out", f"{tmp_path}/m.wlrn"]
     assert main(["fit", *arguments, "--max-support", "20", "--n-estimators", "1"]) == 0
     assert main(["inspect", f"{tmp_path}/m.wlrn", "--values"]) == 0
-    assert re.search(r"^kind +0, 1, 2, 3, 4, 5, 6, x$", capsys.readouterr().out, re.M)
+    assert re.search(r"^column 'kind' +0, 1, 2, 3, 4, 5, 6, x$", capsys.readouterr().out, re.M)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])
