@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bundle_tools import packed_members
 from estimators import ESTIMATORS, both, make_table, outputs, same, small, with_value
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
@@ -21,7 +22,6 @@ from wlearn._capabilities import estimator_capabilities
 
 from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._network.runtime import Runtime
 
 # --------------------------------------------------------------------------------------------
 # Parameters
@@ -108,17 +108,17 @@ def test_number_of_threads_changes_no_bit(cls):
 
 
 @both
-def test_none_estimators_is_the_checkpoints_number_of_views(cls, tmp_path):
+def test_none_estimators_is_the_number_that_the_checkpoint_recommends(cls, tmp_path):
     X, _ = table = make_table()
     embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
     copy = shutil.copytree(embedded, tmp_path / "copy")
     by_default = small(cls, n_estimators=None).fit(*table)
     X = X[:9]
     same(outputs(by_default, X), outputs(small(cls, n_estimators=4).fit(*table), X))
-    assert len(by_default._model.members) == 4
+    assert len(packed_members(by_default)) == 4
     by_default = small(cls, n_estimators=None, model=copy).fit(*table)
     same(outputs(by_default, X), outputs(small(cls, n_estimators=1).fit(*table), X))
-    assert len(by_default._model.members) == 1
+    assert len(packed_members(by_default)) == 1
 
 
 @both
@@ -320,40 +320,6 @@ def test_a_row_gets_the_same_bits_alone_in_any_batch_and_in_any_order(cls):
     order = np.random.default_rng(0).permutation(24)
     same(outputs(estimator, query[order]), expected[order])
     same(outputs(estimator, query.repeat(3, axis=0)), expected.repeat(3, axis=0))
-
-
-def with_chunks(cls, **params):
-    """A fitted estimator, and a table that takes it three chunks."""
-    # Much support for few columns: that makes chunks of the fewest values.
-    X, y = make_table(1000, 1)
-    query, _ = make_table(1900, 1, seed=1)
-    return small(cls, max_support=1000, **params).fit(X, y), query
-
-
-@both
-@pytest.mark.slow
-def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
-    estimator, query = with_chunks(cls)
-    expected = outputs(estimator, query)
-    end = estimator._model.context.plan(Runtime.resolve()).chunk_rows
-    assert 2 * end < len(query)
-    for rows in ([end - 1], [end], slice(end - 2, end + 2), slice(-1, None)):
-        same(outputs(estimator, query[rows]), expected[rows])
-
-
-@pytest.mark.slow
-@both
-def test_progress_bar_for_several_chunks_only_and_only_if_wanted(cls, capsys):
-    estimator, query = with_chunks(cls, verbose=1)
-    estimator.predict(query[:2])
-    assert capsys.readouterr() == ("", "")
-    with_bar = outputs(estimator, query)
-    out, err = capsys.readouterr()
-    assert out == "" and cls.__name__ in err and "1900/1900" in err
-    same(outputs(estimator.set_params(verbose=0), query), with_bar)
-    assert capsys.readouterr() == ("", "")
-    outputs(estimator.set_params(verbose=1), query.repeat(2, axis=0))  # rows count that repeat
-    assert "3800/3800" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------------

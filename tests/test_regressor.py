@@ -7,9 +7,10 @@ import numpy as np
 import pandas as pd
 import pytest
 from bundle_tools import changed, opened
-from estimators import view_outputs
+from estimators import member_outputs
 
 from sklearn_mitra import MitraRegressor, load
+from sklearn_mitra._targets.numbers import NumberTarget
 
 
 def make_table(n_rows=80, seed=0):
@@ -34,16 +35,15 @@ def test_targets_are_learned():
     assert reg.score(X[200:], y[200:]) > 0.9
 
 
-def test_predictions_are_the_mean_over_views_in_the_units_of_training():
+def test_predictions_are_the_mean_over_members_in_the_units_of_training():
     X, y = make_table()
     reg = MitraRegressor(max_support=40, n_estimators=3, members="plain").fit(X, y)
     predictions = reg.predict(X)
-    views = view_outputs(reg, X.astype(np.float32))
     expected = np.zeros(80)
-    for i, (view, output) in enumerate(views):
-        assert view.target.mirror == (i == 1)
+    for i, (member, output) in enumerate(member_outputs(reg, X.astype(np.float32))):
+        assert member.target.mirror == (i == 1)
         scaled = output[:, 0].astype(np.float64)
-        expected += (1 - scaled if view.target.mirror else scaled) / 3
+        expected += (1 - scaled if member.target.mirror else scaled) / 3
     expected = y.min() + expected * (y.max() - y.min())
     np.testing.assert_allclose(predictions, expected, rtol=1e-12)
 
@@ -189,7 +189,7 @@ def test_targets_at_the_limits_of_float64(low, high):
     exact = [Fraction(s) * Fraction(high - low) + Fraction(low) for s in scaled]
     expected = [float(np.clip(value, -Fraction(largest), Fraction(largest))) for value in exact]
     with np.errstate(over="raise", invalid="raise"):
-        predictions = reg._combine([scaled])
+        predictions = NumberTarget.fit(y, reg.target_transform_)[0].inverse_transform(scaled)
     np.testing.assert_allclose(predictions, expected, rtol=1e-15, atol=1e293)
 
 
@@ -226,7 +226,7 @@ def test_targets_that_are_no_numbers_are_refused(y, message):
         MitraRegressor().fit(X, y)
 
 
-def test_many_views_of_a_regressor_with_bins_keep_a_row_alone_to_the_bit(make_checkpoint):
+def test_many_members_with_bins_predict_a_row_alone_to_the_bit(make_checkpoint):
     X, y = make_table()
     model = make_checkpoint(32, 100, 2, 4, "REGRESSION")
     reg = MitraRegressor(model=model, n_estimators=16, max_support=30).fit(X, y)

@@ -202,3 +202,37 @@ def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
     rows_seen.clear()
     same(outputs(estimator, np.concatenate([query, query[:30]])), np.r_[expected, expected[:30]])
     assert rows_seen == [8, 8, 4, 8, 8, 4, 8, 8, 4, 8, 8, 4]
+
+
+def with_chunks(cls, **params):
+    """A fitted estimator, and a table that takes it three chunks."""
+    # Much support for few columns: that makes chunks of the fewest values.
+    X, y = make_table(1000, 1)
+    query, _ = make_table(1900, 1, seed=1)
+    return small(cls, max_support=1000, **params).fit(X, y), query
+
+
+@both
+@pytest.mark.slow
+def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls, rows_seen):
+    estimator, query = with_chunks(cls)
+    expected = outputs(estimator, query)
+    end = rows_seen[0]
+    assert 2 * end < len(query)
+    for rows in ([end - 1], [end], slice(end - 2, end + 2), slice(-1, None)):
+        same(outputs(estimator, query[rows]), expected[rows])
+
+
+@pytest.mark.slow
+@both
+def test_progress_bar_for_several_chunks_only_and_only_if_wanted(cls, capsys):
+    estimator, query = with_chunks(cls, verbose=1)
+    estimator.predict(query[:2])
+    assert capsys.readouterr() == ("", "")
+    with_bar = outputs(estimator, query)
+    out, err = capsys.readouterr()
+    assert out == "" and cls.__name__ in err and "1900/1900" in err
+    same(outputs(estimator.set_params(verbose=0), query), with_bar)
+    assert capsys.readouterr() == ("", "")
+    outputs(estimator.set_params(verbose=1), query.repeat(2, axis=0))  # rows count that repeat
+    assert "3800/3800" in capsys.readouterr().err
