@@ -75,8 +75,8 @@ def test_what_costs_more_is_estimated_to_cost_more(cls, monkeypatch):
     assert many.first_seconds - many.later_seconds == pytest.approx(
         one.first_seconds - one.later_seconds
     )
-    more_views = clone(estimator).set_params(n_estimators=40).fit(X, Y > 100)
-    assert more_views.estimate_cost(1).first_seconds == pytest.approx(20 * one.first_seconds)
+    more_members = clone(estimator).set_params(n_estimators=40).fit(X, Y > 100)
+    assert more_members.estimate_cost(1).first_seconds == pytest.approx(20 * one.first_seconds)
     again = fitted(cls, cache_context=False).estimate_cost(1000)
     assert again.first_seconds == again.later_seconds
 
