@@ -10,9 +10,10 @@ from typing import Any, ClassVar, TypeVar
 import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
+from sklearn.exceptions import NotFittedError
 from sklearn.utils import Bunch, check_consistent_length, check_scalar
 from sklearn.utils._param_validation import InvalidParameterError
-from sklearn.utils.validation import check_is_fitted, validate_data
+from sklearn.utils.validation import validate_data
 
 from ._bundles.canonical import MAX_INTEGER
 from ._bundles.estimators import Stored, read_bundle
@@ -248,16 +249,18 @@ class BaseMitra(Parametrised):
 
     def _fitted(self) -> FittedModel:
         """What fit learned, or an error."""
-        model = self.__dict__.get("_model")
-        if model is not None:
-            return model
-        if self.__dict__.get("_disposed"):
+        state, name = self.__dict__, type(self).__name__  # another thread may fit or dispose now
+        if "_model" in state:
+            return state["_model"]
+        if state.get("_disposed"):
             raise DisposedError(
-                f"This {type(self).__name__} instance was disposed of: its support is gone. "
+                f"This {name} instance was disposed of: its support is gone. "
                 "Call 'fit' again before using it."
             )
-        check_is_fitted(self)
-        raise AssertionError
+        raise NotFittedError(
+            f"This {name} instance is not fitted yet. Call 'fit' with appropriate arguments before "
+            "using this estimator."
+        )
 
     def __sklearn_is_fitted__(self) -> bool:
         return "_model" in self.__dict__

@@ -9,18 +9,14 @@ import wlearn
 from estimators import outputs, same
 
 import sklearn_mitra
-from sklearn_mitra import (
-    MitraClassifier,
-    MitraRegressor,
-)
+from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._bundles.container import decode_bundle, encode_bundle
-from sklearn_mitra._members.functions import Functions
 
 KINDS = {MitraClassifier: "classifier", MitraRegressor: "regressor"}
 TYPE_IDS = {cls: f"wlearn.mitra_onnx.{kind}@1" for cls, kind in KINDS.items()}
 
 INTEROP = Path(__file__).parent / "interop"  # written by JavaScript
-FORMATS = Path(__file__).parent / "formats"  # ours, of former formats
+FORMATS = Path(__file__).parent / "formats"  # ours, frozen
 DATA = {name: np.array(v) for name, v in json.loads((INTEROP / "data.json").read_text()).items()}
 JAVASCRIPT = {
     "classifier_all_rows": ("y_class", 512, 42),
@@ -57,18 +53,18 @@ def saved(cls=MitraClassifier, **params):
 
 
 def learned(estimator):
-    """All that fit learned and a bundle keeps, made of what compares."""
-    state = {name: value for name, value in vars(estimator).items() if name.endswith("_")}
-    functions, means = Functions(), estimator._model.target_encoding
-    views = [view.pack(len(estimator.X_support_), functions) for view in estimator._model.members]
-    return {
-        **state,
-        "seed": estimator._model.seed,
-        **vars(estimator._model.encoder),
-        "level means": None if means is None else means.pack(),
-        "views": views,
-        **functions.pack(),
-    }
+    """All that fit learned: public attributes, and what a bundle keeps beside the parameters."""
+    names = {name for name in dir(estimator) if name[0] != "_" and name[-1] == "_"}
+    names -= {"context_nbytes_"}  # of this process, after a prediction
+    attributes = {name: getattr(estimator, name) for name in names if hasattr(estimator, name)}
+    kept = opened(estimator.save())[1]["sklearn_mitra"]
+    del kept["params"]
+    return {**attributes, "kept": kept}
+
+
+def packed_members(estimator):
+    """The ensemble members as a bundle has them."""
+    return opened(estimator.save())[1]["sklearn_mitra"]["views"]
 
 
 def assert_same(loaded, estimator, X, params=None):

@@ -7,7 +7,6 @@ import numpy as np
 import pytest
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
-from sklearn_mitra._members.functions import Rows
 from sklearn_mitra._network.runtime import Runtime
 
 ESTIMATORS = [MitraClassifier, MitraRegressor]
@@ -32,10 +31,11 @@ def outputs(estimator, X):
     return estimator.predict(X)
 
 
-def view_outputs(estimator, x):
-    """What the network puts out for encoded rows, by view: a list of (EnsembleMember, outputs)."""
-    _, members = estimator._model.context.prepare(Runtime.resolve(1))
-    return [(v, m.outputs(v.query(Rows(x)))) for v, m in zip(estimator._model.members, members)]
+def member_outputs(estimator, x):
+    """What the network puts out for encoded rows: a list of (EnsembleMember, outputs)."""
+    model = estimator._model
+    _, ready = model.context.prepare(Runtime.resolve(1))
+    return list(zip(model.members, model.run(x, ready)[1]))
 
 
 def same(a, b):

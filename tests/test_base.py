@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
+from bundle_tools import packed_members
 from estimators import ESTIMATORS, both, make_table, outputs, same, small, with_value
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
@@ -21,10 +22,6 @@ from wlearn._capabilities import estimator_capabilities
 
 from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra._network.context import Member
-from sklearn_mitra._network.plan import Plan
-from sklearn_mitra._network.runtime import Runtime
-from sklearn_mitra._preprocessing import queries
 
 # --------------------------------------------------------------------------------------------
 # Parameters
@@ -111,17 +108,17 @@ def test_number_of_threads_changes_no_bit(cls):
 
 
 @both
-def test_none_estimators_is_the_checkpoints_number_of_views(cls, tmp_path):
+def test_none_estimators_is_the_number_that_the_checkpoint_recommends(cls, tmp_path):
     X, _ = table = make_table()
     embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
     copy = shutil.copytree(embedded, tmp_path / "copy")
     by_default = small(cls, n_estimators=None).fit(*table)
     X = X[:9]
     same(outputs(by_default, X), outputs(small(cls, n_estimators=4).fit(*table), X))
-    assert len(by_default._model.members) == 4
+    assert len(packed_members(by_default)) == 4
     by_default = small(cls, n_estimators=None, model=copy).fit(*table)
     same(outputs(by_default, X), outputs(small(cls, n_estimators=1).fit(*table), X))
-    assert len(by_default._model.members) == 1
+    assert len(packed_members(by_default)) == 1
 
 
 @both
@@ -323,88 +320,6 @@ def test_a_row_gets_the_same_bits_alone_in_any_batch_and_in_any_order(cls):
     order = np.random.default_rng(0).permutation(24)
     same(outputs(estimator, query[order]), expected[order])
     same(outputs(estimator, query.repeat(3, axis=0)), expected.repeat(3, axis=0))
-
-
-def with_chunks(cls, **params):
-    """A fitted estimator, and a table that takes it three chunks."""
-    # Much support for few columns: that makes chunks of the fewest values.
-    X, y = make_table(1000, 1)
-    query, _ = make_table(1900, 1, seed=1)
-    return small(cls, max_support=1000, **params).fit(X, y), query
-
-
-@pytest.fixture
-def rows_seen(monkeypatch):
-    """How many rows each run of the network was given."""
-    seen, outputs_of = [], Member.outputs
-
-    def count(member, x):
-        seen.append(len(x))
-        return outputs_of(member, x)
-
-    monkeypatch.setattr(Member, "outputs", count)
-    return seen
-
-
-@both
-def test_the_network_sees_a_row_once_however_often_it_is_asked_for(cls, rows_seen):
-    X, y = make_table()
-    query, _ = make_table(12, seed=1)
-    estimator = small(cls, n_estimators=2).fit(X, y)
-    expected = outputs(estimator, query)
-    rows_seen.clear()
-    order = np.random.default_rng(0).integers(0, 12, 100)
-    same(outputs(estimator, query[order]), expected[order])
-    assert rows_seen == [len(np.unique(order))] * 2
-
-
-@both
-def test_rows_are_the_same_if_they_are_once_encoded(cls, rows_seen):
-    X, y = make_table()
-    estimator = small(cls).fit(X.astype(object), y)
-    query = np.array([[np.nan, 1, 2, 3], [None, 1.0, np.float32(2), 3]], object)
-    predictions = outputs(estimator, query)
-    assert rows_seen == [1]
-    same(predictions[:1], predictions[1:])
-
-
-@both
-def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
-    X, y = make_table()
-    query, _ = make_table(50, seed=1)
-    estimator = small(cls).fit(X, y)
-    expected = outputs(estimator, query)
-    monkeypatch.setattr(queries, "_ENCODED_ROWS", 20)  # the fourth piece has rows of the first
-    monkeypatch.setattr(Plan, "chunk_rows", 8)
-    rows_seen.clear()
-    same(outputs(estimator, np.concatenate([query, query[:30]])), np.r_[expected, expected[:30]])
-    assert rows_seen == [8, 8, 4, 8, 8, 4, 8, 8, 4, 8, 8, 4]
-
-
-@both
-@pytest.mark.slow
-def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls):
-    estimator, query = with_chunks(cls)
-    expected = outputs(estimator, query)
-    end = estimator._model.context.plan(Runtime.resolve()).chunk_rows
-    assert 2 * end < len(query)
-    for rows in ([end - 1], [end], slice(end - 2, end + 2), slice(-1, None)):
-        same(outputs(estimator, query[rows]), expected[rows])
-
-
-@pytest.mark.slow
-@both
-def test_progress_bar_for_several_chunks_only_and_only_if_wanted(cls, capsys):
-    estimator, query = with_chunks(cls, verbose=1)
-    estimator.predict(query[:2])
-    assert capsys.readouterr() == ("", "")
-    with_bar = outputs(estimator, query)
-    out, err = capsys.readouterr()
-    assert out == "" and cls.__name__ in err and "1900/1900" in err
-    same(outputs(estimator.set_params(verbose=0), query), with_bar)
-    assert capsys.readouterr() == ("", "")
-    outputs(estimator.set_params(verbose=1), query.repeat(2, axis=0))  # rows count that repeat
-    assert "3800/3800" in capsys.readouterr().err
 
 
 # --------------------------------------------------------------------------------------------

@@ -7,7 +7,6 @@ from hypothesis import strategies as st
 from numpy.testing import assert_array_equal
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
-from sklearn_mitra._common.means import log_softmax, softmax
 from sklearn_mitra._members.class_tree import ClassNode
 
 N_QUERY = 12
@@ -38,22 +37,12 @@ def assert_regressor_same_alone(reg, x):
     assert_same_alone(lambda rows: reg.predict(rows, output="mode"), x)
 
 
-@pytest.mark.parametrize("reduce", [softmax, log_softmax])
-@pytest.mark.parametrize("n_columns", [2, 7, 8, 9, 40, 300])
-def test_a_row_is_reduced_alike_whatever_the_layout(reduce, n_columns):
-    logits = 9 * make_table(33, n_columns)
-    expected = reduce(logits)
-    assert_array_equal(reduce(np.asfortranarray(logits)), expected)
-    assert_array_equal(reduce(logits[:, ::-1][:, ::-1]), expected)
-    assert_same_alone(reduce, logits)
-
-
 @pytest.mark.parametrize("n_groups", [2, 8, 9, 10])
 def test_a_node_spreads_permuted_logits_alike(n_groups):
-    order = np.random.default_rng(0).permutation(n_groups)
+    permutation = np.random.default_rng(0).permutation(n_groups)
     node = ClassNode(np.arange(3 * n_groups) % n_groups, n_nodes=3)
     logits = 5 * make_table(20, n_groups)
-    assert_same_alone(lambda rows: node.spread(rows[:, order]), logits)
+    assert_same_alone(lambda rows: node.spread(rows[:, permutation]), logits)
 
 
 @pytest.mark.parametrize("n_classes", [16, 40])
@@ -66,7 +55,7 @@ def test_more_classes_than_outputs(n_classes):
 def test_nodes_of_many_groups():
     x = make_table(200, 4)
     clf = MitraClassifier(members="plain").fit(x, np.arange(200) % 100)
-    assert max(view.node.n_groups for view in clf._model.members) >= 8
+    assert max(member.target.node.n_groups for member in clf._model.members) >= 8
     assert_classifier_same_alone(clf, x[:N_QUERY])
 
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from estimators import make_table, same, small, view_outputs, with_value
+from estimators import make_table, member_outputs, same, small, with_value
 from scipy.special import softmax
 from sklearn.datasets import make_blobs
 
@@ -123,13 +123,14 @@ def test_support_needs_a_place_for_every_class(sampling):
 
 
 def naive_probabilities(clf, X):
-    """Bayes' rule by loops, from what the network says of every view."""
+    """Bayes' rule by loops, from what the network puts out for every member."""
     n_classes = len(clf.classes_)
     logits = np.zeros((len(X), n_classes))
-    views = view_outputs(clf, X.astype(np.float32))
-    for view, output in views:
+    members = member_outputs(clf, X.astype(np.float32))
+    for member, output in members:
         for k in range(n_classes):
-            logits[:, k] += output[:, view.target.order[k]].astype(np.float64) / len(views)
+            shown = member.target.permutation[k]
+            logits[:, k] += output[:, shown].astype(np.float64) / len(members)
     p = softmax(logits / clf.softmax_temperature, axis=1)
     for k in range(n_classes):
         in_support = np.mean(clf.y_support_ == k)

@@ -113,6 +113,20 @@ def test_bundles_are_of_one_fit(cls):
 
 
 @both
+def test_learned_attributes_are_those_of_a_fit_or_missing(cls):
+    estimator, y = make(cls, LABELS[cls][0]), LABELS[cls][0]
+    expected = estimator.X_support_
+
+    def read():
+        return [getattr(estimator, "X_support_", None) for _ in range(100)]
+
+    results = while_changing(lambda i: estimator.fit(X, y) if i % 2 else estimator.dispose(), read)
+    assert results
+    for found in sum(results, []):
+        assert found is None or is_same(found, expected)
+
+
+@both
 def test_a_fit_that_fails_leaves_the_estimator_as_it_was(cls):
     y = LABELS[cls][0]
     estimator = make(cls, y)

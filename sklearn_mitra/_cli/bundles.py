@@ -61,6 +61,8 @@ def run_inspect(options: argparse.Namespace) -> int:
 
 
 def _print_values(stored: Any, is_classifier: bool) -> None:
+    from .._preprocessing.encoder import TableEncoder
+
     if is_classifier:
         labels = stored.classes
         if stored.learned is not None:
@@ -72,11 +74,10 @@ def _print_values(stored: Any, is_classifier: bool) -> None:
         _print("target", f"{stored.y.min():.6g} to {stored.y.max():.6g}")
     if stored.learned is None:
         return
-    n_columns = stored.x.shape[1]
-    names = stored.learned.strings("columns", n_columns)
-    for name, levels in zip(names, stored.learned.levels("levels", n_columns)):
-        if levels:
-            _print(name, ", ".join(map(str, levels)))
+    encoder = TableEncoder.unpack(stored.learned, stored.x.shape[1])
+    for column in encoder.columns:
+        if column.levels:
+            _print(column.name, ", ".join(map(str, column.levels)))
 
 
 def _print(name: str, value: str) -> None:

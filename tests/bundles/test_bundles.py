@@ -23,6 +23,7 @@ from bundle_tools import (
     fitted_once,
     make_table,
     opened,
+    packed_members,
     saved,
 )
 from estimators import ESTIMATORS, both, outputs, same
@@ -37,7 +38,7 @@ from sklearn_mitra import (
     MitraClassifier,
     MitraRegressor,
 )
-from sklearn_mitra._bundles.fields import pack_labels
+from sklearn_mitra._bundles.fields import pack, pack_labels
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._preprocessing.support import select_rows
 
@@ -117,7 +118,7 @@ def test_random_state_instance_comes_back_as_the_seed_that_was_drawn(cls):
     estimator = fitted(cls, random_state=np.random.RandomState(3))
     bundle = estimator.save()
     loaded = sklearn_mitra.load(bundle)
-    assert_same(loaded, estimator, X, {"random_state": estimator._model.seed})
+    assert_same(loaded, estimator, X, {"random_state": opened(bundle)[1]["sklearn_mitra"]["seed"]})
     assert loaded.save() == bundle
     again = loaded.fit(X, y)
     same(again.support_indices_, estimator.support_indices_)
@@ -194,21 +195,22 @@ def test_columns_of_every_kind(cls):
     frame = make_frame()
     _, y = make_table()
     estimator = fitted(cls, frame, y)
-    assert [column.levels for column in estimator._model.encoder.columns[1:5]] == [
+    ours = opened(estimator.save())[1]["sklearn_mitra"]
+    assert ours["levels"][1:5] == [
         ["ä", "b", "", "a b"],
         [-10, -5, 0],
         [0.0, 0.25, 0.5],
         [False, True],
     ]
-    assert [len(column.parts) for column in estimator._model.encoder.columns[13:15]] == [5, 3]
+    assert [len(parts) for parts in ours["dates"][13:15]] == [5, 3]
     assert estimator.n_features_in_ == len(frame.columns)
     assert estimator.X_support_.shape[1] == len(frame.columns) + 6
     unseen = frame.assign(string="unseen", category=pd.Categorical(["unseen"] * 60))
     assert_survives(estimator, pd.concat([frame, unseen, frame[::-1]]))
-    loaded = sklearn_mitra.load(estimator.save())
+    again = opened(sklearn_mitra.load(estimator.save()).save())[1]["sklearn_mitra"]
     kinds, expected = (
-        [list(map(type, column.levels or [])) for column in e._model.encoder.columns]
-        for e in (loaded, estimator)
+        [[type(level) for level in levels or []] for levels in packed["levels"]]
+        for packed in (again, ours)
     )
     assert kinds == expected
 
@@ -531,13 +533,14 @@ def javascript(name):
     """A bundle's estimator, and the class, X and y that it was made from."""
     cls = MitraClassifier if name.startswith("classifier") else MitraRegressor
     y_name, max_support, seed = JAVASCRIPT[name]
-    params = {"max_support": max_support, "random_state": seed, **cls._former_params}
+    params = {"max_support": max_support, "random_state": seed, "members": "plain"}
     X, y = DATA["X"].astype(np.float32), DATA[y_name]
     y = y.astype(np.int32 if cls is MitraClassifier else np.float32)
-    as_javascript = {"n_estimators": 1}
     if cls is MitraClassifier:
-        as_javascript.update(support_sampling="equal", prior_correction=False)
-    return load(INTEROP / f"{name}.wlrn"), cls(**params, **as_javascript), X, y
+        params.update(support_sampling="equal", prior_correction=False)
+    else:
+        params.update(target_transform="none")
+    return load(INTEROP / f"{name}.wlrn"), cls(n_estimators=1, **params), X, y
 
 
 def load(source, **options):
@@ -591,7 +594,7 @@ def test_javascript_bundles_have_constant_columns_in_view(cls):
     X[:, 1] = 3
     bundle = without_ours(fitted(cls, X=X, y=y, n_estimators=1).save())
     loaded = sklearn_mitra.load(bundle)
-    assert loaded._model.members[0].columns.tolist() == [0, 1, 2]
+    assert packed_members(loaded)[0]["columns"] == pack([0, 1, 2])
     assert np.abs(outputs(loaded, X) - outputs(fitted(cls, X=X, y=y, n_estimators=1), X)).max() > 0
     assert_survives(loaded, X)
 
@@ -604,7 +607,7 @@ def test_a_number_of_members_can_be_asked_for_when_loading(cls):
     for bundle in (estimator.save(), without_ours(estimator.save())):
         for n_estimators in (1, 3):
             loaded = cls.load(bundle, n_estimators=n_estimators)
-            assert len(loaded._model.members) == loaded.n_estimators == n_estimators
+            assert len(packed_members(loaded)) == loaded.n_estimators == n_estimators
             again = fitted(cls, n_estimators=n_estimators, members="plain")
             if isinstance(again, MitraClassifier):
                 again.prior_correction = loaded.prior_correction
@@ -618,7 +621,7 @@ def test_members_that_were_learned_from_training_rows_can_only_be_fewer(cls):
     bundle = saved(cls, n_estimators=3)
     loaded = cls.load(bundle, n_estimators=2)
     whole = cls.load(bundle)
-    assert len(loaded._model.members) == 2
+    assert len(packed_members(loaded)) == 2
     assert not np.array_equal(outputs(loaded, X), outputs(whole, X))
     assert_survives(loaded, X)
     with pytest.raises(ValueError, match="has 3 ensemble members, .* Got n_estimators=4; ask for"):
@@ -766,7 +769,7 @@ def test_the_same_weights_may_lie_in_another_place(cls, tmp_path):
 
 
 @both
-def test_a_recommended_number_of_views_is_that_of_the_fit(cls, tmp_path):
+def test_a_recommended_number_of_members_is_that_of_the_fit(cls, tmp_path):
     X, _ = make_table()
     directory = copy_of_mini(cls, tmp_path / "copy")
     estimator = fitted(cls, n_estimators=None)

@@ -243,28 +243,28 @@ def test_values_out_of_range_are_named(cls, field, value):
     assert_field_is_named(bundle, field)
 
 
-CLASSIFIER_1, REGRESSOR_1 = (
-    FORMATS / f"format1_{kind}.wlrn" for kind in ("classifier", "regressor")
-)
-OUT_OF_RANGE_1 = {
-    "half a sign": (CLASSIFIER_1, "signs", pack(np.full((3, 3), 0.5, "f4"))),
-    "zero as sign": (CLASSIFIER_1, "signs", pack(np.zeros((3, 3), "f4"))),
-    "signs of constant columns": (CLASSIFIER_1, "signs", pack(np.ones((3, 4), "f4"))),
-    "no permutation": (CLASSIFIER_1, "permutations", pack([[0, 1, 2], [0, 0, 2], [0, 1, 2]])),
-    "class beyond": (CLASSIFIER_1, "permutations", pack([[0, 1, 2], [1, 2, 3], [0, 1, 2]])),
-    "negative class": (CLASSIFIER_1, "permutations", pack([[0, 1, 2], [-1, 0, 1], [0, 1, 2]])),
-    "two mirrors": (CLASSIFIER_1, "mirrors", pack([False, True])),
-    "mirrors by the number": (REGRESSOR_1, "mirrors", pack([0, 1])),
-    "no number of views": (REGRESSOR_1, "nViews", None),
-    "three views": (REGRESSOR_1, "nViews", 3),
+OUT_OF_RANGE_IN_MEMBERS = {
+    "half a sign": (MitraClassifier, "signs", pack(np.full(3, 0.5, "f4"))),
+    "zero as sign": (MitraClassifier, "signs", pack(np.zeros(3, "f4"))),
+    "signs of constant columns": (MitraClassifier, "signs", pack(np.ones(4, "f4"))),
+    "no permutation": (MitraClassifier, "classes", pack([0, 0, 2])),
+    "class beyond": (MitraClassifier, "classes", pack([1, 2, 3])),
+    "negative class": (MitraClassifier, "classes", pack([-1, 0, 1])),
+    "two mirrors": (MitraRegressor, "mirror", pack([False, True])),
+    "mirror by the number": (MitraRegressor, "mirror", 1),
 }
 
 
-@pytest.mark.parametrize(("path", "field", "value"), OUT_OF_RANGE_1.values(), ids=OUT_OF_RANGE_1)
-def test_values_out_of_range_are_named_in_format_1(path, field, value):
-    fields = {"nViews": "nViews|signs"}.get(field, field)
-    with pytest.raises(BundleError, match=f"'({fields})'.* artifact 'sklearn_mitra'"):
-        sklearn_mitra.load(changed(path, "sklearn_mitra", **{field: value}))
+@pytest.mark.parametrize(
+    ("cls", "field", "value"), OUT_OF_RANGE_IN_MEMBERS.values(), ids=OUT_OF_RANGE_IN_MEMBERS
+)
+def test_values_out_of_range_are_named_in_members(cls, field, value):
+    first, *rest = opened(saved(cls, members="plain"))[1]["sklearn_mitra"]["views"]
+    bundle = changed(
+        saved(cls, members="plain"), "sklearn_mitra", views=[first, {**rest[0], field: value}]
+    )
+    with pytest.raises(BundleError, match=f"'{field}' in 'views'.* artifact 'sklearn_mitra'"):
+        sklearn_mitra.load(bundle)
 
 
 @pytest.mark.parametrize(
@@ -520,20 +520,20 @@ def test_the_next_fit_takes_the_checkpoint_that_was_checked(cls):
 
 
 @pytest.mark.parametrize(
-    ("n_rows", "columns", "n_views"),
+    ("n_rows", "columns", "n_members"),
     [
         (200_000, [0, 1, 2], 500),  # 1.2 GB of cells
         (200_000, [0], 1000),  # 0.8 GB of cells, and 1.6 GB of targets
     ],
 )
-def test_views_that_take_much_more_memory_than_the_bundle_are_refused(n_rows, columns, n_views):
+def test_members_that_take_much_more_memory_than_the_bundle_are_refused(n_rows, columns, n_members):
     manifest, parsed = opened(saved(MitraRegressor, members="plain"))
     ours, y = parsed["sklearn_mitra"], np.linspace(0, 1, n_rows, dtype="<f4")
     parsed["meta"]["nSupport"] = len(y)
     parsed["support_x"], parsed["support_y"] = np.tile(y, 3).tobytes(), y.tobytes()
     signs = pack(np.ones(len(columns), "<f4"))
     view = {**ours["views"][0], "columns": pack(columns), "signs": signs}
-    ours.update(targets=pack(y.astype(float)), indices=None, views=[view] * n_views)
+    ours.update(targets=pack(y.astype(float)), indices=None, views=[view] * n_members)
     bundle = closed(manifest, parsed)
     with traced_memory(2**28), pytest.raises(BundleError, match="'views'.* needs more memory"):
         sklearn_mitra.load(bundle)
@@ -573,7 +573,7 @@ def test_functions_that_would_take_minutes_for_the_support_are_refused(part, kin
         sklearn_mitra.load(closed(manifest, parsed))
 
 
-def test_columns_of_views_count_with_the_quantiles_that_the_network_keeps():
+def test_columns_of_members_count_with_the_quantiles_that_the_network_keeps():
     manifest, parsed = opened(saved(MitraRegressor, members="plain"))
     ours, n_columns = parsed["sklearn_mitra"], 2000
     parsed["meta"].update(nSupport=2, nFeatures=n_columns)
@@ -584,14 +584,15 @@ def test_columns_of_views_count_with_the_quantiles_that_the_network_keeps():
     ours.update(
         columns=[""] * n_columns,
         levels=[None] * n_columns,
+        held=[None] * n_columns,
         means=pack(np.zeros(n_columns)),
         varying=pack(np.ones(n_columns, bool)),
         targets=pack([0.0, 1.0]),
         indices=None,
         featureNames=None,
     )
-    for n_views, refused in ((20, False), (200, True)):  # 1.6 GB of quantiles
-        ours["views"] = [view] * n_views
+    for n_members, refused in ((20, False), (200, True)):  # 1.6 GB of quantiles
+        ours["views"] = [view] * n_members
         bundle = closed(manifest, parsed)
         if refused:
             with pytest.raises(BundleError, match="'columns' in 'views'.* needs more memory"):
@@ -605,20 +606,17 @@ def test_more_members_than_any_ensemble_has_are_refused(cls):
     views = OURS[cls]["views"][:1] * 1001
     with pytest.raises(BundleError, match="'views' .* at most 1000 ensemble members"):
         sklearn_mitra.load(changed(GOOD[cls], "sklearn_mitra", views=views))
-    old = CLASSIFIER_1 if cls is MitraClassifier else REGRESSOR_1
-    with pytest.raises(BundleError, match="'nViews' .* at most 1000"):
-        sklearn_mitra.load(changed(old, "sklearn_mitra", nViews=1001))
 
 
-def with_view(part, **params):
-    """A bundle of a regressor with one member, of which a part of the view is replaced."""
+def with_member(part, **params):
+    """A bundle of a regressor with one member, of which a part is replaced."""
     manifest, parsed = opened(fitted(MitraRegressor, n_estimators=1, **params).save())
     ours = parsed["sklearn_mitra"]
     part(ours)
     return closed(manifest, parsed)
 
 
-def test_more_derived_columns_than_any_view_has_are_refused():
+def test_more_features_than_any_member_has_are_refused():
     def widen(ours):
         function = ours["functions"][0]
         n_terms = function["weights"]["shape"][0]
@@ -630,7 +628,7 @@ def test_more_derived_columns_than_any_view_has_are_refused():
 
     for change, message in ((widen, "functions of at most 16"), (repeat, "at most 2 objects")):
         with pytest.raises(BundleError, match=f"'derived' .* {message}"):
-            sklearn_mitra.load(with_view(change, members=["components"]))
+            sklearn_mitra.load(with_member(change, members=["components"]))
 
 
 def test_more_trees_than_any_function_has_are_refused():
@@ -641,24 +639,24 @@ def test_more_trees_than_any_function_has_are_refused():
         ours["functions"][0]["trees"] = {name: pack(array) for name, array in arrays.items()}
 
     with pytest.raises(BundleError, match="'values' in 'trees' .* at most 10000 trees"):
-        sklearn_mitra.load(with_view(multiply, members=["detrended"]))
+        sklearn_mitra.load(with_member(multiply, members=["detrended"]))
 
 
-def test_views_of_infinite_numbers_are_refused():
+def test_members_of_infinite_numbers_are_refused():
     def narrow(ours):
         ours["views"][0]["trend"]["range"] = pack([0.0, 5e-324])
 
     with pytest.raises(BundleError, match="views show values too large to compute with"):
-        sklearn_mitra.load(with_view(narrow, members=["detrended"]))
+        sklearn_mitra.load(with_member(narrow, members=["detrended"]))
 
 
-def test_derived_columns_beyond_float32_are_predicted_with():
+def test_features_beyond_float32_are_predicted_with():
     def raise_weights(ours):
         function = ours["functions"][0]
         function["weights"] = pack(np.full(function["weights"]["shape"], 1e100))
 
     X, _ = make_table()
-    loaded = sklearn_mitra.load(with_view(raise_weights, members=["components"]))
+    loaded = sklearn_mitra.load(with_member(raise_weights, members=["components"]))
     assert np.isfinite(outputs(loaded, X)).all()
 
 
@@ -739,7 +737,7 @@ SEEDS = [
     (MitraRegressor(n_estimators=2, max_support=8).fit(TINY_FRAME, TINY_Y).save(), QUERY_FRAME),
     (MitraRegressor(n_estimators=1).fit(TINY_X, TINY_X[:, 0]).save(), QUERY),
     (INTEROP / "classifier_labels125_40_seed3.wlrn", DATA["X"][:3]),
-    (FORMATS / "format1_regressor.wlrn", DATA["X"][:3, :3]),
+    (FORMATS / "format4_regressor_asinh.wlrn", DATA["X"][:3, :3]),
 ]
 SEEDS = [(*opened(bundle), query) for bundle, query in SEEDS]
 

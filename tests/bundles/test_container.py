@@ -18,7 +18,7 @@ from sklearn_mitra._bundles.canonical import from_json
 from sklearn_mitra._bundles.container import decode_bundle, encode_bundle
 from sklearn_mitra._errors import BundleError
 
-INTEROP = sorted((Path(__file__).parent / "interop").glob("*.wlrn"))
+INTEROP = sorted((Path(__file__).parents[1] / "interop").glob("*.wlrn"))
 assert INTEROP
 
 MANIFEST = {"typeId": "wlearn.model@1", "bundleVersion": 1}

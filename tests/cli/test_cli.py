@@ -7,6 +7,7 @@ import re
 import subprocess
 import sys
 import threading
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -17,6 +18,7 @@ import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._cli.main import main
 from sklearn_mitra._cli.tables import count_rows, read_table
+from sklearn_mitra._network.context import Member
 
 RNG = np.random.default_rng(0)
 
@@ -168,15 +170,17 @@ def test_a_regressor_is_the_same_as_in_python(folder, capsys, suffix, tmp_path):
 
 
 def test_quantiles_take_no_second_run_of_the_network(folder, monkeypatch, tmp_path):
-    n_rows = []
-    run = MitraRegressor._run_views
+    reg = sklearn_mitra.load(folder / "price.wlrn")
+    reg.predict_quantiles(columns(read(folder)), [0.5])  # the bundle then has the residuals
+    reg.save(tmp_path / "price.wlrn")
+    n_rows, outputs = [], Member.outputs
 
-    def count(self, encoded, members):
-        n_rows.append(len(encoded))
-        return run(self, encoded, members)
+    def count(member, x):
+        n_rows.append(len(x))
+        return outputs(member, x)
 
-    monkeypatch.setattr(MitraRegressor, "_run_views", count)
-    arguments = [f"{folder}/price.wlrn", f"{folder}/table.csv", "-o", str(tmp_path / "out.csv")]
+    monkeypatch.setattr(Member, "outputs", count)
+    arguments = [f"{tmp_path}/price.wlrn", f"{folder}/table.csv", "-o", str(tmp_path / "out.csv")]
     for more in ([], ["--quantiles", ".1", ".9"]):
         n_rows.clear()
         assert main(["predict", *arguments, *more]) == 0
@@ -234,8 +238,19 @@ def test_values_of_the_training_table_are_shown_only_if_asked_for(folder, capsys
     assert main(["inspect", f"{folder}/colour.wlrn", "--values"]) == 0
     out = capsys.readouterr().out
     assert "blue, red" in out and "7, x, y" in out
-    assert main(["inspect", "tests/interop/regressor_all_rows.wlrn", "--values"]) == 0
+    javascript = Path(__file__).parents[1] / "interop" / "regressor_all_rows.wlrn"
+    assert main(["inspect", str(javascript), "--values"]) == 0
     assert "another package" in capsys.readouterr().out
+
+
+def test_values_are_shown_beside_dates_which_are_several_encoded_columns(tmp_path, capsys):
+    days = pd.date_range("2024-01-01", periods=30, freq="31h")
+    X = pd.DataFrame({"day": days, "kind": list("xyz") * 10})
+    MitraClassifier(n_estimators=1).fit(X, np.arange(30) % 2).save(tmp_path / "m.wlrn")
+    assert main(["inspect", f"{tmp_path}/m.wlrn", "--values"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(r"^columns +day, kind$", out, re.M)
+    assert re.search(r"^column 'kind' +x, y, z$", out, re.M) and "column 'day'" not in out
 
 
 # ---- mistakes ------------------------------------------------------------------------------------
@@ -486,7 +501,7 @@ def test_a_long_stream_is_read_from_its_start(monkeypatch):
     pd.testing.assert_frame_equal(read_table("-"), table, check_dtype=False)
 
 
-def test_a_long_column_is_of_one_type(tmp_path):
+def test_a_long_column_is_of_one_type(tmp_path, capsys):
     """pandas reads long files in parts, and would make numbers of some and text of others."""
     n_rows = 600_000
     table = pd.DataFrame({"kind": np.arange(n_rows) % 7, "y": np.arange(n_rows) % 2})
@@ -495,8 +510,8 @@ def test_a_long_column_is_of_one_type(tmp_path):
     table.to_csv(tmp_path / "t.csv", index=False)
     arguments = [f"{tmp_path}/t.csv", "--target", "y", "--out", f"{tmp_path}/m.wlrn"]
     assert main(["fit", *arguments, "--max-support", "20", "--n-estimators", "1"]) == 0
-    (column,) = sklearn_mitra.load(tmp_path / "m.wlrn")._encoder.columns
-    assert column.levels == [*"0123456", "x"]
+    assert main(["inspect", f"{tmp_path}/m.wlrn", "--values"]) == 0
+    assert re.search(r"^column 'kind' +0, 1, 2, 3, 4, 5, 6, x$", capsys.readouterr().out, re.M)
 
 
 @pytest.mark.parametrize("suffix", ["csv", "parquet"])

@@ -8,9 +8,10 @@ from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
 
-from sklearn_mitra._members import baseline
+from sklearn_mitra._members import baseline as linear_models
 from sklearn_mitra._members.baseline import LinearModels
 from sklearn_mitra._members.functions import Rows
+from sklearn_mitra._members.kinds import recommend_temperature
 from sklearn_mitra._members.training_table import TrainingTable
 
 N_LEVELS = [0, 0, 0, 4, 0]
@@ -71,14 +72,14 @@ def test_scores_of_query_rows_are_scikit_learns(n_classes, monkeypatch):
         expected = model.decision_function(z).reshape(len(x), -1)
     else:
         expected = RidgeCV(np.logspace(-1, 4, 11)).fit(z, y).predict(z)[:, None]
-    monkeypatch.setattr(baseline, "_FEWEST_ROWS_OF_TREES", np.inf)
+    monkeypatch.setattr(linear_models, "_FEWEST_ROWS_OF_TREES", np.inf)
     scores = fit(x, y, n_classes).scores
     np.testing.assert_allclose(scores.query(Rows(x)), expected, rtol=0, atol=2e-3)
 
 
 @pytest.mark.slow
 @pytest.mark.parametrize("n_classes", [0, 2])
-def test_scores_of_support_rows_come_of_models_that_have_not_seen_their_targets(n_classes):
+def test_scores_of_support_rows_are_out_of_fold(n_classes):
     x, y = make_table()
     correlations = []
     for seed in range(5):
@@ -94,16 +95,16 @@ def test_scores_of_support_rows_come_of_models_that_have_not_seen_their_targets(
 
 
 @pytest.mark.parametrize("n_classes", [2, 3])
-def test_a_vote_is_of_the_frequencies_in_the_support(n_classes):
+def test_a_blend_is_of_the_frequencies_in_the_support(n_classes):
     x, y = make_table()
     y = np.digitize(y, [0, 1][: n_classes - 1]).astype(np.int64)
     support = np.sort(np.argsort(y)[:70])  # of the first class as many as there are
-    vote = fit(x, y, n_classes, support=support).vote
-    temperature = baseline.recommend_temperature(n_classes)
+    blend = fit(x, y, n_classes, support=support).blend
+    temperature = recommend_temperature(n_classes)
     proba = LogisticRegression(C=0.3).fit(reference(x), y).predict_proba(reference(x))
     counts = [np.maximum(np.bincount(k, minlength=n_classes), 0.5) for k in (y[support], y)]
     expected = np.log(proba * (counts[0] / 70) / (counts[1] / 120))
-    logits = vote.function.transform(x) / temperature
+    logits = blend.function.transform(x) / temperature
     difference = logits - expected
     np.testing.assert_allclose(np.ptp(difference, axis=1), 0, atol=5e-3)
 
@@ -111,12 +112,12 @@ def test_a_vote_is_of_the_frequencies_in_the_support(n_classes):
 def test_rows_beyond_the_support_are_learned_from():
     x, y = make_table(400)
     few, many = (fit(x[:n], y[:n], 0, support=np.arange(15)) for n in (15, 400))
-    errors = [np.abs(m.trend.function.transform(x)[:, 0] - y).mean() for m in (few, many)]
+    errors = [np.abs(m.baseline.function.transform(x)[:, 0] - y).mean() for m in (few, many)]
     assert errors[1] < errors[0] / 2
 
 
 def test_of_many_rows_some_are_taken_and_the_support_among_them(monkeypatch):
-    monkeypatch.setattr(baseline, "_MOST_ROWS", 50)
+    monkeypatch.setattr(linear_models, "_MOST_ROWS", 50)
     x, y = make_table(400)
     support = np.array([3, 77, 301])
     models = fit(x, y, 0, support=support)
@@ -126,30 +127,30 @@ def test_of_many_rows_some_are_taken_and_the_support_among_them(monkeypatch):
     assert len(fit(x, y, 0, support=np.arange(80))._x) == 80
 
 
-def test_a_trend_leaves_what_ranges_from_zero_to_one():
+def test_residuals_range_from_zero_to_one():
     x, y = make_table()
     product = x[:, 0] * x[:, 2]
-    trend = fit(x, y + product, 0).trend
-    shown = trend.remove((y + product)[::2], x[::2])
+    baseline = fit(x, y + product, 0).baseline
+    shown = baseline.residuals((y + product)[::2], x[::2])
     assert shown.min() == 0 and shown.max() == 1
     assert np.corrcoef(shown, product[::2])[0, 1] > 0.5
 
 
-def test_a_trend_bends_at_quartiles_but_not_in_wide_tables(monkeypatch):
-    monkeypatch.setattr(baseline, "_FEWEST_ROWS_OF_TREES", np.inf)
+def test_a_baseline_bends_at_quartiles_but_not_in_wide_tables(monkeypatch):
+    monkeypatch.setattr(linear_models, "_FEWEST_ROWS_OF_TREES", np.inf)
     x, _ = make_table()
     y = np.abs(x[:, 0])
-    bent = fit(x, y, 0).trend
+    bent = fit(x, y, 0).baseline
     assert np.corrcoef(bent.function.transform(x)[:, 0], y)[0, 1] > 0.9
-    monkeypatch.setattr(baseline, "_MOST_TERMS", 15)  # it is one term more with bends
-    straight = fit(x, y, 0).trend
+    monkeypatch.setattr(linear_models, "_MOST_TERMS", 15)  # it is one term more with bends
+    straight = fit(x, y, 0).baseline
     assert np.corrcoef(straight.function.transform(x)[:, 0], y)[0, 1] < 0.5
 
 
-def test_trees_have_the_share_of_a_trend_that_they_are_worth():
+def test_trees_have_the_share_of_a_baseline_that_they_are_worth():
     x, y = make_table(300)
     product = (x[:, 0] > 0) * (x[:, 2] > 0) * 5.0
-    linear, crossed = (fit(x, target.astype(np.float32), 0).trend for target in (y, product))
+    linear, crossed = (fit(x, target.astype(np.float32), 0).baseline for target in (y, product))
     assert linear.function.trees is None  # nothing beats a linear model of a linear target
     assert np.corrcoef(crossed.function.transform(x)[:, 0], product)[0, 1] > 0.95
     assert np.corrcoef(crossed.held_out, product[::2])[0, 1] > 0.9
@@ -174,10 +175,8 @@ def test_only_frequent_levels_have_terms():
     x = np.zeros((500, 1), np.float32)
     x[:, 0] = np.concatenate([np.arange(100), np.random.default_rng(1).integers(0, 20, 400)])
     x[-1] = 9.5  # the mean of a missing value
-    models = fit(
-        x, np.random.default_rng(1).random(500).astype(np.float32), 0, columns=[0], n_levels=[100]
-    )
-    levels = models.trend.function.terms.levels
+    y = np.random.default_rng(1).random(500).astype(np.float32)
+    levels = fit(x, y, 0, columns=[0], n_levels=[100]).baseline.function.terms.levels
     assert len(levels) == 30 and {*range(20)} <= {*levels} and 9.5 not in levels
 
 
@@ -214,9 +213,10 @@ def test_wide_tables_huge_values_and_columns_alike(n_classes):
     x[0, 3] = 1e37
     y = (x[:, 4] > 0).astype(np.int64) if n_classes else x[:, 4]
     models = fit(x, y, n_classes, columns=range(600), n_levels=[0] * 600)
-    for derived in (models.components, models.scores):
+    for features in (models.components, models.scores):
         assert (
-            np.isfinite(derived.query(Rows(x))).all() and np.isfinite(derived.support(x[::2])).all()
+            np.isfinite(features.query(Rows(x))).all()
+            and np.isfinite(features.support(x[::2])).all()
         )
 
 
@@ -224,6 +224,6 @@ def test_what_is_passed_in_stays_as_it_is():
     x, y = make_table()
     before = x.copy(), y.copy()
     models = fit(x, y, 0)
-    models.components, models.scores, models.trend  # noqa: B018
+    models.components, models.scores, models.baseline  # noqa: B018
     np.testing.assert_array_equal(x, before[0])
     np.testing.assert_array_equal(y, before[1])

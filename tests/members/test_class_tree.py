@@ -110,7 +110,7 @@ def test_bundles_and_pickles_predict_the_same_to_the_bit(fitted):
     expected = clf.predict_proba(X[:5])
     for again in (sklearn_mitra.load(clf.save()), pickle.loads(pickle.dumps(clf))):
         np.testing.assert_array_equal(again.predict_proba(X[:5]), expected)
-    assert len(sklearn_mitra.load(clf.save(), n_estimators=1)._views) == 3
+    assert len(sklearn_mitra.load(clf.save(), n_estimators=1)._model.members) == 3
     with pytest.raises(ValueError, match="has 2 ensemble members"):
         sklearn_mitra.load(clf.save(), n_estimators=3)
 

@@ -80,7 +80,7 @@ def test_other_members_are_refused(cls, members):
         estimator.fit(X, y)
 
 
-def test_classes_have_no_trend():
+def test_classes_have_no_baseline():
     X, y = make_table()
     with pytest.raises(ValueError, match=r"some of \['means', 'components', .*'compressed'\]"):
         MitraClassifier(members=["detrended"]).fit(X, y)

@@ -1,274 +1,245 @@
-"""Ensemble views: the first changes nothing, each has its own table and its way back."""
+"""Ensemble members: each has its own table and its way back."""
 
 import json
 from dataclasses import replace
 
 import numpy as np
 import pytest
+from linear_functions import make_linear, make_table
 from scipy.special import log_softmax
 
 from sklearn_mitra import BundleError
-from sklearn_mitra._bundles.fields import BundleFields
-from sklearn_mitra._members.build import draw_members
+from sklearn_mitra._bundles.fields import BundleFields, pack
 from sklearn_mitra._members.class_tree import ClassNode
-from sklearn_mitra._members.features import Baseline, Features, LogitBlend
-from sklearn_mitra._members.functions import Functions, Linear, Rows, StoredFunctions, Terms
+from sklearn_mitra._members.features import Features
+from sklearn_mitra._members.functions import Functions, Rows, StoredFunctions
 from sklearn_mitra._members.member import EnsembleMember
-from sklearn_mitra._members.target_views import ClassView, NumberView
+from sklearn_mitra._members.target_views import Baseline, ClassView, LogitBlend, NumberView
 
-N_SUPPORT, COLUMNS = 20, [0, 1, 3, 4, 5, 6, 8]
+N_SUPPORT = 20
+HELD_OUT = np.arange(N_SUPPORT, dtype=np.float32)[:, None] + 7
 
 
 def draw_table(seed=0):
-    return np.random.default_rng(seed).normal(size=(N_SUPPORT, 9)).astype(np.float32)
+    """Nine columns, of which linear functions read the second and the third."""
+    numbers = np.random.default_rng(seed).normal(size=(N_SUPPORT, 6))
+    return np.hstack([make_table(N_SUPPORT, seed), numbers]).astype(np.float32)
 
 
-def draw_views(n_views, n_classes, seed, columns=COLUMNS):
-    kinds = ["plain"] * n_views
-    return draw_members(kinds, None, np.arange(N_SUPPORT), np.array(columns), n_classes, seed)
+def draw_outputs(n_outputs):
+    return np.random.default_rng(0).normal(size=(N_SUPPORT, n_outputs))
 
 
-def assert_same(views, others):
-    assert len(views) == len(others)
-    for view, other in zip(views, others):
-        for name in ("rows", "columns", "signs"):
-            np.testing.assert_array_equal(getattr(view, name), getattr(other, name), strict=True)
-        assert type(view.target) is type(other.target)
-        np.testing.assert_equal(vars(view.target), vars(other.target))
+def targets(n_classes):
+    if n_classes:
+        return np.arange(N_SUPPORT) % n_classes
+    return np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
 
 
-@pytest.mark.parametrize("n_classes", [0, 1, 2, 10])
-@pytest.mark.parametrize("n_views", [1, 4])
-def test_the_first_view_shows_the_table_as_it_is(n_views, n_classes):
-    view, x = draw_views(n_views, n_classes, seed=3)[0], draw_table()
-    y = np.arange(N_SUPPORT) % n_classes if n_classes else np.linspace(0, 1, N_SUPPORT)
-    shown, target = view.support(x, y)
-    np.testing.assert_array_equal(shown, x[:, COLUMNS])
-    np.testing.assert_array_equal(view.query(Rows(x)), x[:, COLUMNS])
-    np.testing.assert_array_equal(target, y)
-    outputs = np.random.default_rng(1).normal(size=(5, 10 if n_classes else 1))
-    expected = outputs[:, :n_classes] if n_classes else outputs[:, 0]
-    np.testing.assert_array_equal(view.restore(outputs, Rows(x[:5])), expected)
+def make_plain(n_classes, mirror=True):
+    target = ClassView(np.arange(n_classes)[::-1]) if n_classes else NumberView(mirror)
+    return EnsembleMember(np.array([1, 4, 8]), np.array([1, -1, 1], np.float32), target)
+
+
+def make_member(n_classes):
+    """Two of the table's columns, two that are computed and one that has out-of-fold values."""
+    features = Features(make_linear(2)), Features(make_linear(1), HELD_OUT)
+    signs = np.array([1, -1, 1, -1, -1], np.float32)
+    if n_classes:
+        target = ClassView(np.array([1, 0]), LogitBlend(make_linear(2), 0.25))
+    else:
+        target = NumberView(True, Baseline(make_linear(1), -1.5, 3.0))
+    return EnsembleMember(np.array([1, 8]), signs, target, features)
+
+
+def make_node():
+    """The member of a node that tells apart the second and the fourth of four classes."""
+    node = ClassNode(np.array([-1, 0, -1, 1]), 3)
+    member = make_member(2)
+    return replace(
+        member, target=replace(member.target, node=node), signs=member.signs[:2], features=()
+    )
+
+
+# ---- what they show ------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("n_classes", [0, 3])
-def test_more_views_of_a_seed_begin_with_the_same(n_classes):
-    views = draw_views(16, n_classes, seed=42)
-    for n_views in (1, 2, 3, 8):
-        assert_same(draw_views(n_views, n_classes, seed=42), views[:n_views])
+def test_a_plain_member_turns_columns_over_and_nothing_else(n_classes):
+    x, y, member = draw_table(), targets(n_classes), make_plain(n_classes)
+    before = x.copy(), y.copy()
+    expected = np.column_stack([x[:, 1], -x[:, 4], x[:, 8]])
+    shown, target = member.support(x, y)
+    np.testing.assert_array_equal(shown, expected, strict=True)
+    np.testing.assert_array_equal(target, 2 - y if n_classes else 1 - y, strict=True)
+    np.testing.assert_array_equal(member.query(Rows(x[:4])), expected[:4], strict=True)
+    np.testing.assert_array_equal(x, before[0])
+    np.testing.assert_array_equal(y, before[1])
 
 
-def test_other_seeds_give_other_views():
-    seeds = 0, 1, 2**31, 2**32 - 1
-    signs = {draw_views(2, 3, seed, range(20))[1].signs.tobytes() for seed in seeds}
-    assert len(signs) == 4
+@pytest.mark.parametrize("n_classes", [0, 2])
+def test_features_follow_the_columns_of_the_table(n_classes):
+    member, x = make_member(n_classes), draw_table()
+    shown, _ = member.support(x, targets(n_classes))
+    two, one = (features.function.transform(x) for features in member.features)
+    expected = np.column_stack([x[:, 1], -x[:, 8], two[:, 0], -two[:, 1], -one])
+    np.testing.assert_array_equal(member.query(Rows(x)), expected.astype(np.float32), strict=True)
+    expected[:, 4] = -HELD_OUT[:, 0]
+    np.testing.assert_array_equal(shown, expected.astype(np.float32), strict=True)
+    only = replace(member, columns=np.array([], np.int64), signs=member.signs[2:])
+    np.testing.assert_array_equal(only.query(Rows(x)), member.query(Rows(x))[:, 2:], strict=True)
 
 
-@pytest.mark.parametrize("n_classes", [1, 2, 3, 10])
-def test_logits_come_back_to_the_classes_they_were_for(n_classes):
-    logits = np.random.default_rng(0).normal(size=(5, 12)).astype(np.float32)
-    ids, x = np.arange(n_classes), draw_table()
-    for view in draw_views(8, n_classes, seed=0):
-        order = view.target.order
-        assert sorted(order) == list(range(n_classes))
-        restored = view.restore(logits, Rows(x[:5]))
-        assert restored.shape == (5, n_classes)
-        for k in range(n_classes):
-            np.testing.assert_array_equal(restored[:, k], logits[:, order[k]])
-        # A network that repeats the labels it was shown repeats them as they were.
-        shown = np.eye(12)[view.target.show(ids)]
-        np.testing.assert_array_equal(view.restore(shown, Rows(x)).argmax(axis=1), ids)
+def test_a_member_without_features_baseline_and_blend_is_plain():
+    assert make_plain(0).is_plain and make_plain(3).is_plain
+    for n_classes in (0, 2):
+        member, plain = make_member(n_classes), make_plain(n_classes)
+        assert not member.is_plain
+        assert not replace(member, features=()).is_plain
+        assert not replace(member, target=plain.target).is_plain
 
 
-def test_classes_are_permuted():
-    orders = {tuple(view.target.order) for view in draw_views(30, 3, seed=0)}
-    assert len(orders) == 6
+def test_a_node_sees_its_classes_alone_and_answers_for_its_part_of_all():
+    member, x, y = make_node(), draw_table(), targets(4)
+    shown, target = member.support(x, y)
+    np.testing.assert_array_equal(shown, x[1::2, [1, 8]] * [1, -1])
+    np.testing.assert_array_equal(target, [1, 0] * 5)  # in another order
+    outputs = draw_outputs(10)
+    logits = replace(member.target, node=None).inverse_transform(outputs, Rows(x))
+    answers = member.target.inverse_transform(outputs, Rows(x))
+    np.testing.assert_allclose(answers[:, [1, 3]], 3 * log_softmax(logits, axis=1), rtol=1e-12)
+    np.testing.assert_array_equal(answers[:, [0, 2]], 0)
+    again = unpack(through_json(member, 4), 4)
+    found = again.target.inverse_transform(outputs, Rows(x))
+    np.testing.assert_array_equal(found, answers, strict=True)
 
 
-def test_odd_views_of_regression_mirror_the_target():
-    y = np.array([0, 0.25, 0.5, 1], np.float32)
-    for i, view in enumerate(draw_views(6, 0, seed=1)):
-        shown = view.target.show(y)
-        np.testing.assert_array_equal(shown, 1 - y if i % 2 else y)
-        assert shown.dtype == np.float32
-        np.testing.assert_array_equal(view.restore(shown[:, None], Rows(draw_table()[:4])), y)
-
-
-def test_columns_are_turned_over_and_nothing_else():
-    x = draw_table()
-    before = x.copy()
-    for view in draw_views(6, 2, seed=0)[1:]:
-        assert set(view.signs) == {-1, 1}  # with seven columns, not all alike for this seed
-        turned = view.query(Rows(x))
-        assert turned.dtype == np.float32
-        chosen = x[:, COLUMNS]
-        np.testing.assert_array_equal(turned, np.where(view.signs > 0, chosen, -chosen))
-    np.testing.assert_array_equal(x, before)
-
-
-def test_a_view_has_rows_and_columns_of_its_own():
-    x, y = draw_table(), np.arange(N_SUPPORT) % 3
-    view = EnsembleMember(
-        np.array([2, 5, 11]), np.array([8, 1]), np.ones(2, np.float32), ClassView(np.arange(3))
+def test_features_of_a_node_are_out_of_fold_values_of_its_rows():
+    held_out = HELD_OUT[:10]  # of the rows that get to the node
+    member = replace(
+        make_node(),
+        columns=np.array([], np.int64),
+        signs=np.ones(1, np.float32),
+        features=(Features(make_linear(1), held_out),),
     )
-    shown, target = view.support(x, y)
-    np.testing.assert_array_equal(shown, x[[2, 5, 11]][:, [8, 1]])
-    np.testing.assert_array_equal(target, [2, 2, 2])
-    np.testing.assert_array_equal(view.query(Rows(x[:4])), x[:4, [8, 1]])
-
-
-def test_the_global_generator_is_left_alone():
-    before = np.random.get_state()  # noqa: NPY002
-    draw_views(5, 3, seed=9)
-    after = np.random.get_state()  # noqa: NPY002
-    assert before[0] == after[0] and before[2:] == after[2:]
-    np.testing.assert_array_equal(before[1], after[1])
+    shown, target = member.support(draw_table(), targets(4))
+    np.testing.assert_array_equal(shown, held_out, strict=True)
+    assert len(target) == 10
 
 
 # ---- in bundles ----------------------------------------------------------------------------------
 
 
-def through_json(view):
+def through_json(member, n_classes):
     functions = Functions()
-    packed = view.pack(N_SUPPORT, functions)
+    packed = member.pack(targets(n_classes), functions)
     return json.loads(json.dumps({**packed, "of bundle": functions.pack()}))
 
 
-def unpack(packed, n_classes, version=4):
-    functions = StoredFunctions(BundleFields(packed["of bundle"], "a bundle"), version, 9)
-    fields = BundleFields(packed, "a view")
-    return EnsembleMember.unpack(fields, functions, np.arange(N_SUPPORT), n_classes)
+def unpack(packed, n_classes, y=None):
+    functions = StoredFunctions(BundleFields(packed["of bundle"], "a bundle"), 9)
+    y = targets(n_classes) if y is None else y
+    return EnsembleMember.unpack(BundleFields(packed, "a view"), functions, y, n_classes)
 
 
-@pytest.mark.parametrize("n_classes", [0, 1, 3])
-def test_views_come_back_from_json(n_classes):
-    views = draw_views(4, n_classes, seed=5)
-    assert_same([unpack(through_json(view), n_classes) for view in views], views)
-    some = np.array([0, 7, 19])
-    target = ClassView(np.arange(n_classes)) if n_classes else NumberView(True)
-    view = EnsembleMember(some, np.array([4]), np.array([-1], np.float32), target)
-    assert_same([unpack(through_json(view), n_classes)], [view])
+MEMBERS = {
+    "classes": (make_plain(3), 3),
+    "one class": (make_plain(1), 1),
+    "numbers": (make_plain(0), 0),
+    "numbers not mirrored": (make_plain(0, mirror=False), 0),
+    "features and blend": (make_member(2), 2),
+    "features and baseline": (make_member(0), 0),
+    "node": (make_node(), 4),
+}
 
 
-def make_linear(n_functions):
-    rng = np.random.default_rng(n_functions)
-    terms = Terms(
-        np.array([2, 4]), np.array([-1.0, -1]), np.full(2, -9.0), np.full(2, 9.0), np.ones(2)
-    )
-    return Linear(terms, rng.normal(size=(2, n_functions)), rng.normal(size=n_functions))
-
-
-def make_derived_view(n_classes):
-    """Two of the table's columns, two that are computed and one that was held out."""
-    rows, held_out = np.array([0, 7, 19]), np.array([[7], [8], [9]], np.float32)
-    derived = Features(make_linear(2)), Features(make_linear(1), held_out)
-    signs = np.array([1, -1, 1, -1, -1], np.float32)
-    if n_classes:
-        order, vote = ClassView(np.array([1, 0])), LogitBlend(make_linear(2), 0.25)
-        return EnsembleMember(rows, np.array([1, 8]), signs, order, derived, vote=vote)
-    trend = Baseline(make_linear(1), -1.5, 3.0)
-    return EnsembleMember(rows, np.array([1, 8]), signs, NumberView(True), derived, trend)
-
-
-@pytest.mark.parametrize("n_classes", [0, 2])
-def test_derived_columns_follow_the_tables(n_classes):
-    view, x = make_derived_view(n_classes), draw_table()
-    y = np.arange(N_SUPPORT) % 2 if n_classes else np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
-    shown, _ = view.support(x, y)
-    two, one = (columns.function.transform(x) for columns in view.derived)
-    expected = np.column_stack([x[:, 1], -x[:, 8], two[:, 0], -two[:, 1], -one])
-    np.testing.assert_array_equal(view.query(Rows(x)), expected.astype(np.float32), strict=True)
-    expected = expected[view.rows]
-    expected[:, 4] = [-7, -8, -9]
-    np.testing.assert_array_equal(shown, expected.astype(np.float32), strict=True)
-    only = EnsembleMember(
-        view.rows, np.array([], np.int64), view.signs[2:], view.target, view.derived
-    )
-    np.testing.assert_array_equal(only.query(Rows(x)), view.query(Rows(x))[:, 2:], strict=True)
-
-
-def test_a_network_that_repeats_targets_without_their_trend_repeats_the_targets():
-    view, x = make_derived_view(0), draw_table()
-    y = np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
-    _, target = view.support(x, y)
-    trend = view.trend.function.transform(x)[view.rows, 0]
-    np.testing.assert_allclose(1 - target, (y[view.rows] - trend + 1.5) / 4.5, rtol=1e-5)
-    restored = view.restore(target[:, None], Rows(x[view.rows]))
-    np.testing.assert_allclose(restored, y[view.rows], rtol=0, atol=1e-6)
-
-
-def test_a_vote_is_averaged_with_the_logits():
-    view, x = make_derived_view(2), draw_table()
-    outputs = np.random.default_rng(0).normal(size=(N_SUPPORT, 10))
-    expected = 0.75 * outputs[:, [1, 0]] + 0.25 * view.vote.function.transform(x)
-    np.testing.assert_allclose(view.restore(outputs, Rows(x)), expected, rtol=1e-12)
-
-
-def test_a_node_sees_its_classes_alone_and_answers_for_its_part_of_all():
-    x, y = draw_table(), np.arange(N_SUPPORT) % 4
-    node = ClassNode(np.array([-1, 0, -1, 1]), 3)
-    view = replace(make_derived_view(2), rows=node.find(y), derived=(), node=node)
-    view = replace(view, signs=np.ones(2, np.float32))
-    shown, target = view.support(x, y)
-    np.testing.assert_array_equal(shown, x[1::2, [1, 8]])
-    np.testing.assert_array_equal(target, [1, 0] * 5)  # in another order
-    outputs = np.random.default_rng(0).normal(size=(N_SUPPORT, 10))
-    logits = replace(view, node=None).restore(outputs, Rows(x))
-    answers = view.restore(outputs, Rows(x))
-    np.testing.assert_allclose(answers[:, [1, 3]], 3 * log_softmax(logits, axis=1), rtol=1e-12)
-    np.testing.assert_array_equal(answers[:, [0, 2]], 0)
-    again = unpack(through_json(view), 4)
-    np.testing.assert_array_equal(again.restore(outputs, Rows(x)), answers, strict=True)
-
-
-@pytest.mark.parametrize("n_classes", [0, 2])
-def test_views_with_derived_columns_come_back_from_json(n_classes):
-    view, x = make_derived_view(n_classes), draw_table()
-    again = unpack(through_json(view), n_classes)
-    y = np.arange(N_SUPPORT) % 2 if n_classes else np.linspace(0, 1, N_SUPPORT, dtype=np.float32)
-    for found, expected in zip(again.support(x, y), view.support(x, y)):
+@pytest.mark.parametrize(("member", "n_classes"), MEMBERS.values(), ids=MEMBERS)
+def test_members_come_back_from_json(member, n_classes):
+    packed, x, y = through_json(member, n_classes), draw_table(), targets(n_classes)
+    again = unpack(packed, n_classes)
+    assert through_json(again, n_classes) == packed
+    for name in ("columns", "signs"):
+        np.testing.assert_array_equal(getattr(again, name), getattr(member, name), strict=True)
+    for found, expected in zip(again.support(x, y), member.support(x, y)):
         np.testing.assert_array_equal(found, expected, strict=True)
-    np.testing.assert_array_equal(again.query(Rows(x)), view.query(Rows(x)), strict=True)
-    outputs = np.random.default_rng(0).normal(size=(20, 10 if n_classes else 1))
+    np.testing.assert_array_equal(again.query(Rows(x)), member.query(Rows(x)), strict=True)
+    outputs, rows = draw_outputs(10 if n_classes else 1), Rows(x)
+    expected = member.target.inverse_transform(outputs, rows)
     np.testing.assert_array_equal(
-        again.restore(outputs, Rows(x)), view.restore(outputs, Rows(x)), strict=True
+        again.target.inverse_transform(outputs, rows), expected, strict=True
     )
-
-
-def test_views_of_format_2_have_no_derived_columns():
-    view = draw_views(2, 3, seed=0)[1]
-    packed = through_json(view)
-    del packed["derived"], packed["trend"], packed["vote"]
-    assert_same([unpack(packed, 3, version=2)], [view])
-    with pytest.raises(BundleError, match="'derived' in a view"):
-        unpack(packed, 3)
-
-
-def test_a_view_has_columns_of_one_kind_or_the_other():
-    packed = through_json(draw_views(1, 0, seed=0)[0])
-    none = through_json(
-        EnsembleMember(np.arange(20), np.array([], int), np.ones(0, "f4"), NumberView(False))
-    )
-    with pytest.raises(BundleError, match="'columns' in a view must be one or more, if none are d"):
-        unpack({**packed, **none}, 0)
-    packed["derived"] = [7]
-    with pytest.raises(BundleError, match=r"'derived'\[0\] in a view must be an object"):
-        unpack(packed, 0)
 
 
 def test_rows_are_written_only_if_they_are_not_all():
-    assert through_json(draw_views(1, 0, seed=0)[0])["rows"] is None
+    assert through_json(make_plain(0), 0)["rows"] is None
+    assert through_json(make_plain(3), 3)["rows"] is None
+    assert through_json(make_node(), 4)["rows"] == pack(np.arange(1, N_SUPPORT, 2))
+
+
+def test_a_member_has_columns_or_features():
+    packed = through_json(make_plain(0), 0)
+    member = EnsembleMember(np.array([], int), np.ones(0, "f4"), NumberView(False))
+    with pytest.raises(BundleError, match="'columns' in a view must be one or more, if none are d"):
+        unpack(through_json(member, 0), 0)
+    for derived, message in (
+        ([7], r"'derived'\[0\] in a view must be an object"),
+        ([{}] * 3, "'derived' in a view must be a list of at most 2 objects"),
+        (None, "'derived' in a view must be a list"),
+    ):
+        with pytest.raises(BundleError, match=message):
+            unpack({**packed, "derived": derived}, 0)
+
+
+def test_features_of_too_many_columns_are_refused():
+    signs = np.ones(17, np.float32)
+    member = EnsembleMember(
+        np.array([], int), signs, NumberView(False), (Features(make_linear(17)),)
+    )
+    with pytest.raises(
+        BundleError, match="'derived' in a view must be functions of at most 16 val"
+    ):
+        unpack(through_json(member, 0), 0)
+
+
+WRONG_ROWS = {
+    "of another class": np.arange(0, N_SUPPORT, 2),
+    "too few": np.arange(1, N_SUPPORT - 2, 2),
+    "beyond the support": np.arange(1, N_SUPPORT + 2, 2),
+    "negative": np.array([-1, *range(3, N_SUPPORT, 2)]),
+    "twice": np.sort([1, *range(1, N_SUPPORT, 2)]),
+    "none": np.array([], np.int64),
+}
+
+
+@pytest.mark.parametrize("rows", WRONG_ROWS.values(), ids=WRONG_ROWS)
+def test_other_rows_than_the_nodes_are_named(rows):
+    packed = {**through_json(make_node(), 4), "rows": pack(rows)}
+    with pytest.raises(BundleError, match="'rows' in a view must be those whose classes the view"):
+        unpack(packed, 4)
+
+
+def test_a_node_has_rows_and_a_member_without_one_has_all():
+    some = pack(np.arange(1, N_SUPPORT, 2))
+    for packed, n_classes in (
+        ({**through_json(make_node(), 4), "rows": None}, 4),
+        ({**through_json(make_plain(3), 3), "rows": some}, 3),
+        ({**through_json(make_plain(0), 0), "rows": some}, 0),
+    ):
+        with pytest.raises(BundleError, match="'rows' in a view must be those whose classes"):
+            unpack(packed, n_classes)
+    others = np.zeros(N_SUPPORT, int)  # of a class that the node doesn't tell apart
+    packed = {**through_json(make_node(), 4), "rows": pack(WRONG_ROWS["none"])}
+    with pytest.raises(BundleError, match="'rows' in a view must be one or more rows"):
+        unpack(packed, 4, others)
 
 
 WRONG = {
-    "rows beyond the support": ("rows", np.array([3, 20])),
-    "negative rows": ("rows", np.array([-1, 3])),
-    "rows twice": ("rows", np.array([3, 3])),
-    "no rows": ("rows", np.array([], np.int64)),
-    "columns beyond the table": ("columns", np.array([9])),
-    "columns in another order": ("columns", np.array([3, 1])),
+    "columns beyond the table": ("columns", np.array([1, 4, 9])),
+    "negative columns": ("columns", np.array([-1, 4, 8])),
+    "columns in another order": ("columns", np.array([4, 1, 8])),
+    "a column twice": ("columns", np.array([1, 1, 8])),
     "no columns": ("columns", np.array([], np.int64)),
-    "other signs": ("signs", np.array([1, 2], np.float32)),
+    "other signs": ("signs", np.array([1, 2, 1], np.float32)),
     "too few signs": ("signs", np.array([1], np.float32)),
     "a class twice": ("classes", np.array([0, 0, 1])),
     "too few classes": ("classes", np.array([0, 1])),
@@ -276,22 +247,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("field", "value"), WRONG.values(), ids=WRONG)
-def test_fields_that_fit_no_view_are_named(field, value):
-    right = {
-        "rows": np.array([3, 5]),
-        "columns": np.array([1, 3]),
-        "signs": np.ones(2, np.float32),
-        "classes": np.arange(3),
-    }
-    fields = {**right, field: value}
-    target = ClassView(fields.pop("classes"))
-    packed = through_json(EnsembleMember(**fields, target=target))
+def test_fields_that_fit_no_member_are_named(field, value):
+    packed = {**through_json(make_plain(3), 3), field: pack(value)}
     with pytest.raises(BundleError, match=f"'{field}' in a view|in '{field}' in a view"):
         unpack(packed, 3)
-
-
-@pytest.mark.parametrize("mirror", [0, 1, "yes", None])
-def test_a_mirror_is_true_or_false(mirror):
-    packed = {**through_json(draw_views(1, 0, seed=0)[0]), "mirror": mirror}
-    with pytest.raises(BundleError, match="'mirror' in a view must be true or false"):
-        unpack(packed, 0)

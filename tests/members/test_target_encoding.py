@@ -1,4 +1,4 @@
-"""Mean targets of levels: what they are, for whom, and in bundles."""
+"""Target encoding: mean targets of levels, out of fold for training rows, and in bundles."""
 
 import json
 import pickle
@@ -34,12 +34,12 @@ def make_codes(n_rows=200, seed=0):
 
 
 def fit(x, y, n_classes):
-    """The means, and the columns with those of each row."""
-    rows = np.arange(0, len(x), 2)
-    means, table = fit_target_encoding(
-        TrainingTable(x, y, rows, COLUMNS, N_LEVELS, n_classes), seed=3
+    """The encoding, and the columns with the out-of-fold means of each row."""
+    support = np.arange(0, len(x), 2)
+    encoding, table = fit_target_encoding(
+        TrainingTable(x, y, support, COLUMNS, N_LEVELS, n_classes), seed=3
     )
-    return means, table.x
+    return encoding, table.x
 
 
 def naive_mean(codes, y, code):
@@ -55,41 +55,41 @@ def naive_mean(codes, y, code):
 def test_means_of_query_rows_are_those_of_a_loop(n_classes):
     x, rng = make_codes()
     y = rng.integers(0, n_classes, 200) if n_classes else rng.random(200).astype(np.float32)
-    means, _ = fit(x, y, n_classes)
+    encoding, _ = fit(x, y, n_classes)
     targets = (y[:, None] == np.arange(3)) if n_classes == 3 else y[:, None].astype(float)
     expected = [
         np.concatenate([row, *(naive_mean(x[:, j], targets, row[j]) for j in (1, 3))]) for row in x
     ]
-    assert means.sources.tolist() == [1, 3]  # of 30 levels or more
-    assert means.n_columns == 2 * (3 if n_classes == 3 else 1)
-    found = means.query(x)
+    assert encoding.sources.tolist() == [1, 3]  # of 30 levels or more
+    assert encoding.n_columns == 2 * (3 if n_classes == 3 else 1)
+    found = encoding.query(x)
     assert found.dtype == np.float32
     np.testing.assert_allclose(found, expected, rtol=1e-6)
     for size in (1, 2, 7):
-        parts = [means.query(x[i : i + size]) for i in range(0, 200, size)]
+        parts = [encoding.query(x[i : i + size]) for i in range(0, 200, size)]
         np.testing.assert_array_equal(np.concatenate(parts), found)
 
 
 def test_unseen_levels_have_the_mean_of_all():
     x, rng = make_codes()
     y = rng.random(200).astype(np.float32)
-    means, _ = fit(x, y, 0)
+    encoding, _ = fit(x, y, 0)
     rows = np.array([[0, code, 0, code] for code in (-1, 0.5, 40, 1e30)], np.float32)
-    np.testing.assert_allclose(means.query(rows)[:, 4:], y.mean(dtype=float), rtol=1e-6)
+    np.testing.assert_allclose(encoding.query(rows)[:, 4:], y.mean(dtype=float), rtol=1e-6)
 
 
 def test_a_training_row_has_no_part_in_its_means():
     x, rng = make_codes()
     y = rng.random(200).astype(np.float32)
-    means, table = fit(x, y, 0)
+    encoding, table = fit(x, y, 0)
     np.testing.assert_array_equal(table[:, :4], x)
-    np.testing.assert_array_equal(means.support(x[::2]), table[::2])
+    np.testing.assert_array_equal(encoding.support(x[::2]), table[::2])
     for i in range(5):
         other = y.copy()
         other[i] += 5
-        changed_means, changed_table = fit(x, other, 0)
+        changed_encoding, changed_table = fit(x, other, 0)
         np.testing.assert_array_equal(changed_table[i], table[i])
-        assert (changed_means.query(x[i : i + 1]) != means.query(x[i : i + 1])).any()
+        assert (changed_encoding.query(x[i : i + 1]) != encoding.query(x[i : i + 1])).any()
 
 
 def test_tables_without_many_levels_have_none():
@@ -108,8 +108,8 @@ def test_tables_without_many_levels_have_none():
 
 def packed(**replaced):
     x, rng = make_codes()
-    means, _ = fit(x, rng.integers(0, 3, 200), 3)
-    return {**means.pack(), **{name: pack(value) for name, value in replaced.items()}}
+    encoding, _ = fit(x, rng.integers(0, 3, 200), 3)
+    return {**encoding.pack(), **{name: pack(value) for name, value in replaced.items()}}
 
 
 def unpack(fields):
@@ -119,8 +119,8 @@ def unpack(fields):
 
 def test_they_come_back_from_json():
     x, rng = make_codes()
-    means, _ = fit(x, rng.integers(0, 3, 200), 3)
-    np.testing.assert_equal(vars(unpack(means.pack())), vars(means))
+    encoding, _ = fit(x, rng.integers(0, 3, 200), 3)
+    np.testing.assert_equal(vars(unpack(encoding.pack())), vars(encoding))
 
 
 @pytest.mark.parametrize(
@@ -170,13 +170,14 @@ def test_plain_members_see_codes(cls):
     X, y = make_ids(80)
     mixed = cls(members=["plain", "means", "compressed"], max_support=40).fit(X, y)
     plain = cls(members="plain", n_estimators=1, max_support=40).fit(X, y)
-    assert [view.columns.tolist() for view in mixed._model.members] == [[0, 1, 2], [1, 2, 3], []]
+    members = mixed._model.members
+    assert [member.columns.tolist() for member in members] == [[0, 1, 2], [1, 2, 3], []]
     assert mixed.X_support_.shape == (40, 3)
     assert plain._model.target_encoding is None
     table = mixed._model.target_encoding.support(mixed.X_support_)
-    shown = [view.support(table, np.zeros(40, int))[0] for view in mixed._model.members]
+    shown = [member.support(table, np.zeros(40, int))[0] for member in members]
     same(shown[0], mixed.X_support_)
-    same(shown[1] * mixed._model.members[1].signs, table[:, 1:])
+    same(shown[1] * members[1].signs, table[:, 1:])
 
 
 @both
@@ -190,7 +191,7 @@ def test_predictions_survive(cls):
     assert_survives(estimator, queries)
 
 
-def test_views_of_bundles_may_not_show_means_that_are_not_there():
+def test_members_of_bundles_may_not_show_an_encoding_that_is_not_there():
     X, y = make_ids(80)
     bundle = MitraClassifier(members=["means"], max_support=40).fit(X, y).save()
     with pytest.raises(BundleError, match="'columns' in 'views'"):

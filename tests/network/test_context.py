@@ -20,7 +20,6 @@ from sklearn_mitra import (
     MitraRegressor,
     clear_sessions,
 )
-from sklearn_mitra._members.functions import Rows
 from sklearn_mitra._network import context, plan
 from sklearn_mitra._network.context import Context
 from sklearn_mitra._network.runtime import Runtime
@@ -110,30 +109,26 @@ def test_a_prediction_goes_on_with_the_weights_that_it_began_with(tmp_path):
     name = Path(sklearn_mitra.__file__).parent / "checkpoints" / "mini-regressor"
     copy = shutil.copytree(name, tmp_path / "copy")
     regressor = MitraRegressor(model=copy, max_support=30).fit(X, Y)
-    expected = regressor.predict(X)
-    _, members = regressor._model.context.prepare(Runtime.resolve())
+    expected, model = regressor.predict(X), regressor._model
+    _, ready = model.context.prepare(Runtime.resolve())
     (copy / "model.safetensors").unlink()
     clear_sessions()
-    views = zip(regressor._model.members, members)
-    x = regressor._model.encoder.transform(X)
-    rows = Rows(x)
-    answers = [view.restore(member.outputs(view.query(rows)), rows) for view, member in views]
-    np.testing.assert_array_equal(regressor._combine(answers), expected)
+    rows, by_member = model.run(model.encoder.transform(X), ready)
+    np.testing.assert_array_equal(regressor._predictions(rows, by_member), expected)
 
 
 def test_a_prediction_that_fails_to_build_can_be_tried_again(tmp_path):
     iris, species = load_iris(return_X_y=True)
-    source = MitraClassifier(max_support=30).fit(iris, species)
-    weights = source._model.context
-    state = source.__getstate__()
-    assert "_context" not in state
-    assert weights is source._model.context
-    state["checkpoint_"] = {"name": str(tmp_path / "gone"), "sha256": "0" * 64}
-    lost = MitraClassifier()
-    lost.__setstate__(state)
+    name = Path(sklearn_mitra.__file__).parent / "checkpoints" / "mini-classifier"
+    copy = shutil.copytree(name, tmp_path / "copy")
+    classifier = MitraClassifier(model=copy, max_support=30).fit(iris, species)
+    expected = clone(classifier).fit(iris, species).predict_proba(iris)
+    copy.rename(tmp_path / "gone")
     for _ in range(2):
-        with pytest.raises(ValueError, match="no such directory"):
-            lost.predict(iris)
+        with pytest.raises(CheckpointError, match="no such directory"):
+            classifier.predict(iris)
+    (tmp_path / "gone").rename(copy)
+    same(classifier.predict_proba(iris), expected)
 
 
 def peak_memory(program, *arguments):

@@ -1,8 +1,10 @@
 """What predictions will cost: operations by hand, memory as Linux counts it."""
 
 import json
+import shutil
 import subprocess
 import sys
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -11,7 +13,7 @@ from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.exceptions import NotFittedError
 
-from sklearn_mitra import DisposedError, MitraClassifier, MitraRegressor
+from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier, MitraRegressor
 from sklearn_mitra._network import context, plan
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
@@ -73,8 +75,8 @@ def test_what_costs_more_is_estimated_to_cost_more(cls, monkeypatch):
     assert many.first_seconds - many.later_seconds == pytest.approx(
         one.first_seconds - one.later_seconds
     )
-    more_views = clone(estimator).set_params(n_estimators=40).fit(X, Y > 100)
-    assert more_views.estimate_cost(1).first_seconds == pytest.approx(20 * one.first_seconds)
+    more_members = clone(estimator).set_params(n_estimators=40).fit(X, Y > 100)
+    assert more_members.estimate_cost(1).first_seconds == pytest.approx(20 * one.first_seconds)
     again = fitted(cls, cache_context=False).estimate_cost(1000)
     assert again.first_seconds == again.later_seconds
 
@@ -148,12 +150,12 @@ def test_an_estimate_needs_a_fit_and_a_number_of_rows(cls):
 
 
 def test_an_estimate_of_weights_that_are_gone_is_an_error(tmp_path):
-    state = MitraRegressor(max_support=30).fit(X, Y).__getstate__()
-    state["checkpoint_"] = {"name": str(tmp_path / "gone"), "sha256": "0" * 64}
-    lost = MitraRegressor()
-    lost.__setstate__(state)
-    with pytest.raises(ValueError, match="no such directory"):
-        lost.estimate_cost(1)
+    embedded = Path(resolve_checkpoint("mini", "regression").weights_file).parent
+    copy = shutil.copytree(embedded, tmp_path / "copy")
+    regressor = MitraRegressor(model=copy, max_support=30).fit(X, Y)
+    shutil.rmtree(copy)
+    with pytest.raises(CheckpointError, match="no such directory"):
+        regressor.estimate_cost(1)
 
 
 # ---- plans ---------------------------------------------------------------------------------------

@@ -279,7 +279,7 @@ def learn_and_transform(train, query):
     for _ in range(2):
         query = query if hasattr(query, "dtype") else np.array(query, object)
         column.to_floats(query, unseen)
-    unseen.warn(stacklevel=1)
+    unseen.warn()
 
 
 @pytest.mark.parametrize("naive", NAIVE)
@@ -318,7 +318,7 @@ def warn_of(train, *queries):
     unseen = UnseenLevels()
     for query in queries:
         column.to_floats(np.array(query, object), unseen)
-    unseen.warn(stacklevel=1)
+    unseen.warn()
 
 
 def test_mostly_unseen_levels_are_warned_of_once():

@@ -341,7 +341,7 @@ def test_columns_in_another_order_are_refused(names, is_stored):
     encoder, x = TableEncoder.fit(frame)
     if is_stored:
         fields = BundleFields(json.loads(json.dumps(encoder.pack())), "a bundle")
-        encoder = TableEncoder.unpack(fields, 4, 3)
+        encoder = TableEncoder.unpack(fields, 3)
     for same in (frame, frame.to_numpy(), frame.set_axis(["a", "b", "c"], axis=1)):
         np.testing.assert_array_equal(encoder.transform(same), x)  # scikit-learn warns of the last
     first, second = (re.escape(repr(names[i])) for i in (0, 1))
@@ -484,7 +484,7 @@ def test_encodings_come_back_from_json():
     for frame in (dated_frame(), dated_frame()[["text"]], mixed_frame()):
         encoder, x = TableEncoder.fit(frame)
         fields = BundleFields(json.loads(json.dumps(encoder.pack())), "a bundle")
-        again = TableEncoder.unpack(fields, 4, x.shape[1])
+        again = TableEncoder.unpack(fields, x.shape[1])
         assert again.columns == encoder.columns
         np.testing.assert_array_equal(again.transform(frame), x)
 
@@ -500,7 +500,7 @@ def test_what_columns_held_comes_back_from_json():
     encoder, x = TableEncoder.fit(frame)
     fields = json.loads(json.dumps(encoder.pack()))
     assert fields["held"] == ["dates", None, "durations", "numbers", "nothing", "zoned dates"]
-    again = TableEncoder.unpack(BundleFields(fields, "a bundle"), 4, x.shape[1])
+    again = TableEncoder.unpack(BundleFields(fields, "a bundle"), x.shape[1])
     with pytest.raises(TypeError, match="In column 'duration', training held durations; got 1.0"):
         again.transform(frame.assign(duration=[1.0, 2.0, NAN]))
 
@@ -510,7 +510,7 @@ def test_bundles_from_before_take_durations_for_numbers():
     encoder, x = TableEncoder.fit(frame)
     fields = encoder.pack()
     del fields["held"], fields["isNamed"]
-    again = TableEncoder.unpack(BundleFields(fields, "a bundle"), 4, x.shape[1])
+    again = TableEncoder.unpack(BundleFields(fields, "a bundle"), x.shape[1])
     np.testing.assert_array_equal(again.transform(frame), x)
     days = frame["duration"] / pd.Timedelta(1, "D")
     with warnings.catch_warnings():
@@ -545,4 +545,4 @@ def test_bundles_from_before_take_durations_for_numbers():
 def test_wrong_dates_in_bundles_are_named(name, value):
     encoder, _ = TableEncoder.fit(dated_frame())
     with pytest.raises(BundleError, match=f"'{name}' in a bundle must be"):
-        TableEncoder.unpack(BundleFields({**encoder.pack(), name: value}, "a bundle"), 4, 6)
+        TableEncoder.unpack(BundleFields({**encoder.pack(), name: value}, "a bundle"), 6)

@@ -12,7 +12,7 @@ from wlearn.rng import make_lcg, shuffle
 from sklearn_mitra._bundles.container import decode_bundle
 from sklearn_mitra._preprocessing.support import Lcg, select_rows, select_rows_per_class
 
-INTEROP = Path(__file__).parent / "interop"
+INTEROP = Path(__file__).parents[1] / "interop"
 DATA = json.loads((INTEROP / "data.json").read_text())
 DATA = {name: np.array(values) for name, values in DATA.items()}
 SEEDS = [0, 1, 42, 2**31 - 1, 2**31, 2**31 + 42, 2**32 - 1, 2**40 + 7]

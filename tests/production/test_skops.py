@@ -95,7 +95,7 @@ def test_nothing_of_the_package_is_made_without_trust(cls):
 
 def test_a_file_of_another_version_warns(monkeypatch):
     estimator = Classifier().fit(NUMBERS, TARGET > 0)
-    monkeypatch.setattr("sklearn_mitra._pickles.__version__", "99.1")
+    monkeypatch.setattr("sklearn_mitra._base.__version__", "99.1")
     data = skops.io.dumps(estimator)
     monkeypatch.undo()
     with pytest.warns(UserWarning, match="made by sklearn-mitra 99.1"):

@@ -1,12 +1,10 @@
-"""Support rows that are predicted from others."""
-
-from dataclasses import replace
+"""Out-of-fold predictions of support rows."""
 
 import numpy as np
 import pytest
 
 from sklearn_mitra import MitraRegressor
-from sklearn_mitra._members.functions import Rows
+from sklearn_mitra._network.runtime import Runtime
 from sklearn_mitra._uncertainty.held_out import HeldOut, cut_folds, predict_held_out
 
 
@@ -16,10 +14,15 @@ def make_table(n_rows=60, seed=0):
     return X, X[:, 0] - 0.5 * X[:, 1] + 0.3 * rng.normal(size=n_rows)
 
 
+def scaled_targets(reg):
+    return reg._model.target.transform(reg.y_support_)
+
+
 def held_out(reg, folds, y=None):
-    y = reg._network_target(reg.y_support_) if y is None else y
-    x = reg._shown_support()
-    return predict_held_out(reg._model.members, x, y, folds, reg._new_context, reg._make_runtime())
+    y, model = scaled_targets(reg) if y is None else y, reg._model
+    return predict_held_out(
+        model.members, reg.X_support_, y, folds, model._new_context, Runtime.resolve()
+    )
 
 
 @pytest.mark.parametrize(("n_rows", "n_folds"), [(2, 5), (5, 5), (6, 5), (103, 5), (20, 3)])
@@ -47,7 +50,7 @@ def test_a_plain_member_predicts_what_one_fitted_to_the_others_does():
     for fold in folds:
         rest = np.setdiff1d(np.arange(60), fold)
         expected = MitraRegressor(**params).fit(X[rest], y[rest]).predict(X[fold])
-        predicted = reg._scale.invert(answers[fold].mean(axis=1))
+        predicted = reg._model.target.inverse_transform(answers[fold].mean(axis=1))
         np.testing.assert_allclose(predicted, expected, atol=1e-5 * np.ptp(y))
 
 
@@ -57,7 +60,7 @@ def test_a_plain_member_predicts_what_one_fitted_to_the_others_does():
 def test_a_row_is_predicted_without_its_own_target(members):
     X, y = make_table()
     reg = MitraRegressor(members=members, n_estimators=2).fit(X, y)
-    scaled = reg._network_target(reg.y_support_)
+    scaled = scaled_targets(reg)
     folds = cut_folds(scaled, 3, 0)
     before = held_out(reg, folds)
     changed = scaled.copy()
@@ -67,31 +70,34 @@ def test_a_row_is_predicted_without_its_own_target(members):
     assert (after[folds[0]] != before[folds[0]]).any()
 
 
-def test_a_detrended_member_has_the_trend_of_models_that_have_not_seen_the_row():
+def test_a_detrended_member_has_out_of_fold_predictions_of_its_baseline():
     X, y = make_table()
     reg = MitraRegressor(members=["detrended"]).fit(X, y)
-    (view,) = reg._model.members
+    (member,) = reg._model.members
+    baseline = member.target.baseline
     answers = held_out(reg, cut_folds(y, 5, 0))[:, 0]
-    rest = answers - view.trend.held_out
-    low, high = view.trend.share * view.trend.low, view.trend.share * view.trend.high
+    residuals = answers - baseline.held_out
+    low, high = baseline.share * baseline.low, baseline.share * baseline.high
     # the member's answer to what is left of the target is about in the range of training
-    assert (rest > low - 0.1).all() and (rest < high + 0.1).all()
-    assert np.abs(view.trend.held_out - view.trend.function.transform(reg.X_support_)[:, 0]).max()
+    assert (residuals > low - 0.1).all() and (residuals < high + 0.1).all()
+    assert np.abs(baseline.held_out - baseline.function.transform(reg.X_support_)[:, 0]).max() > 0
 
 
-def test_a_member_may_have_only_some_of_the_rows():
+@pytest.mark.parametrize("kind", ["plain", "detrended", "scores"])
+def test_a_fold_is_left_out_of_the_table_and_asked_for(kind):
     X, y = make_table()
-    reg = MitraRegressor(members=["detrended"]).fit(X, y)
-    (view,) = reg._model.members
-    rows = np.arange(0, 60, 2)
-    own = replace(view, rows=rows, trend=replace(view.trend, held_out=view.trend.held_out[rows]))
-    scaled, folds = reg._network_target(reg.y_support_), cut_folds(y, 3, 0)
-    x = reg.X_support_
-    held_out_rows = HeldOut(own, x, scaled, Rows(x))
-    assert len(held_out_rows.table(folds[0])[0]) == len(np.setdiff1d(rows, folds[0]))
-    of_all = view.trend.function.transform(reg.X_support_)[:, 0]
-    expected = np.where(np.arange(60) % 2, of_all, view.trend.held_out)[folds[0]]
-    np.testing.assert_array_equal(held_out_rows.trend[folds[0]], expected)
-    np.testing.assert_array_equal(
-        view.trend.function.transform(reg.X_support_)[:, 0], of_all
-    )  # nothing shared was written to
+    reg = MitraRegressor(members=[kind]).fit(X, y)
+    (member,) = reg._model.members
+    x, scaled, fold = reg.X_support_, scaled_targets(reg), np.arange(1, 60, 4)
+    shown, target = member.support(x, scaled)
+    own = HeldOut(member, x, scaled)
+    for found, expected in zip(own.table(fold), (shown, target)):
+        np.testing.assert_array_equal(found, np.delete(expected, fold, axis=0), strict=True)
+    # as the support, with out-of-fold features
+    np.testing.assert_array_equal(own.query(fold), shown[fold], strict=True)
+    # a network that repeats the targets it is asked for repeats the scaled targets
+    back = own.inverse_transform(target[fold][:, None], fold)
+    if kind == "detrended":
+        baseline = member.target.baseline
+        back = baseline.held_out[fold] + (back - baseline.held_out[fold]) / baseline.share
+    np.testing.assert_allclose(back, scaled[fold], rtol=0, atol=1e-6)

@@ -1,9 +1,9 @@
 """Quantiles, intervals and distributions of the regressor."""
 
-import json
 import pickle
 import re
 import warnings
+import weakref
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,8 @@ from sklearn_mitra import (
     PredictiveDistribution,
 )
 from sklearn_mitra._network.bins import bin_edges
+from sklearn_mitra._network.runtime import Runtime
+from sklearn_mitra._uncertainty.held_out import predict_held_out
 
 LEVELS = [0.05, 0.3, 0.5, 0.95]
 
@@ -147,8 +149,8 @@ def test_with_bins_the_mean_of_the_distribution_is_the_prediction(make_checkpoin
 def test_with_bins_and_one_member_the_density_is_what_the_network_puts_out(make_checkpoint):
     X, y = make_table()
     reg = small(model=make_checkpoint(32, 100, 2, 4, "REGRESSION")).fit(X, y)
-    _, chunks = reg._run(X[:9])
-    ((_, _, (logits,)),) = list(chunks)
+    _, (member,) = reg._model.context.prepare(Runtime.resolve())
+    logits = member.outputs(X[:9].astype(np.float32))
     p = np.exp(logits.astype(float) - logits.max(axis=1, keepdims=True))
     p /= p.sum(axis=1, keepdims=True)
     edges = y.min() + bin_edges(100).astype(float) * np.ptp(y)
@@ -312,8 +314,9 @@ def test_not_before_fit_and_not_after_dispose(method):
         method(small(), X)
     reg = small().fit(X, y)
     reg.predict_std(X)
+    residuals = weakref.ref(reg._model.conformal)
     reg.dispose()
-    assert "_conformal" not in vars(reg)
+    assert residuals() is None
     with pytest.raises(DisposedError):
         method(reg, X)
 
@@ -324,9 +327,10 @@ def test_not_before_fit_and_not_after_dispose(method):
 def test_residuals_are_computed_once_and_only_when_needed(monkeypatch):
     X, y = make_table()
     calls = []
-    module = sklearn_mitra._uncertain
-    whole = module.predict_held_out
-    monkeypatch.setattr(module, "predict_held_out", lambda *a: calls.append(1) or whole(*a))
+    monkeypatch.setattr(
+        "sklearn_mitra._fitted.predict_held_out",
+        lambda *a: calls.append(1) or predict_held_out(*a),
+    )
     reg = small().fit(X, y)
     reg.predict(X)
     assert not calls
@@ -393,18 +397,6 @@ def test_damaged_residuals_in_a_bundle_are_named():
     for damaged in (7, None, [], {}, {**stored, "mode": 1e9}, {**stored, "residuals": None}):
         with pytest.raises(BundleError, match="'heldOut'"):
             sklearn_mitra.load(changed(bundle, "sklearn_mitra", heldOut=damaged))
-
-
-@pytest.mark.parametrize("version", [1, 2, 3])
-def test_bundles_of_former_formats(version):
-    reg = sklearn_mitra.load(FORMATS / f"format{version}_regressor.wlrn")
-    rows = json.loads((FORMATS / f"format{version}.json").read_text())["regressor"]["rows"]
-    X = pd.DataFrame(rows) if isinstance(rows[0], dict) else np.array(rows)
-    if version < 3:
-        assert np.isfinite(reg.predict_quantiles(X, LEVELS)).all()
-        return
-    with pytest.raises(ValueError, match="of a former format, .*Fit again"):  # its trend has
-        reg.predict_quantiles(X, LEVELS)  # seen all support rows
 
 
 @pytest.mark.slow

@@ -4,7 +4,10 @@ import math
 
 import numpy as np
 import pytest
+from linear_functions import make_linear, make_table
 
+from sklearn_mitra._members.functions import Rows
+from sklearn_mitra._members.target_views import Baseline, NumberView
 from sklearn_mitra._network.bins import bin_edges, outputs_to_targets
 from sklearn_mitra._uncertainty.mixture import BinnedMember, mix
 
@@ -99,7 +102,21 @@ def test_mean_of_one_member_is_its_prediction():
     np.testing.assert_allclose(distribution.mean(), outputs_to_targets(logits), atol=1e-12)
 
 
-def test_a_trend_that_leaves_nothing_is_the_prediction():
+@pytest.mark.parametrize("mirror", [False, True])
+@pytest.mark.parametrize("share", [None, 1.0, 0.2], ids=["plain", "whole", "a fifth"])
+def test_the_mean_of_a_members_density_is_its_answer(mirror, share):
+    rows, logits = Rows(make_table(5)), draw_logits()
+    baseline = None if share is None else Baseline(make_linear(1), -0.5, 1.25, share)
+    view = NumberView(mirror, baseline)
+    density = BinnedMember.of(view, logits, rows)
+    expected = view.inverse_transform(logits, rows)
+    np.testing.assert_allclose(mix([density]).mean(), expected, rtol=0, atol=1e-6)
+    width = 1.0 if share is None else 1.75 * share
+    knots = density.knots()
+    np.testing.assert_allclose(knots[:, -1] - knots[:, 0], width * np.ptp(bin_edges(12)), rtol=1e-6)
+
+
+def test_a_baseline_that_leaves_nothing_is_the_prediction():
     shifts = np.array([-0.3, 0.1, 0.4, 0.75, 1.2])
     distribution = mix([BinnedMember(draw_logits(), False, 0.0, shifts)])
     for level in (0.01, 0.5, 0.99):

@@ -1,0 +1,53 @@
+"""Linear functions of encoded columns, and their way through a bundle."""
+
+import json
+
+import numpy as np
+
+from sklearn_mitra._bundles.fields import BundleFields
+from sklearn_mitra._members.functions import Functions, Linear, StoredFunctions, Terms
+
+N_FEATURES = 3
+
+
+def make_table(n_rows=40, seed=0):
+    """Two columns of numbers, and one of three levels."""
+    rng = np.random.default_rng(seed)
+    numbers, levels = rng.normal(size=(n_rows, 2)), rng.integers(0, 3, n_rows)
+    return np.column_stack([numbers, levels]).astype(np.float32)
+
+
+def make_terms():
+    """Of a column of numbers, from -1 to 2, and two levels of a category."""
+    return Terms(
+        np.array([1, 2, 2]),
+        np.array([-1.0, 0, 2]),
+        np.array([-1.0, 0, 0]),
+        np.array([2.0, 1, 1]),
+        np.array([0.25, 0.5, 0.125]),
+    )
+
+
+def make_linear(n_functions=2):
+    rng = np.random.default_rng(n_functions)
+    weights = rng.normal(size=(3, n_functions))
+    return Linear(make_terms(), weights, rng.normal(size=n_functions))
+
+
+def fields(packed):
+    """An object of a bundle, as it is read."""
+    return BundleFields(json.loads(json.dumps(packed)), "a view")
+
+
+def unpack(part, size):
+    """A part of a member out of a bundle, of so many support rows, or shown classes."""
+    functions = Functions()
+    packed = part.pack(functions)
+    stored = StoredFunctions(fields(functions.pack()), N_FEATURES)
+    return type(part).unpack(fields(packed), stored, size)
+
+
+def assert_same_linear(linear, other):
+    np.testing.assert_equal(vars(linear.terms), vars(other.terms))
+    np.testing.assert_array_equal(linear.weights, other.weights, strict=True)
+    np.testing.assert_array_equal(linear.intercepts, other.intercepts, strict=True)
