@@ -1,7 +1,6 @@
 """What the classifier and the regressor share: the sequence of fit and predict, and the state."""
 
 import os
-import warnings
 from abc import abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
 from numbers import Integral
@@ -20,6 +19,7 @@ from ._bundles.estimators import Stored, read_bundle
 from ._bundles.fields import BundleFields
 from ._common.fields import brief
 from ._common.files import written
+from ._common.warnings import warn_user
 from ._errors import BundleError, DisposedError
 from ._fit import EncodedTable, Settings, fit_model
 from ._fitted import FittedModel, Outputs
@@ -296,12 +296,10 @@ class BaseMitra(Parametrised):
         state = dict(state)
         version = state.pop(_VERSION_KEY, None)
         if version not in (None, __version__):
-            warnings.warn(
+            warn_user(
                 f"This pickle of a {type(self).__name__} was made by sklearn-mitra {version}, and "
                 f"this is {__version__}: it may fail or predict something else. Fit again, or keep "
-                "models as bundles, which all later versions read.",
-                UserWarning,
-                stacklevel=2,
+                "models as bundles, which all later versions read."
             )
         super().__setstate__(state)
 

@@ -3,6 +3,7 @@
 import datetime
 import enum
 import os
+import pickle
 import random
 import re
 import shutil
@@ -14,6 +15,7 @@ import pandas as pd
 import pytest
 from bundle_tools import packed_members
 from estimators import ESTIMATORS, both, make_table, outputs, same, small, with_value
+from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
@@ -590,6 +592,34 @@ def test_dispose_drops_what_was_learned_and_its_memory(cls):
     assert not [name for name in vars(estimator) if name.endswith("_")]
     assert estimator.get_params() == small(cls).get_params()
     assert clone(estimator).get_params() == estimator.get_params()
+
+
+@both
+def test_dispose_keeps_what_was_asked_of_the_routing_of_metadata(cls):
+    X, y = make_table()
+    with config_context(enable_metadata_routing=True):
+        estimator = small(cls).set_score_request(sample_weight=True).fit(X, y)
+        estimator.dispose()
+        assert estimator.get_metadata_routing().score.requests == {"sample_weight": True}
+
+
+@both
+def test_learned_attributes_are_there_from_fit_to_dispose(cls):
+    X, y = make_table()
+    table = pd.DataFrame(X, columns=list("abcd"))
+    names = re.findall(r"^    (\w+_) : ", cls.__doc__, re.MULTILINE)
+    assert {"X_support_", "checkpoint_", "n_features_in_", "feature_names_in_"} < {*names}
+    estimator = small(cls)
+    if cls is MitraClassifier:
+        estimator.softmax_temperature = "auto"
+    assert not [name for name in names if hasattr(estimator, name)]
+    estimator.fit(table, y).predict(table)
+    assert [name for name in names if hasattr(estimator, name)] == names
+    assert [name for name in names if hasattr(pickle.loads(pickle.dumps(estimator)), name)] == [
+        name for name in names if name != "context_nbytes_"
+    ]
+    estimator.dispose()
+    assert not [name for name in names if hasattr(estimator, name)]
 
 
 @both

@@ -74,6 +74,19 @@ def test_predictions_are_those_of_the_former_fit_or_of_the_next(cls, method):
         assert is_same(result, expected[0]) or is_same(result, expected[1])
 
 
+def test_intervals_are_those_of_the_former_fit_or_of_the_next():
+    """The residuals of a fit's support are learned when they are first asked for."""
+    ys = LABELS[MitraRegressor]
+    expected = [make(MitraRegressor, y).predict_interval(X) for y in ys]
+    estimator = make(MitraRegressor, ys[0])
+    results = while_changing(
+        lambda i: estimator.fit(X, ys[i % 2]), lambda: estimator.predict_interval(X)
+    )
+    assert results
+    for result in [*results, estimator.predict_interval(X)]:
+        assert is_same(result, expected[0]) or is_same(result, expected[1])
+
+
 @both
 def test_predictions_are_right_or_say_that_the_estimator_was_disposed_of(cls):
     y = LABELS[cls][1]

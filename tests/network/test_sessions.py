@@ -1,7 +1,6 @@
 """The session cache: shared, bounded, safe in threads and after a fork."""
 
 import multiprocessing
-import os
 import subprocess
 import sys
 import threading
@@ -103,21 +102,6 @@ def test_a_session_that_is_there_does_not_wait_for_one_being_made():
 def test_memory_that_encoding_took_is_given_back():
     """With it, the process would keep more than 100 MB."""
     assert added_memory("mini", 300, 60) < 70e6
-
-
-def test_weights_changed_on_disk_make_a_new_session(tmp_path):
-    source = os.path.dirname(resolve_network("mini", "classification").file.weights_file)
-    for name in ("config.json", "model.safetensors"):
-        with open(os.path.join(source, name), "rb") as file:
-            (tmp_path / name).write_bytes(file.read())
-    first = resolve_network(tmp_path, "classification").open(True, Runtime())
-    weights = bytearray((tmp_path / "model.safetensors").read_bytes())
-    weights[-2:] = b"\x00\x3c"  # 1.0 in float16
-    (tmp_path / "model.safetensors").write_bytes(weights)
-    os.utime(tmp_path / "model.safetensors", ns=(0, 0))
-    second = resolve_network(tmp_path, "classification").open(True, Runtime())
-    assert second is not first
-    assert second.weights["y_embedding.y_mask.weight"].numpy()[0, -1] == 1.0
 
 
 def _predict_in_child(classifier, queue):
