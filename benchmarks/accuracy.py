@@ -96,7 +96,7 @@ def make_models(task, n_trees, checkpoint=None):
         mitra, linear = MitraRegressor, RidgeCV(np.logspace(-2, 4, 13))
         forest, extra = RandomForestRegressor, ExtraTreesRegressor
         boosting = HistGradientBoostingRegressor
-        two = ["detrended", "compressed+detrended"]
+        two = ["residual", "compressed+residual"]
     models = {
         "mitra": mitra(),
         **({f"mitra, {checkpoint}": mitra(model=checkpoint)} if checkpoint else {}),

@@ -61,29 +61,45 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         of the first prediction grow with it. Those of later predictions grow more slowly.
 
     n_estimators : int, default=None
-        Number of ensemble members to average. All but the first see permuted classes and random
-        columns reversed. With more classes than the checkpoint has outputs, all see columns and
-        classes as they are, and differ by their trees of classes; see the notes. None is one for
-        each of ``members`` if that is a list, else the checkpoint's recommendation, 4 for "mini"
-        and 1 for others.
+        Number of ensemble members that the network answers for. All but the first see permuted
+        classes and random columns reversed. With more classes than the checkpoint has outputs, all
+        see columns and classes as they are, and differ by their trees of classes; see the notes.
+        None is one for each of ``members`` if that is a list, else the checkpoint's recommendation,
+        4 for "mini" and 1 for others.
 
     members : {"auto", "plain"} or list of str, default="auto"
-        What each ensemble member sees:
+        The kind of each ensemble member. Of a member that the network answers for, it is what the
+        network sees:
 
         - ``"plain"``: the table as it is,
-        - ``"means"``: the table, and in columns of 30 levels or more the mean target of a row's
-          level instead of the level's rank. All kinds that follow see such columns so, too,
-        - ``"components"``: the table, and its principal components,
-        - ``"scores"``: the table, and the logits of an additive logistic regression. It is fitted
-          to all training rows; a support row's logits are of one that hasn't seen the row. In
-          the member's answer they have a weight of 0.3,
+        - ``"target_encoding"``: the table, but in columns of 30 categories or more the mean target
+          of a row's category. All kinds below see such columns this way, too,
+        - ``"components"``: the table and its principal components,
+        - ``"scores"``: the table and the logits of an additive logistic regression, which is fitted
+          to all training rows. Support rows have out-of-fold logits. In the member's answer, the
+          logistic regression has a weight of 0.3,
         - ``"compressed"``: components and scores instead of the table. In tables of many columns
           this takes much less time,
         - several of these joined by "+", such as ``"components+scores"``.
 
-        A list has the kinds of the first members; they are repeated if ``n_estimators`` is more.
-        "auto" chooses: a plain member if there is one only, a mix if there are more, compressed
-        ones in tables of more than 40 columns.
+        Two kinds need no network. scikit-learn fits them to all training rows:
+
+        - ``"boosting"``: histogram gradient boosting,
+        - ``"extra_trees"``: 100 extremely randomised trees, of 20,000 rows at most.
+
+        "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds,
+        compressed ones in tables of more than 40 columns. From 1000 training rows on, boosting
+        and extra trees belong to it, unless ``member_weights`` is "equal".
+
+    member_weights : {"auto", "equal"} or list of float, default="auto"
+        How much each member counts. Log-probabilities are averaged by these weights.
+
+        - "auto" weighs the network's members together against boosting and extra trees, if there
+          are any. The weights have the least log loss of held-out rows: 500 rows, or all rows in
+          three folds if there are less than 1000. A small penalty favours the network. A member
+          without weight costs nothing in prediction.
+        - "equal" gives all members the same weight.
+        - A list has a number for each member, those of the network first.
 
     support_sampling : {"balanced", "equal", "stratified", "random"}, default="balanced"
         How to choose the support set from more than ``max_support`` rows: as many for every
@@ -102,14 +118,15 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         rows.
 
     softmax_temperature : float or "auto", default=None
-        Logits are divided by it: more than 1 makes probabilities less extreme. None is 1 if all
-        members are plain and there are no more classes than outputs, else less: 0.9 for two
-        classes, 0.5 for ten or more. "auto" chooses it in ``fit``, by the log loss of up to 384
-        training rows that are held out in three folds; ``fit`` then takes as long as three more
-        fits with their first predictions.
+        Logits of the network's members are divided by it: more than 1 makes probabilities less
+        extreme. None is 1 if all members are plain and there are no more classes than outputs, else
+        less: 0.9 for two classes, 0.5 for ten or more. "auto" chooses it in ``fit``, by the log
+        loss of up to 384 training rows that are held out in three folds; ``fit`` then takes as long
+        as three more fits with their first predictions. With boosting or extra trees, "auto" is
+        None: the mixture has a temperature of its own, which is chosen with the weights.
 
     random_state : int, RandomState instance or None, default=42
-        Chooses the support rows and the views. An int chooses the rows that the JavaScript
+        Chooses the support rows, and the random part of what members see. An int chooses the rows that the JavaScript
         package ``@wlearn/mitra`` chooses for this seed.
 
     n_jobs : int, default=None
@@ -140,6 +157,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     ----------
     classes_ : ndarray of shape (n_classes,)
         The class labels.
+    member_weights_ : ndarray of shape (n_members,), float64
+        The weight of each ensemble member, those of the network first.
     class_prior_ : ndarray of shape (n_classes,), float64
         Frequency of each class in training.
     support_indices_ : ndarray of shape (n_support,), int64

@@ -63,30 +63,48 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         slowly.
 
     n_estimators : int, default=None
-        Number of ensemble members to average. All but the first see random columns reversed, and
-        every other one a reversed target. None is one for each of ``members`` if that is a list,
-        else the checkpoint's recommendation, 4 for "mini" and 1 for others.
+        Number of ensemble members that the network answers for. All but the first see random
+        columns reversed, and every other plain one a reversed target. None is one for each of
+        ``members`` if that is a list, else the checkpoint's recommendation, 4 for "mini" and 1 for
+        others.
 
     members : {"auto", "plain"} or list of str, default="auto"
-        What each ensemble member sees:
+        The kind of each ensemble member. Of a member that the network answers for, it is what the
+        network sees:
 
         - ``"plain"``: the table as it is,
-        - ``"means"``: the table, and in columns of 30 levels or more the mean target of a row's
-          level instead of the level's rank. All kinds that follow see such columns so, too,
-        - ``"components"``: the table, and its principal components,
-        - ``"scores"``: the table, and the prediction of a simple model, an additive ridge
-          regression and boosted trees, which have the share that is best for rows held out. It is
-          fitted to all training rows, 10,000 at most; a support row's prediction is of one that
-          hasn't seen the row,
+        - ``"target_encoding"``: the table, but in columns of 30 categories or more the mean target
+          of a row's category. All kinds below see such columns this way, too,
+        - ``"components"``: the table and its principal components,
+        - ``"scores"``: the table and the prediction of the baseline, an additive ridge regression
+          and boosted trees, of which each has the share that is best out of fold. The baseline is
+          fitted to all training rows, 10,000 at most. Support rows have out-of-fold predictions,
         - ``"compressed"``: components and scores instead of the table. In tables of many columns
           this takes much less time,
-        - ``"detrended"``: the table, and as its target what that model leaves. 20 % of the
-          member's answer is added to the model's prediction,
-        - several of these joined by "+", such as ``"components+detrended"``.
+        - ``"residual"``: the table, and as its target what the baseline leaves. 20 % of the
+          member's answer is added to the baseline's prediction,
+        - several of these joined by "+", such as ``"components+residual"``.
 
-        A list has the kinds of the first members; they are repeated if ``n_estimators`` is more.
-        "auto" chooses: a plain member if there is one only, a mix if there are more; in tables of
-        more than 40 columns, or of more rows than ``max_support``, compressed and detrended ones.
+        Two kinds need no network. scikit-learn fits them to all training rows:
+
+        - ``"boosting"``: histogram gradient boosting,
+        - ``"extra_trees"``: 100 extremely randomised trees, of 20,000 rows at most.
+
+        "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds;
+        compressed and residual ones in tables of more than 40 columns, or of more rows than
+        ``max_support``. From 1000 training rows on, boosting and extra trees belong to it, unless
+        ``member_weights`` is "equal".
+
+    member_weights : {"auto", "equal"} or list of float, default="auto"
+        How much each member counts. Predictions are averaged by these weights.
+
+        - "auto" weighs the network's members together against boosting and extra trees, if there
+          are any. The weights have the least squared error of held-out rows: 500 rows, or all rows
+          in three folds if there are less than 1000. A small penalty favours the network. A member
+          without weight costs nothing in prediction. The residuals of these rows are those of
+          intervals and quantiles, too.
+        - "equal" gives all members the same weight.
+        - A list has a number for each member, those of the network first.
 
     target_transform : {"auto", "none", "clip", "asinh"}, default="auto"
         What is done to targets before they are scaled to the range that the network knows. "clip"
@@ -99,7 +117,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         package does, not by that of all training rows.
 
     random_state : int, RandomState instance or None, default=42
-        Chooses the support rows and the views. An int chooses the rows that the JavaScript
+        Chooses the support rows, and the random part of what members see. An int chooses the rows that the JavaScript
         package ``@wlearn/mitra`` chooses for this seed.
 
     n_jobs : int, default=None
@@ -132,6 +150,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         Range of the targets in training, which the network's answers are scaled to. It is that of
         the support if ``target_transform="none"`` and all members are plain, and in a regressor
         loaded from a bundle that another package wrote.
+    member_weights_ : ndarray of shape (n_members,), float64
+        The weight of each ensemble member, those of the network first.
     target_transform_ : str
         "none", "clip" or "asinh": how the targets were transformed.
     support_indices_ : ndarray of shape (n_support,), int64
@@ -375,7 +395,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         """Distributions of the targets of rows, to ask several things of them.
 
         They take 4 to 8 kB of memory for each row, and 64 kB with four members of 1000 target bins
-        some of which are detrended. ``predict_quantiles`` keeps no more than what it returns.
+        some of which are residual. ``predict_quantiles`` keeps no more than what it returns.
 
         Parameters
         ----------

@@ -67,7 +67,7 @@ def test_target_bins(members, make_checkpoint):
     assert_regressor_same_alone(reg, x[:N_QUERY])
 
 
-KINDS = st.sampled_from(["plain", "means", "components", "scores", "compressed"])
+KINDS = st.sampled_from(["plain", "target_encoding", "components", "scores", "compressed"])
 
 
 @pytest.mark.slow

@@ -16,7 +16,7 @@ from sklearn_mitra import MitraRegressor
 
 X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
 X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-reg = MitraRegressor(members=["detrended", "compressed+detrended"]).fit(X_train, y_train)
+reg = MitraRegressor(members=["residual", "compressed+residual"]).fit(X_train, y_train)
 print(f"R² {reg.score(X_test, y_test):.2f}")
 
 # %%

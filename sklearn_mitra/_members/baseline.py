@@ -35,7 +35,7 @@ _FEWEST_ROWS, _FEWEST_ROWS_OF_TREES = 10, 40
 _N_FOLDS = 5
 _PENALTIES = np.logspace(-1, 4, 11)  # of ridge regression; generalised cross-validation chooses
 _INVERSE_PENALTY = 0.3  # of logistic regression
-# Of a detrended member's answer. On the tables of benchmarks/accuracy.py, mean R2 was .618 with 1,
+# Of a residual member's answer. On the tables of benchmarks/accuracy.py, mean R2 was .618 with 1,
 # .630 with 0.5 and .631 with less.
 _SHARE = 0.2
 # Of a logistic regression in the logits of a member that is shown them.

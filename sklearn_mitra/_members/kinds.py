@@ -41,7 +41,7 @@ class Part(NamedTuple):
 
 PARTS = {
     # all members but plain ones: in columns of many levels, the mean target takes the code's place
-    "means": Part(),
+    "target_encoding": Part(),
     # principal components beside the columns
     "components": Part(features=("components",)),
     # beside the columns, logits of a logistic regression or the baseline's prediction
@@ -49,19 +49,19 @@ PARTS = {
     # components and scores instead of the columns
     "compressed": Part(features=("components", "scores"), replaces=True, is_blended=True),
     # the target is what ridge regression and trees leave of it
-    "detrended": Part(has_baseline=True, tasks=("regression",)),
+    "residual": Part(has_baseline=True, tasks=("regression",)),
 }
 # Chosen on real tables, see benchmarks/accuracy.py; no dearer than as many plain members.
 _RECOMMENDED = {
     "classification": ("components+scores", "compressed", PLAIN, "compressed"),
-    "regression": ("detrended", "compressed+detrended", PLAIN, "compressed+detrended"),
+    "regression": ("residual", "compressed+residual", PLAIN, "compressed+residual"),
 }
 # The same for tables whose columns cost more than they are worth: of more than so many; and for
 # regression on tables of which the support is a sample, while trends are fitted to all rows.
 _MANY_COLUMNS = 40
 _RECOMMENDED_COMPRESSED = {
     "classification": ("compressed",),
-    "regression": ("compressed+detrended",),
+    "regression": ("compressed+residual",),
 }
 
 # From so many training rows on, trees that read all of them are members by default.

@@ -503,7 +503,7 @@ def test_a_temperature_that_takes_training_rows_is_refused():
 def test_means_of_columns_without_levels_are_refused():
     X, y = make_table()
     frame = pd.DataFrame({"a": X[:, 0], "b": [f"l{i % 33}" for i in range(len(X))]})
-    manifest, parsed = opened(fitted(MitraRegressor, frame, y, members=["means"]).save())
+    manifest, parsed = opened(fitted(MitraRegressor, frame, y, members=["target_encoding"]).save())
     means = parsed["sklearn_mitra"]["levelMeans"]
     means["sources"], means["means"] = pack(np.array([0])), pack(np.zeros((0, 1)))
     with pytest.raises(BundleError, match="'sources' in 'levelMeans' .* columns of levels"):
@@ -543,7 +543,7 @@ def test_members_that_take_much_more_memory_than_the_bundle_are_refused(n_rows, 
 @pytest.mark.parametrize("kind", ["terms", "trees"])
 def test_functions_that_would_take_minutes_for_the_support_are_refused(part, kind):
     n_rows, n_terms, n_trees = (60_000, 20_000, 1) if kind == "terms" else (60_000, 1, 10_000)
-    manifest, parsed = opened(fitted(MitraRegressor, n_estimators=1, members=["detrended"]).save())
+    manifest, parsed = opened(fitted(MitraRegressor, n_estimators=1, members=["residual"]).save())
     ours, y = parsed["sklearn_mitra"], np.linspace(0, 1, n_rows, dtype="<f4")
     parsed["meta"]["nSupport"] = n_rows
     parsed["support_x"], parsed["support_y"] = np.tile(y, 3).tobytes(), y.tobytes()
@@ -639,7 +639,7 @@ def test_more_trees_than_any_function_has_are_refused():
         ours["functions"][0]["trees"] = {name: pack(array) for name, array in arrays.items()}
 
     with pytest.raises(BundleError, match="'values' in 'trees' .* at most 10000 trees"):
-        sklearn_mitra.load(with_member(multiply, members=["detrended"]))
+        sklearn_mitra.load(with_member(multiply, members=["residual"]))
 
 
 def test_members_of_infinite_numbers_are_refused():
@@ -647,7 +647,7 @@ def test_members_of_infinite_numbers_are_refused():
         ours["views"][0]["trend"]["range"] = pack([0.0, 5e-324])
 
     with pytest.raises(BundleError, match="views show values too large to compute with"):
-        sklearn_mitra.load(with_member(narrow, members=["detrended"]))
+        sklearn_mitra.load(with_member(narrow, members=["residual"]))
 
 
 def test_features_beyond_float32_are_predicted_with():

@@ -102,14 +102,14 @@ def make_training(n_classes, n_rows=80, n_levels=(0, 0, 40)):
     return TrainingTable(x, y, np.arange(0, n_rows, 2), np.arange(3), n_levels, n_classes)
 
 
-KINDS = ["plain", "means", "components", "scores", "compressed"]
+KINDS = ["plain", "target_encoding", "components", "scores", "compressed"]
 
 
 @pytest.mark.parametrize("n_classes", [0, 2])
 def test_kinds_are_made_of_the_models_they_name(n_classes):
     table = make_training(n_classes)
     models = LinearModels(table, 0)
-    further = [] if n_classes else ["detrended", "compressed+detrended"]
+    further = [] if n_classes else ["residual", "compressed+residual"]
     members = draw_members([*KINDS, *further], models, table.columns, n_classes, 0)
     components, scores = models.components, models.scores
     features = [(), (), (components,), (scores,), (components, scores)]
@@ -130,7 +130,16 @@ def test_kinds_are_made_of_the_models_they_name(n_classes):
 
 def test_only_plain_members_are_mirrored():
     table = make_training(0)
-    kinds = ["plain", "plain", "scores", "scores", "means", "means", "plain", "plain"]
+    kinds = [
+        "plain",
+        "plain",
+        "scores",
+        "scores",
+        "target_encoding",
+        "target_encoding",
+        "plain",
+        "plain",
+    ]
     members = draw_members(kinds, LinearModels(table, 0), table.columns, 0, 0)
     assert [i for i, member in enumerate(members) if member.target.mirror] == [1, 7]
 

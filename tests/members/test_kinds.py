@@ -17,7 +17,7 @@ from sklearn_mitra._network.runtime import Runtime
 TASKS = ["classification", "regression"]
 KINDS = {
     MitraClassifier: ["plain", "components", "scores", "components+scores", "compressed"],
-    MitraRegressor: ["plain", "components", "scores+detrended", "detrended", "compressed"],
+    MitraRegressor: ["plain", "components", "scores+residual", "residual", "compressed"],
 }
 
 
@@ -83,7 +83,7 @@ def test_other_members_are_refused(cls, members):
 def test_classes_have_no_baseline():
     X, y = make_table()
     with pytest.raises(ValueError, match=r"some of \['means', 'components', .*'compressed'\]"):
-        MitraClassifier(members=["detrended"]).fit(X, y)
+        MitraClassifier(members=["residual"]).fit(X, y)
 
 
 @both
@@ -192,11 +192,11 @@ def test_a_linear_target_is_predicted_beyond_what_ranks_tell():
     rng = np.random.default_rng(0)
     X = rng.normal(size=(80, 5))
     y = X @ [5, 4, 3, 2, 1]
-    plain, detrended = (
+    plain, residual = (
         MitraRegressor(members=[kind]).fit(X[:40], y[:40]).score(X[40:], y[40:])
-        for kind in ("plain", "detrended")
+        for kind in ("plain", "residual")
     )
-    assert plain < 0.9 and detrended > 0.95
+    assert plain < 0.9 and residual > 0.95
 
 
 @both

@@ -216,7 +216,7 @@ def test_validation_scores_what_the_estimator_predicts(members):
 @pytest.mark.parametrize("dim_output", [1, 30], ids=["values", "bins"])
 def test_validation_scores_what_the_regressor_predicts(dim_output, make_checkpoint):
     directory = str(make_checkpoint(16, dim_output, 2, 2, "regression"))
-    reg = MitraRegressor(model=directory, members=["plain", "detrended"], max_support=50)
+    reg = MitraRegressor(model=directory, members=["plain", "residual"], max_support=50)
     X, y = load_diabetes(return_X_y=True)
     train, validation = split(reg, X, y, None, None, 0.3, 0)
     task = fit_task(reg, train, validation)

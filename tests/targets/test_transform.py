@@ -128,7 +128,7 @@ def test_one_typo_costs_little():
     X, y = load_diabetes(return_X_y=True)
     X, X_test, y, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
     X_test, y_test = X_test[:100], y_test[:100]
-    members = {"members": ["detrended", "plain"], "max_support": 200}
+    members = {"members": ["residual", "plain"], "max_support": 200}
     clean = MitraRegressor(**members).fit(X, y).predict(X_test)
     y = y.copy()
     y[10] = 100_000

@@ -55,7 +55,7 @@ def test_a_plain_member_predicts_what_one_fitted_to_the_others_does():
 
 
 @pytest.mark.parametrize(
-    "members", ["plain", ["detrended"], ["compressed+detrended"], ["scores", "components"]]
+    "members", ["plain", ["residual"], ["compressed+residual"], ["scores", "components"]]
 )
 def test_a_row_is_predicted_without_its_own_target(members):
     X, y = make_table()
@@ -70,9 +70,9 @@ def test_a_row_is_predicted_without_its_own_target(members):
     assert (after[folds[0]] != before[folds[0]]).any()
 
 
-def test_a_detrended_member_has_out_of_fold_predictions_of_its_baseline():
+def test_a_residual_member_has_out_of_fold_predictions_of_its_baseline():
     X, y = make_table()
-    reg = MitraRegressor(members=["detrended"]).fit(X, y)
+    reg = MitraRegressor(members=["residual"]).fit(X, y)
     (member,) = reg._model.members
     baseline = member.target.baseline
     answers = held_out(reg, cut_folds(y, 5, 0))[:, 0]
@@ -83,7 +83,7 @@ def test_a_detrended_member_has_out_of_fold_predictions_of_its_baseline():
     assert np.abs(baseline.held_out - baseline.function.transform(reg.X_support_)[:, 0]).max() > 0
 
 
-@pytest.mark.parametrize("kind", ["plain", "detrended", "scores"])
+@pytest.mark.parametrize("kind", ["plain", "residual", "scores"])
 def test_a_fold_is_left_out_of_the_table_and_asked_for(kind):
     X, y = make_table()
     reg = MitraRegressor(members=[kind]).fit(X, y)
@@ -97,7 +97,7 @@ def test_a_fold_is_left_out_of_the_table_and_asked_for(kind):
     np.testing.assert_array_equal(own.query(fold), shown[fold], strict=True)
     # a network that repeats the targets it is asked for repeats the scaled targets
     back = own.inverse_transform(target[fold][:, None], fold)
-    if kind == "detrended":
+    if kind == "residual":
         baseline = member.target.baseline
         back = baseline.held_out[fold] + (back - baseline.held_out[fold]) / baseline.share
     np.testing.assert_allclose(back, scaled[fold], rtol=0, atol=1e-6)

@@ -55,7 +55,7 @@ def ask(reg, X):
 
 
 @pytest.fixture(
-    scope="module", params=["residuals", "residuals, four members", "bins", "bins, detrended"]
+    scope="module", params=["residuals", "residuals, four members", "bins", "bins, residual"]
 )
 def fitted(request, make_checkpoint):
     """A regressor of each kind, whose members are of all kinds."""
@@ -66,8 +66,8 @@ def fitted(request, make_checkpoint):
     if "bins" in request.param:
         params |= {"model": make_checkpoint(32, 100, 2, 4, "REGRESSION"), "n_estimators": 3}
         params["members"] = "plain"
-    if "detrended" in request.param:
-        params["members"] = ["plain", "detrended", "compressed+detrended"]
+    if "residual" in request.param:
+        params["members"] = ["plain", "residual", "compressed+residual"]
     return small(**params).fit(X, y)
 
 
@@ -139,7 +139,7 @@ def test_the_same_seed_gives_the_same_bits():
 def test_with_bins_the_mean_of_the_distribution_is_the_prediction(make_checkpoint):
     X, y = make_table()
     model = make_checkpoint(32, 100, 2, 4, "REGRESSION")
-    for members in ("plain", ["detrended", "plain", "compressed+detrended"]):
+    for members in ("plain", ["residual", "plain", "compressed+residual"]):
         reg = small(model=model, n_estimators=3, members=members).fit(X, y)
         expected = reg.predict(X)
         means = reg.predict_distribution(X).mean()
@@ -161,7 +161,7 @@ def test_with_bins_and_one_member_the_density_is_what_the_network_puts_out(make_
     np.testing.assert_allclose(reg.predict(X[:9], output="mode"), middles[p.argmax(axis=1)])
 
 
-@pytest.mark.parametrize("params", [{}, {"members": ["detrended", "plain"], "n_estimators": 2}])
+@pytest.mark.parametrize("params", [{}, {"members": ["residual", "plain"], "n_estimators": 2}])
 def test_quantiles_are_the_prediction_and_a_residual_of_the_support(params):
     X, y = make_table()
     reg = small(max_support=30, **params).fit(X, y)  # so few that residuals have no scale
@@ -172,7 +172,7 @@ def test_quantiles_are_the_prediction_and_a_residual_of_the_support(params):
 
 
 @pytest.mark.slow
-@pytest.mark.parametrize("members", ["plain", ["compressed+detrended"]], ids=str)
+@pytest.mark.parametrize("members", ["plain", ["compressed+residual"]], ids=str)
 def test_intervals_cover_what_they_say_on_diabetes(members):
     X, y = load_diabetes(return_X_y=True)
     inside, losses, references = [], [], []

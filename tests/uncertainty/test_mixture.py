@@ -38,8 +38,8 @@ def slow_cdf(pieces, y):
 SETTINGS = {
     "one": [{}],
     "mirrored": [{}, {"mirror": True}, {}],
-    "detrended": [{}, {"scale": 0.2, "shift": [-0.3, 0.1, 0.4, 0.75, 1.2]}],
-    "two detrended": [
+    "residual": [{}, {"scale": 0.2, "shift": [-0.3, 0.1, 0.4, 0.75, 1.2]}],
+    "two residual": [
         {"scale": 0.2, "shift": [0.3, 0.1, 0.4, 0.75, 1.2]},
         {"scale": 0.7, "shift": [0.0, 0.1, 0.2, 0.3, 0.4]},
     ],
