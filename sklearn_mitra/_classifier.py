@@ -126,8 +126,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         None: the mixture has a temperature of its own, which is chosen with the weights.
 
     random_state : int, RandomState instance or None, default=42
-        Chooses the support rows, and the random part of what members see. An int chooses the rows that the JavaScript
-        package ``@wlearn/mitra`` chooses for this seed.
+        Chooses the support rows, and the random part of what members see. An int chooses the rows
+        that the JavaScript package ``@wlearn/mitra`` chooses for this seed.
 
     n_jobs : int, default=None
         Threads of onnxruntime. None is all cores that this process may use, or its share of
