@@ -458,7 +458,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float64]:
         """Average the members' scaled targets, and scale them back."""
-        return self._number_target.inverse_transform(self._model.scaled_targets(rows, outputs))
+        return self._model.targets(rows, outputs)
 
     def _distributions(self, X: Any) -> Iterator[Part]:
         """Distributions of a table's rows, chunk by chunk."""

@@ -145,10 +145,11 @@ def choose_number_weights(
     network : ndarray of shape (n_rows,), float64, or None
     models : sequence of ndarray of shape (n_rows,), float64
     y : ndarray of shape (n_rows,), float64
-        Scaled targets.
+        Targets.
     """
     stack = np.stack([*([] if network is None else [network]), *models])
-    residuals = stack - y
+    largest = np.abs(stack - y).max()
+    residuals = (stack - y) / (largest if largest > 0 else 1)  # whose squares float64 holds
     penalties = _penalties(len(stack), network is not None)
     variance = float(np.square(residuals).mean(axis=1).min()) or 1.0
 
