@@ -126,7 +126,7 @@ def fit_encoded(
     if isinstance(target, NumberTarget) and _is_scaled_by_support(kinds, settings):
         target = target.scaled_by(support.y)
     training = TrainingTable(
-        x, target.transform(y), indices, encoder.shown, encoder.n_levels, target.n_classes
+        x, target.transform(y), indices, encoder.shown, encoder.n_categories, target.n_classes
     )
     encoding, members, rows = build_members(
         kinds.network, training, network.config.dim_output, seed, is_encoded=bool(kinds.models)
