@@ -127,7 +127,7 @@ def fit_encoded(
     if isinstance(target, NumberTarget) and _is_scaled_by_support(kinds, settings):
         target = target.scaled_by(support.y)
     training = TrainingTable(
-        x, target.transform(y), indices, encoder.shown, encoder.n_levels, target.n_classes
+        x, target.transform(y), indices, encoder.shown, encoder.n_categories, target.n_classes
     )
     n_outputs, is_encoded = network.config.dim_output, bool(kinds.models)
     # many small fits, in which threads of BLAS wait for each other when other processes are busy

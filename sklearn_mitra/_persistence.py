@@ -145,7 +145,7 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
     n_columns, encoding = n_encoded, None
     if learned.optional("levelMeans"):
         encoding = TargetEncoding.unpack(
-            learned.fields("levelMeans"), n_support, encoder.n_levels, target.n_classes
+            learned.fields("levelMeans"), n_support, encoder.n_categories, target.n_classes
         )
         n_columns += encoding.n_columns
     weights, models = _unpack_weights(learned, n_columns, target.n_classes)
@@ -366,5 +366,7 @@ def _make_plain(
     seed: int,
 ) -> list[EnsembleMember]:
     rows = np.arange(len(support.y))
-    table = TrainingTable(support.x, support.y, rows, columns, encoder.n_levels, target.n_classes)
+    table = TrainingTable(
+        support.x, support.y, rows, columns, encoder.n_categories, target.n_classes
+    )
     return build_members([PLAIN] * n_members, table, config.dim_output, seed)[1]

@@ -1,1 +1,1 @@
-"""``.wlrn`` bundles: bytes to what an estimator has learned, and back. No estimator is known."""
+"""The ``.wlrn`` format: fitted state to bytes, and back. Independent of the estimators."""

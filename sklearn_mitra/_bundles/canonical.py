@@ -1,4 +1,4 @@
-"""Canonical JSON, which every reader of bundles reads the same and within bounds."""
+"""Canonical JSON, bounded in size, that every reader of bundles reads alike."""
 
 import json
 from typing import Any
@@ -6,20 +6,21 @@ from typing import Any
 from .._common.fields import brief
 from .._errors import BundleError
 
-MAX_INTEGER = 2**53 - 1  # the largest that JavaScript reads exactly
+MAX_INTEGER = 2**53 - 1  # the largest integer that JavaScript reads exactly
 _MAX_DEPTH = 64  # far from Python's recursion limit
 
-# For every JSON text, that of an artifact too. A value takes up to a hundred times the memory
-# of its bytes. To count them before they are read, their commas and brackets are counted.
+# Limits of every JSON text, artifacts included. A parsed value can take a hundred times the memory
+# of its text, so values are counted before parsing, by their commas and brackets.
 _MAX_TEXT_SIZE = 2**26
 _MAX_VALUES = 2**20
 
 
 def to_json(obj: object, what: str = "value") -> bytes:
-    """Write canonical JSON, as bytes; ``what`` names the object in a `BundleError`.
+    """Write an object as canonical JSON, in bytes.
 
-    It may be made of dicts with str keys, lists, str, bool, None, and finite numbers within
-    +-(2**53 - 1), a million values or so, at most 64 levels deep.
+    The object may consist of dicts with str keys, lists, str, bool, None, and finite numbers within
+    +-(2**53 - 1). It may have about a million values and at most 64 levels of nesting. ``what``
+    names it in a `BundleError`.
     """
     _check_portable(obj, what)
     data = json.dumps(obj, sort_keys=True, separators=(",", ":")).encode()
@@ -28,7 +29,7 @@ def to_json(obj: object, what: str = "value") -> bytes:
 
 
 def from_json(data: Any, what: str) -> Any:
-    """Read JSON in any layout, but only what `to_json` could write again.
+    """Read JSON in any layout, within the limits of `to_json`.
 
     ``what`` names the bytes-like ``data`` in a `BundleError`.
     """
@@ -45,7 +46,7 @@ def from_json(data: Any, what: str) -> Any:
 
 
 def _parse_int(text: str) -> int:
-    if len(text) > 17:  # a sign and 16 digits; int() takes quadratic time on Python 3.10
+    if len(text) > 17:  # a sign and 16 digits; int() is quadratic on Python 3.10
         raise ValueError(f"an integer of {len(text)} characters")
     return int(text)
 

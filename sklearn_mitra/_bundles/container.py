@@ -1,28 +1,28 @@
-"""The ``.wlrn`` codec: bytes <-> manifest and artifacts. It knows nothing of models.
+"""The ``.wlrn`` codec: bytes <-> manifest and artifacts, whatever the model.
 
-A bundle is a little-endian header, two JSON texts, then the artifacts end to end::
+A bundle is a little-endian header, two JSON texts, and the artifacts end to end::
 
-    offset    bytes  what
+    offset    bytes  content
     0         4      magic, b"WLRN"
     4         4      u32, version of this layout: 1
     8         4      u32 m, size of the manifest
     12        4      u32 t, size of the table of contents (TOC)
     16        m      manifest {typeId, bundleVersion, requires, artifacts, params, ...}
     16+m      t      TOC [{id, offset, length, sha256, mediaType}, ...], sorted by id
-    16+m+t           the artifacts; a TOC offset counts from here
+    16+m+t           the artifacts; offsets in the TOC count from here
 
-The same manifest and artifacts always give the same bytes, those of PyPI's ``wlearn``: JSON
-has sorted keys, no spaces, and is ASCII. Bundles of the older JavaScript package lack
-``requires``, ``artifacts`` and ``mediaType``; they are read, not written. Bundles within
-bundles are neither read nor written.
+The same manifest and artifacts always give the same bytes, identical to those of PyPI's ``wlearn``:
+JSON is ASCII with sorted keys and no spaces. Bundles of the older JavaScript package lack
+``requires``, ``artifacts`` and ``mediaType``; they can be read, but are never written. Bundles
+within bundles are neither read nor written.
 
-When to bump which version:
+When a version number changes:
 
-- The layout's, in the header and as ``manifest.bundleVersion``, belongs to wlearn. It changes
-  when a reader of the old layout could no longer find or verify an artifact.
-- The number after the ``@`` of ``typeId`` changes when a reader of the old artifacts would
-  misread the new ones: one is gone, or its dtype, order or meaning is another.
-- A further artifact or manifest key bumps nothing: readers skip what they don't know.
+- The version of the layout, in the header and in ``manifest.bundleVersion``, belongs to wlearn. It
+  changes when a reader of the old layout could no longer find or verify an artifact.
+- The number after the ``@`` of ``typeId`` changes when a reader of the old artifacts would misread
+  the new ones: an artifact is gone, or its dtype, order or meaning is different.
+- A new artifact or manifest key changes no version, since readers skip keys they don't know.
 """
 
 import hashlib
@@ -42,12 +42,12 @@ _VERSION = 1
 _HEADER = struct.Struct("<4sIII")
 _TYPE_ID = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]*@[0-9]+")
 
-# No reader of wlearn 0.3.2 accepts more. It grants manifest and TOC 2**24 bytes each.
+# The limits of wlearn 0.3.2, which allows 2**24 bytes each for the manifest and the TOC.
 _MAX_BUNDLE_SIZE = 2**30
 _MAX_JSON_SIZE = 2**24
 _MAX_ARTIFACTS = 10_000
 
-# The fields that are checked, and the one type each may have.
+# The fields that are checked, and their types.
 _MANIFEST = {"typeId": str, "bundleVersion": int}
 _MANIFEST_OPTIONAL = {"requires": list, "params": dict, "metadata": dict, "seed": int}
 _ENTRY = {"id": str, "offset": int, "length": int, "sha256": str}
@@ -60,8 +60,8 @@ def encode_bundle(manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, st
     Parameters
     ----------
     manifest : dict
-        With ``typeId``. ``bundleVersion`` and ``artifacts`` are filled in; ``requires`` and
-        ``params`` are empty unless given.
+        Must have ``typeId``. ``bundleVersion`` and ``artifacts`` are filled in; ``requires`` and
+        ``params`` are empty by default.
     artifacts : dict of str to (bytes, str)
         The data and the media type of each artifact, by id.
 
@@ -70,7 +70,7 @@ def encode_bundle(manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, st
     data : bytes
     """
     toc, blobs, offset = [], [], 0
-    for name in sorted(artifacts, key=str):  # an id that is no str is refused below
+    for name in sorted(artifacts, key=str):  # an id that is not a str is refused below
         data, media_type = artifacts[name]
         _check_type(data, f"The data of artifact {name!r}", bytes, bytearray, memoryview)
         blob = bytes(data)
@@ -91,18 +91,18 @@ def encode_bundle(manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, st
 
 
 def decode_bundle(data: Any) -> tuple[dict[str, Any], dict[str, memoryview]]:
-    """Read a bundle, after checking all of it: any fault is a `BundleError`.
+    """Read a bundle and check all of it. Any fault raises a `BundleError`.
 
     Parameters
     ----------
     data : bytes, bytearray, memoryview, str or os.PathLike
-        A bundle, or the path of one.
+        A bundle, or its path.
 
     Returns
     -------
     manifest : dict
     artifacts : dict of str to memoryview
-        Read-only views into the bundle, not copies. They are not aligned.
+        Read-only views into the bundle, not copies, and not aligned.
     """
     _check_type(data, "data", bytes, bytearray, memoryview, str, os.PathLike)
     if isinstance(data, (str, os.PathLike)):
@@ -111,13 +111,13 @@ def decode_bundle(data: Any) -> tuple[dict[str, Any], dict[str, memoryview]]:
     _check_magic(view[: _HEADER.size], len(view))
     _, version, head_size, toc_size = _HEADER.unpack_from(view)
     if version != _VERSION:
-        raise BundleError(f"The bundle has version {version}; only {_VERSION} can be read.")
+        raise BundleError(f"The bundle has version {version}. Only version {_VERSION} can be read.")
     toc_start = _HEADER.size + head_size
     blobs_start = toc_start + toc_size
     if blobs_start > len(view):
         raise BundleError(
-            f"The bundle is truncated: {len(view)} bytes, of which its header, manifest and "
-            f"TOC would take {blobs_start}."
+            f"The bundle is truncated: it has {len(view)} bytes, but its header, manifest and TOC "
+            f"alone take {blobs_start}."
         )
     _check_sizes(head_size + toc_size, len(view))
 
@@ -126,7 +126,7 @@ def decode_bundle(data: Any) -> tuple[dict[str, Any], dict[str, memoryview]]:
     blobs = view[blobs_start:]
     _check_manifest(manifest)
     _check_toc(toc, len(blobs))
-    # Compared as JSON, where 1, 1.0 and true differ.
+    # Compared as JSON, where 1, 1.0 and true are different.
     if "artifacts" in manifest and to_json(manifest["artifacts"]) != to_json(_declarations(toc)):
         raise BundleError("manifest.artifacts doesn't match the TOC.")
 
@@ -151,9 +151,9 @@ def _check_type(value: object, name: str, *types: type) -> None:
 
 
 def _read_file(path: str | os.PathLike[str]) -> bytearray:
-    """A file that may be a bundle. What isn't one, or too large, is not read; nor is a device."""
+    """Read a file, but stop early if it is too large, is a device, or is not a bundle."""
     with open(path, "rb") as file:
-        size = os.fstat(file.fileno()).st_size  # 0 of a pipe or device
+        size = os.fstat(file.fileno()).st_size  # 0 for a pipe or device
         _check_sizes(0, size)
         head = file.read(_HEADER.size)
         _check_magic(head, max(size, len(head)))
@@ -219,11 +219,11 @@ def _check_toc(toc: Any, size: int) -> None:
         if entry["id"] in ids:
             raise BundleError(f"Artifact {name} is in the TOC twice.")
         if entry.get("mediaType") in ("", "application/x-wlearn-bundle"):
-            raise BundleError(f"Artifact {name} must have a media type, and not that of a bundle.")
+            raise BundleError(f"Artifact {name} must have a media type other than a bundle's.")
         if entry["offset"] < 0 or entry["length"] < 0 or entry["offset"] + entry["length"] > size:
             raise BundleError(
-                f"Artifact {name} is out of bounds: {entry['length']} bytes at "
-                f"{entry['offset']}, of {size}. The bundle is damaged or truncated."
+                f"Artifact {name} is out of bounds: {entry['length']} bytes at offset "
+                f"{entry['offset']}, of {size} in all. The bundle is damaged or truncated."
             )
         ids.add(entry["id"])
     end = 0
@@ -233,4 +233,4 @@ def _check_toc(toc: Any, size: int) -> None:
             raise BundleError(f"Artifact {brief(entry['id'])} {fault}.")
         end += entry["length"]
     if end < size:
-        raise BundleError(f"The bundle has {size - end} trailing bytes that are no artifact's.")
+        raise BundleError(f"The bundle has {size - end} trailing bytes that belong to no artifact.")

@@ -1,46 +1,47 @@
-"""What an estimator has learned as a wlearn bundle, and back.
+"""The fitted state of an estimator as a wlearn bundle, and back.
 
-A bundle of ours holds what the JavaScript package ``@wlearn/mitra`` reads,
+Our bundles hold the artifacts that the JavaScript package ``@wlearn/mitra`` reads:
 
 ``meta``
-    JSON: ``nFeatures``, ``nSupport``, ``seed``, and ``onnxSha256``, the sha256 of the interchange
-    file in use, or null. For classes also ``classes``, the labels in the support, ascending. Where
-    not all of them are integers of 32 bits, ``classes`` has class ids in their place,
-    ``classNames`` the labels as strings, and ``labels`` is ``"ids"``.
+    JSON with ``nFeatures``, ``nSupport``, ``seed``, and ``onnxSha256``, the SHA-256 of the
+    interchange file in use, or null. A classifier also has ``classes``, the labels in the support
+    set, ascending. If not all labels are 32-bit integers, ``classes`` holds class ids instead,
+    ``classNames`` holds the labels as strings, and ``labels`` is ``"ids"``.
 ``support_x``
-    float32 (n_support, n_features), encoded columns, missing values filled
+    float32 (n_support, n_features): the encoded columns, with missing values filled in.
 ``support_y``
-    int32 labels, or class ids, as in ``classes``; or float32 targets (n_support,)
+    (n_support,): int32 labels or class ids, as in ``classes``, or float32 targets.
 
-and ``sklearn_mitra``, JSON, for what only Python needs: the estimator hands it over and takes it
-back. Bundles written by JavaScript lack it.
+One more artifact, ``sklearn_mitra``, is JSON for Python alone; the estimator supplies it and reads
+it back. Bundles written by JavaScript lack it.
 
-Readers in JavaScript make arrays over the bytes of a bundle, without a copy, so numbers have to be
-aligned: spaces at the end of ``meta`` let ``support_x`` start at a multiple of 8 bytes from the
-start of the bundle, and ``support_y`` therefore at one of 4.
+JavaScript readers map arrays onto the bytes of a bundle without a copy, so numbers must be aligned.
+Spaces at the end of ``meta`` make ``support_x`` start at a multiple of 8 bytes from the start of
+the bundle, and therefore ``support_y`` at a multiple of 4.
 
 ``FORMAT`` is the version of the artifact ``sklearn_mitra``. It goes up when a reader of the
-former version would misread a new bundle; a reader refuses versions that it doesn't know. Bundles
-of versions before 4 were never released.
+previous version would misread a new bundle, and readers refuse versions they don't know. Versions
+before 4 were never released. The fields are:
 
-- ``views`` is a list of the ensemble's members, or of all nodes of their class trees. Each has
-  ``columns`` and ``signs``, ``derived`` features, and ``classes``, a permutation, or ``mirror``. It
-  may have a ``vote`` (a logistic regression whose logits are blended with its own), a ``trend`` (a
-  baseline whose residuals it is shown) or a ``node`` of a class tree with its ``rows``.
-- Views name their functions by their places in ``functions``, which name their ``terms`` and may
-  have ``trees``.
-- ``nFeatures`` and ``support_x`` have the encoded columns, ``columns`` and ``levels`` those of the
-  table. ``dates`` is null or has for each column null or the encoded columns that its dates make.
-  ``held`` has for each column what it held in training, as far as it is known, and ``isNamed``
-  tells whether the columns of a table have to have the names that are in ``columns``; readers may
-  skip both.
-- ``levelMeans`` is null or a target encoding, whose columns views may show after the encoded ones.
-- A classifier has ``labels``, ``prior`` and ``weights`` of its classes, or null. With more classes
-  than outputs, its ``support_y`` names more classes than the graph of a reader in JavaScript takes.
-- Format 5 adds ``models``, members that need no network, each trees as arrays, or null if it has no
-  weight; and ``memberWeights``. Then there may be no ``views``.
-- A regressor has ``range``, ``targets`` and ``transform``. It may have ``heldOut``, of its
-  out-of-fold residuals; readers may skip it, and compute them from the support.
+- ``views`` lists the ensemble members, or all nodes of their class trees. Each has ``columns``,
+  ``signs``, ``derived`` features, and either ``classes``, a permutation, or ``mirror``. It may have
+  a ``vote`` (a logistic regression whose logits are blended with the member's), a ``trend`` (a
+  baseline whose residuals are the member's target), or a ``node`` of a class tree with its
+  ``rows``.
+- Members refer to functions by their index in ``functions``. A function refers to its ``terms`` in
+  the same way and may have ``trees``.
+- ``nFeatures`` and ``support_x`` describe the encoded columns; ``columns`` and ``levels`` describe
+  the columns of the table. ``dates`` is null or has one entry for each column: null, or the encoded
+  columns made from its dates. ``held`` records what each column held in training, as far as that is
+  known. ``isNamed`` is true if tables must have the column names in ``columns``. Readers may skip
+  ``held`` and ``isNamed``.
+- ``levelMeans`` is null or a target encoding. Its columns come after the encoded columns.
+- A classifier has ``labels``, ``prior``, and ``weights`` of its classes or null. With more classes
+  than outputs, its ``support_y`` has more classes than the graph of a JavaScript reader accepts.
+- Format 5 adds ``models``, the members that need no network, and ``memberWeights``. A model is
+  stored as arrays of trees, or null if its weight is 0. ``views`` may then be empty.
+- A regressor has ``range``, ``targets`` and ``transform``. It may have ``heldOut``, its out-of-fold
+  residuals. Readers may skip these and compute them from the support set.
 """
 
 import math
@@ -60,7 +61,7 @@ from .fields import BundleFields
 CLASSIFIER = "wlearn.mitra_onnx.classifier@1"
 REGRESSOR = "wlearn.mitra_onnx.regressor@1"
 FORMAT = 5
-# The format of bundles whose members are all of the network, and count alike.
+# The format if the network answers for all members and their weights are equal.
 FORMAT_OF_NETWORK = 4
 
 _JSON, _BYTES = "application/json", "application/octet-stream"
@@ -69,7 +70,7 @@ _LABEL_DTYPES = {CLASSIFIER: "<i4", REGRESSOR: "<f4"}  # of support_y
 
 @dataclass(frozen=True)
 class Stored:
-    """A bundle whose bytes are whole and whose support is an array of finite numbers.
+    """The contents of a bundle, once its bytes are verified and its support found to be finite.
 
     Attributes
     ----------
@@ -79,14 +80,13 @@ class Stored:
     y : ndarray of shape (n_support,), int32 or float32
         Class ids, class labels or targets.
     classes : list of int or None
-        The labels that ``y`` is made of, and of which it need not have all, ascending; None
-        where it holds class ids or targets.
+        The labels that may occur in ``y``, ascending; None if ``y`` holds class ids or targets.
     onnx_sha256 : str or None
-        Of the interchange file that it was made with.
+        SHA-256 of the interchange file that the bundle was made with.
     learned : BundleFields or None
         The artifact ``sklearn_mitra``; None in a bundle of another package.
     seed, max_support : int
-        In a bundle of another package, its parameters.
+        Parameters of a bundle of another package.
     """
 
     type_id: str
@@ -114,17 +114,17 @@ def write_bundle(
     ----------
     type_id : str
     x : ndarray of shape (n_support, n_features), float32 or float64
-        The support.
+        The support set.
     y : ndarray of shape (n_support,), int64 or float64
-        Its class ids or targets.
+        Class ids or targets of the support set.
     classes : ndarray of shape (n_classes,) or None
         The class labels; None for regression.
     onnx_sha256 : str or None
-        Of the interchange file in use.
+        SHA-256 of the interchange file in use.
     params : mapping of str to int
         ``maxSupport`` and ``seed``.
     learned : mapping
-        What only Python needs, as JSON.
+        The artifact for Python alone, as JSON.
 
     Returns
     -------
@@ -133,11 +133,11 @@ def write_bundle(
     Raises
     ------
     BundleError
-        If something is of a kind that a bundle can't hold.
+        If a bundle can't hold one of the values.
     """
     if classes is None and np.abs(y).max() > np.finfo(np.float32).max:
         raise BundleError(
-            "A bundle holds targets as float32, and these are too large for it. Scale them "
+            "A bundle holds targets as float32, and these are too large for that. Scale them "
             "before fitting, or pickle the estimator instead."
         )
     n_support, n_features = x.shape
@@ -170,10 +170,10 @@ def write_bundle(
 
 
 def _align(manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, str]]) -> bytes:
-    """The bundle with as many spaces in ``meta`` as let ``support_x`` start at a multiple of 8."""
+    """Encode a bundle with ``meta`` padded so that ``support_x`` starts at a multiple of 8."""
     meta = artifacts["meta"][0]
     n_last_bytes = sum(len(artifacts[name][0]) for name in ("support_x", "support_y"))
-    while True:  # a longer meta may have a longer entry in the table of contents, too
+    while True:  # a longer meta may also have a longer entry in the TOC
         bundle = encode_bundle(manifest, {**artifacts, "meta": (meta, _JSON)})
         n_missing = (n_last_bytes - len(bundle)) % 8
         if not n_missing:
@@ -182,7 +182,7 @@ def _align(manifest: dict[str, Any], artifacts: dict[str, tuple[bytes, str]]) ->
 
 
 def _as_int32(classes: NDArray[Any]) -> NDArray[np.int32] | None:
-    """Class labels as JavaScript has them, if all are integers, or booleans, that fit."""
+    """Class labels as 32-bit integers, for JavaScript; None if not all of them fit."""
     if classes.dtype.kind not in "biuf":
         return None
     values, limits = classes.astype(np.float64), np.iinfo(np.int32)
@@ -191,23 +191,23 @@ def _as_int32(classes: NDArray[Any]) -> NDArray[np.int32] | None:
 
 
 def read_bundle(source: Any) -> Stored:
-    """Read a bundle, and check all of it that doesn't depend on an estimator.
+    """Read a bundle, and check everything that doesn't depend on an estimator.
 
     Parameters
     ----------
     source : bytes-like, str or os.PathLike
-        A bundle, or the path of one.
+        A bundle, or its path.
 
     Raises
     ------
     BundleError
-        If it is damaged, or not of a classifier or regressor.
+        If it is damaged, or not a bundle of a classifier or regressor.
     """
     return read_artifacts(*decode_bundle(source))
 
 
 def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryview]) -> Stored:
-    """As :func:`read_bundle`, of a bundle taken apart."""
+    """Do the same as :func:`read_bundle` for a bundle that is decoded already."""
     type_id = manifest["typeId"]
     if type_id not in _LABEL_DTYPES:
         wanted = " or ".join(_LABEL_DTYPES)
@@ -225,12 +225,10 @@ def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryvi
         n_stored = sum(map(len, artifacts.values()))
         learned = _read_json(artifacts, "sklearn_mitra", Budget(n_stored))
         version = learned.count("format")
-        needed = f"{FORMAT_OF_NETWORK} or {FORMAT}: for a later one, get a newer sklearn_mitra"
+        needed = f"{FORMAT_OF_NETWORK} or {FORMAT}; later formats need a newer sklearn_mitra"
         learned.require(version in (FORMAT_OF_NETWORK, FORMAT), "format", needed)
-        is_so = ("models" in learned) == (version == FORMAT)
-        learned.require(
-            is_so, "format", f"{FORMAT} if there are 'models', else {FORMAT_OF_NETWORK}"
-        )
+        fits = ("models" in learned) == (version == FORMAT)
+        learned.require(fits, "format", f"{FORMAT} if there are 'models', else {FORMAT_OF_NETWORK}")
         if type_id == CLASSIFIER:
             if "labels" in meta:
                 meta.require(meta.get("labels", "'ids'", str) == "ids", "labels", "'ids'")
@@ -247,7 +245,7 @@ def read_artifacts(manifest: Mapping[str, Any], artifacts: Mapping[str, memoryvi
 def _read_classes(meta: BundleFields, y: NDArray[np.int32]) -> list[int]:
     classes: list[int] = meta.get("classes", "a list of integers", list)
     integers = all(type(label) is int and -(2**31) <= label < 2**31 for label in classes)
-    meta.require(integers, "classes", "a list of integers of 32 bits")
+    meta.require(integers, "classes", "a list of 32-bit integers")
     is_ascending = all(a < b for a, b in zip(classes, classes[1:]))
     meta.require(is_ascending, "classes", "ascending")
     has_all = set(np.unique(y).tolist()) <= set(classes)
@@ -265,7 +263,7 @@ def _read_json(
 def _read_array(
     artifacts: Mapping[str, memoryview], name: str, dtype: str, shape: tuple[int, ...]
 ) -> NDArray[Any]:
-    """An artifact as a finite array of the machine's byte order."""
+    """Read an artifact as an array of finite numbers in native byte order."""
     size = math.prod(shape) * 4
     if len(artifacts[name]) != size:
         raise BundleError(

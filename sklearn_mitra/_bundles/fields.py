@@ -1,4 +1,4 @@
-"""Arrays, labels and categories as JSON to the bit, and their checked way back."""
+"""Arrays, labels and categories as JSON, exact to the bit, and checked when they are read."""
 
 import base64
 import binascii
@@ -15,11 +15,11 @@ from .canonical import MAX_INTEGER
 
 _LABEL_DTYPES = ["|b1", "|i1", "|u1", *(kind + n for kind in ("<i", "<u", "<f") for n in "248")]
 _SCALARS = (str, bool, int, float)
-_LEVELS = "a list of null, or distinct strings and numbers, for every column"
+_CATEGORIES = "a list with null, or distinct strings and numbers, for every column"
 
 
 def pack(values: ArrayLike) -> dict[str, Any]:
-    """An array of numbers or booleans: its dtype, shape and bytes, little-endian."""
+    """Pack an array of numbers or booleans as its dtype, shape and little-endian bytes."""
     array = np.asarray(values)
     array = array.astype(array.dtype.newbyteorder("<"))
     data = base64.b64encode(array.tobytes()).decode("ascii")
@@ -27,13 +27,13 @@ def pack(values: ArrayLike) -> dict[str, Any]:
 
 
 def pack_labels(classes: NDArray[Any]) -> dict[str, Any]:
-    """Class labels, ndarray of shape (n_classes,) of numbers, booleans or strings."""
+    """Pack class labels (n_classes,) that are numbers, booleans or strings."""
     if classes.dtype.newbyteorder("<").str in _LABEL_DTYPES:
         return pack(classes)
     if all(isinstance(label, str) for label in classes):
         dtype = "object" if classes.dtype == object else "str"
         labels = [str.__str__(label) for label in classes]
-        if dtype == "str" and _array_nbytes(labels) > LEAST // 2:  # views need some, too
+        if dtype == "str" and _array_nbytes(labels) > LEAST // 2:  # ensemble members need some, too
             raise BundleError(
                 f"A bundle can't hold {len(labels)} class labels in an array of {classes.dtype}. "
                 "Convert them with .astype(object) before fitting, or pickle the estimator instead."
@@ -46,35 +46,35 @@ def pack_labels(classes: NDArray[Any]) -> dict[str, Any]:
     )
 
 
-def pack_levels(levels: list[Any] | None, name: str) -> list[Any] | None:
-    """The levels of a column, or None."""
-    for level in levels or []:
-        if not isinstance(level, (str, bool, int, float)):
+def pack_categories(categories: list[Any] | None, name: str) -> list[Any] | None:
+    """Check that a bundle can hold the categories of a column, and return them; or None."""
+    for category in categories or []:
+        if not isinstance(category, (str, bool, int, float)):
             raise BundleError(
                 f"A bundle can hold categories that are strings or numbers. In {name}, got "
-                f"{type(level).__name__}. Convert the column with .astype(str) before fitting, or "
-                "pickle the estimator instead."
+                f"{type(category).__name__}. Convert the column with .astype(str) before fitting, "
+                "or pickle the estimator instead."
             )
-        if not isinstance(level, str) and not abs(level) <= MAX_INTEGER:
+        if not isinstance(category, str) and not abs(category) <= MAX_INTEGER:
             raise BundleError(
                 f"A bundle can hold categories that are numbers up to 2**53 - 1. In {name}, got "
-                f"{level!r}. Convert the column with .astype(str) before fitting, or pickle the "
-                "estimator instead."
+                f"{category!r}. Convert the column with .astype(str) before fitting, or pickle "
+                "the estimator instead."
             )
-    return levels
+    return categories
 
 
 class BundleFields(Fields):
-    """A JSON object out of a bundle, read field by field, each of them checked.
+    """A JSON object of a bundle, with a check for every field that is read.
 
     Parameters
     ----------
     obj : object
-        As parsed.
+        The parsed JSON.
     where : str
-        What errors call it.
+        The object's name in error messages.
     budget : Budget, default=None
-        That of the bundle. None is the budget of a small one.
+        The bundle's budget. None is the budget of a small bundle.
     """
 
     error = BundleError
@@ -87,18 +87,18 @@ class BundleFields(Fields):
         return BundleFields(obj, where, self._budget)
 
     def take(self, key: str, nbytes: int) -> None:
-        """Take from the bundle's budget what is about to be made of the field ``key``."""
+        """Reserve memory in the bundle's budget for the field ``key``."""
         self._budget.take(nbytes, f"{key!r} in {self._where}")
 
     def place(self, key: str, length: int) -> int:
-        """A place in a list of so many."""
-        needed = f"an integer, 0 to {length - 1}" if length else "absent: there is nothing to name"
+        """An index into a list of the given length."""
+        needed = f"an integer, 0 to {length - 1}" if length else "absent: the list is empty"
         place: int = self.get(key, needed, int)
         self.require(0 <= place < length, key, needed)
         return place
 
     def array(self, key: str, dtype: str, *shape: int | None) -> NDArray[Any]:
-        """The finite array that :func:`pack` packed; a length of None may be any."""
+        """The array that :func:`pack` packed, all finite. A length of None allows any length."""
         packed = self.fields(key)
         found = packed.get("shape", "a list of lengths", list)
         fits = len(found) == len(shape) and all(
@@ -118,7 +118,7 @@ class BundleFields(Fields):
         return array.astype(array.dtype.newbyteorder("="))
 
     def labels(self, key: str) -> NDArray[Any]:
-        """What :func:`pack_labels` packed: one or more labels, ascending, no two the same."""
+        """The labels that :func:`pack_labels` packed: one or more, strictly ascending."""
         packed = self.fields(key)
         dtype = packed.get("dtype", "a string", str)
         if dtype in ("object", "str"):
@@ -137,21 +137,21 @@ class BundleFields(Fields):
         self.require(ascending, key, "one or more labels, each larger than the one before")
         return labels
 
-    def levels(self, key: str, length: int) -> list[list[Any] | None]:
-        """What :func:`pack_levels` packed for so many columns."""
+    def categories(self, key: str, n_columns: int) -> list[list[Any] | None]:
+        """The categories of each column, as :func:`pack_categories` packed them."""
         columns = self.get(key, "a list", list)
-        self.require(len(columns) == length, key, f"a list of length {length}")
-        for levels in columns:
-            self.require(levels is None or _are_levels(levels), key, _LEVELS)
+        self.require(len(columns) == n_columns, key, f"a list of length {n_columns}")
+        for column in columns:
+            self.require(column is None or _are_categories(column), key, _CATEGORIES)
         return columns
 
 
 def _array_nbytes(strings: list[str]) -> int:
-    """Size of an array of strings, which gives each the room of the longest."""
+    """Size of an array of strings, in which each takes the space of the longest."""
     return 4 * len(strings) * max(map(len, strings), default=0)
 
 
-def _are_levels(levels: object) -> bool:
-    if not isinstance(levels, list) or not all(type(v) in _SCALARS for v in levels):
+def _are_categories(values: object) -> bool:
+    if not isinstance(values, list) or not all(type(v) in _SCALARS for v in values):
         return False
-    return len(set(levels)) == len(levels)
+    return len(set(values)) == len(values)

@@ -76,8 +76,8 @@ def _print_values(stored: Any, is_classifier: bool) -> None:
         return
     encoder = TableEncoder.unpack(stored.learned, stored.x.shape[1])
     for column in encoder.columns:
-        if column.levels:
-            _print(column.name, ", ".join(map(str, column.levels)))
+        if column.categories:
+            _print(column.name, ", ".join(map(str, column.categories)))
 
 
 def _print(name: str, value: str) -> None:

@@ -208,7 +208,7 @@ def _read_rows(
     names = getattr(estimator, "feature_names_in_", None)
     columns = estimator._model.encoder.columns
     if names is not None:
-        text = [*text, *(name for name, c in zip(names, columns) if c.levels)]
+        text = [*text, *(name for name, c in zip(names, columns) if c.categories)]
     n_rows = count_rows(options.table)
     if n_rows is not None and n_rows > _MANY_ROWS:
         cost = estimator.estimate_cost(n_rows)

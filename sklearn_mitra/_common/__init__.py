@@ -1,1 +1,1 @@
-"""What all other rooms may use: checked fields, files, folds, ordered means."""
+"""Tools for the whole package: checked fields, files, folds, means, missing values, warnings."""

@@ -1,20 +1,20 @@
-"""A JSON object of a file, read field by field, each of them checked."""
+"""JSON objects from files, with a check for every field that is read."""
 
-from reprlib import repr as brief  # damaged input may hold megabytes, a message should not
+from reprlib import repr as brief  # damaged input may be megabytes long
 from typing import Any, ClassVar
 
 __all__ = ["Fields", "brief"]
 
 
 class Fields:
-    """A JSON object from outside. A subclass has the exception that is raised of what is wrong.
+    """A JSON object from outside. Subclasses set the exception to raise for invalid fields.
 
     Parameters
     ----------
     obj : object
-        As parsed.
+        The parsed JSON.
     where : str
-        What errors call it.
+        The object's name in error messages.
     """
 
     error: ClassVar[type[Exception]]
@@ -29,13 +29,13 @@ class Fields:
         return key in self._obj
 
     def require(self, condition: bool, key: str, needed: str) -> None:
-        """Raise an error that says what the field ``key`` must be, unless it is so."""
+        """Raise an error that a field must be ``needed``, unless a condition holds."""
         if not condition:
             got = brief(self._obj[key]) if key in self._obj else "nothing"
             raise self.error(f"{key!r} in {self._where} must be {needed}. Got {got} instead.")
 
     def get(self, key: str, needed: str, *types: type) -> Any:
-        """A field of one of the types, bool not being an int; ``needed`` puts them into words."""
+        """A field of one of the types, which ``needed`` puts into words. A bool is not an int."""
         value = self._obj.get(key)
         self.require(key in self._obj and type(value) in types, key, needed)
         return value
@@ -47,17 +47,18 @@ class Fields:
         return value
 
     def optional(self, key: str) -> bool:
-        """Whether a field, which has to be an object or null, is an object."""
+        """Whether a field is an object. It must be an object or null."""
         return self.get(key, "an object or null", dict, type(None)) is not None
 
     def fields(self, key: str) -> Any:
-        """An object, as Fields of this class."""
+        """An object, as an instance of this class."""
         return self._inside(self.get(key, "an object", dict), f"{key!r} in {self._where}")
 
     def objects(self, key: str, empty: bool = False, null: bool = False) -> list[Any]:
-        """A list of one or more objects, each as Fields of this class; perhaps of none.
+        """A list of objects, each as an instance of this class.
 
-        With ``null``, some may be null, which is None.
+        The list may be empty only with ``empty``. With ``null``, entries may be null, and become
+        None.
         """
         values = self.get(key, "a list of objects", list)
         self.require(empty or len(values) > 0, key, "a list of one or more objects")
@@ -70,7 +71,7 @@ class Fields:
         return type(self)(obj, where)
 
     def strings(self, key: str, length: int) -> list[str]:
-        """A list of so many strings."""
+        """A list of strings, of the given length."""
         values: list[str] = self.get(key, "a list", list)
         fits = len(values) == length and all(isinstance(value, str) for value in values)
         self.require(fits, key, f"a list of {length} strings")

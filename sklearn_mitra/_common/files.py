@@ -1,4 +1,4 @@
-"""Files that are replaced as a whole or not at all, and streams, which are written to."""
+"""Files to write: replaced as a whole or not at all; streams are written in place."""
 
 import contextlib
 import errno
@@ -10,17 +10,17 @@ import sys
 from collections.abc import Iterator
 from typing import BinaryIO
 
-# Folders of a process's open files.
+# Directories that list a process's open files.
 _OPEN_FILES = re.compile(r"/dev/fd|/proc/\d+(/task/\d+)?/fd")
-_MOST_LINKS = 40  # that Linux follows
+_MOST_LINKS = 40  # the number of symbolic links that Linux follows
 
 
 @contextlib.contextmanager
 def written(path: str | os.PathLike[str], private: bool = False) -> Iterator[BinaryIO]:
-    """A file to write to, which then replaces ``path`` as :func:`replaced` does.
+    """Open a file for writing, which then replaces ``path`` as in :func:`replaced`.
 
-    Streams are no files to replace: ``/dev/stdout``, ``/dev/fd/3``, ``/proc/self/fd/3`` and links
-    to them are written to where they are, even if a file is behind them.
+    Streams are not replaced. ``/dev/stdout``, ``/dev/fd/3``, ``/proc/self/fd/3`` and links to them
+    are written to directly, even if they lead to a file.
 
     Parameters
     ----------
@@ -42,7 +42,7 @@ def written(path: str | os.PathLike[str], private: bool = False) -> Iterator[Bin
 
 
 def _find_stream(path: str | os.PathLike[str]) -> str | None:
-    """The name of an open file, such as /proc/17/fd/1, that a path leads to; None if to no such."""
+    """The open file, such as /proc/17/fd/1, that a path leads to; None if it leads to none."""
     path = os.fsdecode(path)
     for _ in range(_MOST_LINKS):
         folder, name = os.path.split(path)
@@ -57,16 +57,16 @@ def _find_stream(path: str | os.PathLike[str]) -> str | None:
 
 
 def _open_stream(stream: str) -> BinaryIO:
-    """An open file to write to, without truncating it."""
+    """Open a stream for writing, without truncating it."""
     folder, name = os.path.split(stream)
     is_own = folder == "/dev/fd" or folder.startswith(os.path.realpath("/proc/self") + "/")
     if not (is_own and name.isdecimal()):
         return open(stream, "ab")
-    for printed in (sys.stdout, sys.stderr):  # what was printed before comes first
+    for printed in (sys.stdout, sys.stderr):  # earlier output comes first
         if printed is not None:
             printed.flush()
     try:
-        return open(os.dup(int(name)), "wb")  # to open its name would start at 0 again
+        return open(os.dup(int(name)), "wb")  # opening it by name would start at 0 again
     except OSError as error:
         error.filename = stream
         raise
@@ -74,16 +74,18 @@ def _open_stream(stream: str) -> BinaryIO:
 
 @contextlib.contextmanager
 def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[str]:
-    """A path to write to, which then replaces ``path``; nothing is left of a failure.
+    """Provide a temporary path to write to, which then replaces ``path``.
+
+    If writing fails, ``path`` is unchanged and the temporary file is removed.
 
     Parameters
     ----------
     path : str or PathLike
-        An existing file keeps its mode. If it is a symbolic link, the file that it leads to is
-        replaced; what is no regular file, such as a pipe, is written to as it is.
+        An existing file keeps its mode. If the path is a symbolic link, the file it leads to is
+        replaced. Anything that is not a regular file, such as a pipe, is written to directly.
     private : bool, default=False
-        Whether a new file is for its owner alone, mode 0600. Otherwise its mode is what the
-        process gives to new files.
+        Whether only the owner may read a new file: its mode is then 0600. Otherwise it has the
+        process's default mode for new files.
 
     Yields
     ------
@@ -97,7 +99,7 @@ def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[st
     """
     name = os.fsdecode(path)
     if not name:
-        raise FileNotFoundError(errno.ENOENT, "The path is empty. Pass that of a file", name)
+        raise FileNotFoundError(errno.ENOENT, "The path is empty. Pass the path of a file", name)
     if os.path.isdir(name):
         raise IsADirectoryError(errno.EISDIR, "This is a directory. Pass a file in it", name)
     target = os.path.realpath(name)
@@ -109,14 +111,14 @@ def replaced(path: str | os.PathLike[str], private: bool = False) -> Iterator[st
     try:
         os.close(os.open(temporary, flags, 0o600 if private else 0o666))
     except OSError as error:
-        error.filename = name  # not of a file that nobody has asked for
+        error.filename = name  # not the temporary file, which the caller doesn't know
         raise
     try:
         mode = stat.S_IMODE(os.stat(target if os.path.isfile(target) else temporary).st_mode)
         os.chmod(temporary, mode)
         inode = os.stat(temporary).st_ino
         yield temporary
-        if os.stat(temporary).st_ino != inode:  # whoever wrote has put a file of its own there
+        if os.stat(temporary).st_ino != inode:  # the writer has replaced the temporary file
             os.chmod(temporary, mode)
         os.replace(temporary, target)
     finally:

@@ -9,21 +9,21 @@ from numpy.typing import NDArray
 def stratified_folds(
     shuffled: NDArray[np.int64], y: NDArray[Any], n_folds: int
 ) -> list[NDArray[np.int64]]:
-    """Divide shuffled rows among folds that have about the same targets each.
+    """Divide shuffled rows among folds with about the same distribution of the target.
 
     Parameters
     ----------
     shuffled : ndarray of int64
-        The rows, in random order: it decides among equal targets.
+        The rows in random order, which breaks ties between equal targets.
     y : ndarray of shape (n_samples,)
         Targets of all rows.
     n_folds : int
-        Of fewer rows, there are as many folds as rows.
+        With fewer rows than this, every row is a fold.
 
     Returns
     -------
     folds : list of ndarray of int64
-        Disjoint, and all of the rows together; each ascending.
+        A partition of the rows; each fold is ascending.
     """
     by_target = shuffled[np.argsort(y[shuffled], kind="stable")]
     return [np.sort(by_target[i::n_folds]) for i in range(min(n_folds, len(shuffled)))]

@@ -1,4 +1,4 @@
-"""Missing values: None, NaN, pandas' NA and NaT."""
+"""Missing values: None, NaN, and pandas' NA and NaT."""
 
 from typing import Any
 

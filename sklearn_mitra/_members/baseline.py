@@ -17,7 +17,7 @@ from .boosted_trees import fit_trees
 from .features import Features
 from .functions import Linear
 from .kinds import recommend_temperature
-from .standardised import StandardisedTerms, frequent_levels
+from .standardised import StandardisedTerms, frequent_codes
 from .target_views import Baseline, LogitBlend
 from .training_table import TrainingTable
 
@@ -54,13 +54,14 @@ class LinearModels:
     """
 
     def __init__(self, table: TrainingTable, seed: int) -> None:
-        x, y, support, columns, n_levels, n_classes = table
+        x, y, support, columns, n_categories, n_classes = table
         self._generator = np.random.RandomState(seed)
         self._columns = columns
         self._n_classes = n_classes
         self._seed = seed
-        codes = {int(j): frequent_levels(x[:, j], n_levels[j]) for j in columns}
-        n_terms = sum(map(len, codes.values())) + len(_KNOTS) * sum(n_levels[j] == 0 for j in codes)
+        codes = {int(j): frequent_codes(x[:, j], n_categories[j]) for j in columns}
+        n_numbers = sum(n_categories[j] == 0 for j in codes)
+        n_terms = sum(map(len, codes.values())) + len(_KNOTS) * n_numbers
         rows = self._choose_rows(len(x), support, n_terms)
         self.rows = rows
         self._support = np.searchsorted(rows, support)

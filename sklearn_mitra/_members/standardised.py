@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 from .functions import Linear, Terms
 
 # Most levels of a category that get a term of their own: the most frequent.
-_MOST_LEVELS = 30
+_MOST_CODES = 30
 
 
 class StandardisedTerms(NamedTuple):
@@ -38,7 +38,7 @@ class StandardisedTerms(NamedTuple):
         ----------
         x : ndarray of shape (n_rows, n_features), float32
         codes : dict of int to list of float
-            The columns to read, each with what :func:`frequent_levels` says of it.
+            The columns to read, each with what :func:`frequent_codes` says of it.
         knots : sequence of float, default=()
             Quantiles at which a function of a column of numbers may bend.
         """
@@ -54,13 +54,13 @@ class StandardisedTerms(NamedTuple):
         return Linear(self.terms, weights / self.scales[:, None], intercepts)
 
 
-def frequent_levels(column: NDArray[np.float32], n_levels: int) -> list[float]:
+def frequent_codes(column: NDArray[np.float32], n_categories: int) -> list[float]:
     """The codes that get a term of their own; -1 for a column of numbers."""
-    if not n_levels:
+    if not n_categories:
         return [-1.0]
     codes, counts = np.unique(column, return_counts=True)
     by_count = codes[np.argsort(-counts, kind="stable")]
-    return [float(c) for c in by_count if c == int(c)][:_MOST_LEVELS]  # a mean is no level
+    return [float(c) for c in by_count if c == int(c)][:_MOST_CODES]  # a mean is no level
 
 
 def _make_terms(
@@ -72,9 +72,9 @@ def _make_terms(
     each knot to the end of the range.
     """
     terms = []
-    for j, levels in codes.items():
-        if levels != [-1.0]:
-            terms += [(j, code, 0.0, 1.0) for code in levels]
+    for j, own in codes.items():
+        if own != [-1.0]:
+            terms += [(j, code, 0.0, 1.0) for code in own]
             continue
         low, high = float(x[:, j].min()), float(x[:, j].max())
         bends = {float(q) for q in np.quantile(x[:, j], knots)} if knots else set()

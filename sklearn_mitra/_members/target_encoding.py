@@ -15,7 +15,7 @@ from .training_table import TrainingTable
 
 # Fewest levels of a column whose mean targets are worth it; linear models have a term for each
 # level of a column with fewer.
-FEWEST_LEVELS = 30
+FEWEST_CATEGORIES = 30
 _N_FOLDS = 5
 # Rows of the mean of all that are added to those of a level.
 _PRIOR_ROWS = 2.0
@@ -30,9 +30,9 @@ class TargetEncoding:
     ----------
     sources : ndarray of shape (n_sources,), int64
         The encoded columns with codes of levels, ascending.
-    n_levels : ndarray of shape (n_sources,), int64
+    n_categories : ndarray of shape (n_sources,), int64
         How many levels each has.
-    means : ndarray of shape (sum of n_levels, n_targets), float64
+    means : ndarray of shape (sum of n_categories, n_targets), float64
         By level, one source after the other. For classes a target is to be of the class, for two
         classes of the second.
     default : ndarray of shape (n_targets,), float64
@@ -43,7 +43,7 @@ class TargetEncoding:
     """
 
     sources: NDArray[np.int64]
-    n_levels: NDArray[np.int64]
+    n_categories: NDArray[np.int64]
     means: NDArray[np.float64]
     default: NDArray[np.float64]
     held_out: NDArray[np.float32]
@@ -59,10 +59,10 @@ class TargetEncoding:
 
     def query(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
         """Encoded columns (n_rows, n_encoded) of query rows, and their means."""
-        starts = np.cumsum(self.n_levels) - self.n_levels
+        starts = np.cumsum(self.n_categories) - self.n_categories
         columns = [x]
-        for j, start, n_levels in zip(self.sources, starts, self.n_levels):
-            means = self.means[start : start + n_levels]
+        for j, start, n_categories in zip(self.sources, starts, self.n_categories):
+            means = self.means[start : start + n_categories]
             columns.append(_look_up(x[:, j], means, self.default).astype(np.float32))
         return np.hstack(columns)
 
@@ -77,7 +77,7 @@ class TargetEncoding:
 
     @classmethod
     def unpack(
-        cls, fields: BundleFields, n_support: int, n_levels: Sequence[int], n_classes: int
+        cls, fields: BundleFields, n_support: int, n_categories: Sequence[int], n_classes: int
     ) -> "TargetEncoding":
         """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
 
@@ -85,16 +85,16 @@ class TargetEncoding:
         ----------
         fields : BundleFields
         n_support : int
-        n_levels : sequence of int, of length n_encoded
+        n_categories : sequence of int, of length n_encoded
             Number of levels behind each encoded column.
         n_classes : int
             0 for regression.
         """
         sources = fields.array("sources", "<i8", None)
-        fits = len(sources) > 0 and bool(((sources >= 0) & (sources < len(n_levels))).all())
+        fits = len(sources) > 0 and bool(((sources >= 0) & (sources < len(n_categories))).all())
         fits = fits and bool((np.diff(sources) > 0).all())
-        fields.require(fits, "sources", f"ascending columns, 0 to {len(n_levels) - 1}")
-        counts = np.array(n_levels, np.int64)[sources]
+        fields.require(fits, "sources", f"ascending columns, 0 to {len(n_categories) - 1}")
+        counts = np.array(n_categories, np.int64)[sources]
         fields.require(bool((counts > 0).all()), "sources", "columns of levels")
         n_targets = count_targets(n_classes)
         means = fields.array("means", "<f8", int(counts.sum()), n_targets)
@@ -129,8 +129,8 @@ def fit_target_encoding(
 
     None if there are no such columns.
     """
-    x, y, support, columns, n_levels, n_classes = table
-    sources = np.array([j for j in columns if n_levels[j] >= FEWEST_LEVELS], np.int64)
+    x, y, support, columns, n_categories, n_classes = table
+    sources = np.array([j for j in columns if n_categories[j] >= FEWEST_CATEGORIES], np.int64)
     n_folds = min(_N_FOLDS, len(x))
     if not len(sources) or n_folds < 2:
         return None
@@ -141,15 +141,15 @@ def fit_target_encoding(
     np.random.RandomState(seed).shuffle(folds)
     tables, held_out = [], []
     for j in sources:
-        tables.append(_fit(x[:, j], targets, n_levels[j]))
+        tables.append(_fit(x[:, j], targets, n_categories[j]))
         values = np.empty_like(targets)
         for k in range(n_folds):
-            rest = _fit(x[folds != k, j], targets[folds != k], n_levels[j])
+            rest = _fit(x[folds != k, j], targets[folds != k], n_categories[j])
             default = targets[folds != k].mean(axis=0)
             values[folds == k] = _look_up(x[folds == k, j], rest, default)
         held_out.append(values)
     columns_out = np.hstack(held_out).astype(np.float32)
-    counts = np.array([n_levels[j] for j in sources], np.int64)
+    counts = np.array([n_categories[j] for j in sources], np.int64)
     means = TargetEncoding(
         sources, counts, np.vstack(tables), targets.mean(axis=0), columns_out[support]
     )
@@ -157,14 +157,14 @@ def fit_target_encoding(
 
 
 def _fit(
-    codes: NDArray[np.float32], targets: NDArray[np.float64], n_levels: int
+    codes: NDArray[np.float32], targets: NDArray[np.float64], n_categories: int
 ) -> NDArray[np.float64]:
-    """Mean targets of levels (n_levels, n_targets), drawn to the mean of all."""
-    is_level = codes == np.floor(codes)  # a missing value is a mean of codes
-    ids = codes[is_level].astype(np.int64)
-    counts = np.bincount(ids, minlength=n_levels)[:, None]
+    """Mean targets of levels (n_categories, n_targets), drawn to the mean of all."""
+    is_category = codes == np.floor(codes)  # a missing value is a mean of codes
+    ids = codes[is_category].astype(np.int64)
+    counts = np.bincount(ids, minlength=n_categories)[:, None]
     sums = np.column_stack(
-        [np.bincount(ids, weights=t, minlength=n_levels) for t in targets[is_level].T]
+        [np.bincount(ids, weights=t, minlength=n_categories) for t in targets[is_category].T]
     )
     smoothed: NDArray[np.float64] = (sums + _PRIOR_ROWS * targets.mean(axis=0)) / (
         counts + _PRIOR_ROWS
@@ -175,5 +175,5 @@ def _fit(
 def _look_up(
     codes: NDArray[np.float32], means: NDArray[np.float64], default: NDArray[np.float64]
 ) -> NDArray[np.float64]:
-    is_level = (codes == np.floor(codes)) & (codes >= 0) & (codes < len(means))
-    return np.where(is_level[:, None], means[np.where(is_level, codes, 0).astype(int)], default)
+    is_known = (codes == np.floor(codes)) & (codes >= 0) & (codes < len(means))
+    return np.where(is_known[:, None], means[np.where(is_known, codes, 0).astype(int)], default)

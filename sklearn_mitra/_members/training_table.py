@@ -22,7 +22,7 @@ class TrainingTable(NamedTuple):
         Which rows are the support.
     columns : ndarray of int64
         The columns to show.
-    n_levels : sequence of int, of length n_features
+    n_categories : sequence of int, of length n_features
         Number of levels of a category; 0 for a column of numbers.
     n_classes : int
         0 for regression.
@@ -32,7 +32,7 @@ class TrainingTable(NamedTuple):
     y: NDArray[Any]
     support: NDArray[np.int64]
     columns: NDArray[np.int64]
-    n_levels: Sequence[int]
+    n_categories: Sequence[int]
     n_classes: int
 
     def showing(self, x: NDArray[np.float32], sources: NDArray[np.int64]) -> "TrainingTable":
@@ -43,8 +43,8 @@ class TrainingTable(NamedTuple):
         n_columns, n_all = self.x.shape[1], x.shape[1]
         others = np.setdiff1d(self.columns, sources)
         columns = np.concatenate([others, np.arange(n_columns, n_all)])
-        levels = [*self.n_levels, *[0] * (n_all - n_columns)]
-        return self._replace(x=x, columns=columns, n_levels=levels)
+        n_categories = [*self.n_categories, *[0] * (n_all - n_columns)]
+        return self._replace(x=x, columns=columns, n_categories=n_categories)
 
     def at(self, node: ClassNode) -> "TrainingTable":
         """The rows that get to a node of a class tree, and what it tells apart."""

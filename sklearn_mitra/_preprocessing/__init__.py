@@ -1,1 +1,1 @@
-"""Raw tables to encoded rows, and which of them are the support or the next query chunk."""
+"""Encoding of raw tables, selection of support rows, and chunks of query rows."""

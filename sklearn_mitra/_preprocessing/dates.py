@@ -19,12 +19,12 @@ _ISO = re.compile(
 
 
 def is_date(value: Any) -> bool:
-    """Whether a value is a date, with or without a time, or pandas' Period."""
+    """Whether a value is a date, with or without a time, or a pandas Period."""
     return isinstance(value, (date, np.datetime64)) or type(value).__name__ == "Period"
 
 
 def has_zone(value: Any) -> bool:
-    """Whether a date, or such a string, has a time zone."""
+    """Whether a date, or a string that holds one, has a time zone."""
     if isinstance(value, str):
         match = _ISO.fullmatch(value.strip())
         return match is not None and bool(match[2] or match[3])
@@ -32,7 +32,10 @@ def has_zone(value: Any) -> bool:
 
 
 def parse_date(text: str) -> np.datetime64 | None:
-    """A string in ISO 8601, such as "2024-03-01" or "2024-03-01T12:30:00+01:00", in UTC."""
+    """Convert an ISO 8601 string to UTC; None if it is not a date.
+
+    Examples are "2024-03-01" and "2024-03-01T12:30:00+01:00".
+    """
     match = _ISO.fullmatch(text.strip())
     if match is None:
         return None
@@ -48,36 +51,36 @@ def parse_date(text: str) -> np.datetime64 | None:
 
 
 def to_dates(values: NDArray[Any], name: str) -> NDArray[np.datetime64]:
-    """Values of a column as datetime64[us] with NaT for what is missing.
+    """Convert the values of a column to datetime64[us], with NaT for missing ones.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows,), datetime64[us], timedelta64, float64 or object
-        Objects are dates, strings, or None where missing. Floats may be NaN only, durations NaT.
+        Objects are dates, strings, or None if missing. Floats must be NaN, durations NaT.
     name : str
-        What errors call the column.
+        The column's name in error messages.
 
     Raises
     ------
     TypeError
-        If a value is no date.
+        If a value is not a date.
     ValueError
-        If a date isn't of the years 1 to 9999.
+        If a date is outside the years 1 to 9999.
     """
     if values.dtype.kind != "M":
         stamps = [_MISSING if v is None or v != v else _to_stamp(v, name) for v in values]
         values = np.array(stamps, "M8[us]")
     years = values[~np.isnat(values)].astype("M8[Y]").astype(np.int64) + 1970
     if ((years < 1) | (years > 9999)).any():
-        raise ValueError(f"In {name}, dates must be of the years 1 to 9999.")
+        raise ValueError(f"In {name}, dates must be in the years 1 to 9999.")
     return values
 
 
 def split_dates(dates: NDArray[np.datetime64]) -> dict[str, NDArray[np.float64]]:
-    """Dates (n_rows,), datetime64[us], as an array (n_rows,) for each of ``PARTS``.
+    """Split dates (n_rows,), datetime64[us], into an array (n_rows,) for each of ``PARTS``.
 
-    Days are counted from 1970 and have a fraction, weekdays from Monday, hours have a fraction.
-    A missing date is NaN.
+    Days are counted from the start of 1970, weekdays from Monday. Days and hours have a fractional
+    part. Missing dates are NaN.
     """
     is_there = ~np.isnat(dates)
     stamps = np.where(is_there, dates, np.datetime64(0, "us")).astype(np.int64)
@@ -95,7 +98,7 @@ def split_dates(dates: NDArray[np.datetime64]) -> dict[str, NDArray[np.float64]]
 def _to_stamp(value: Any, name: str) -> np.datetime64:
     stamp = parse_date(value) if isinstance(value, str) else None
     if not isinstance(value, str) and is_date(value):
-        value = getattr(value, "start_time", value)  # of a Period
+        value = getattr(value, "start_time", value)  # a Period's first moment
         if isinstance(value, datetime) and value.tzinfo is not None:
             value = value.astimezone(timezone.utc).replace(tzinfo=None)
         stamp = np.datetime64(value, "us")

@@ -1,4 +1,4 @@
-"""Query rows: a table to predict, encoded piece by piece and cut into chunks of distinct rows."""
+"""Query rows: a table to predict, encoded in pieces and cut into chunks of distinct rows."""
 
 from collections.abc import Iterator
 from typing import Any, NamedTuple
@@ -6,25 +6,25 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .columns import UnseenLevels
 from .encoder import TableEncoder
 from .table import take_rows
+from .unseen import UnseenCategories
 
-# Most rows to encode at a time. A table of more is encoded twice: piece by piece to see that all of
-# it can be, before the network runs, and again when a piece's turn has come.
+# Number of rows to encode at a time. A larger table is encoded twice, piece by piece: first to find
+# errors before the network runs, and again when each piece is predicted.
 _ENCODED_ROWS = 10_000
 
 
 class DistinctRows(NamedTuple):
-    """Some of a table's distinct rows, and where in the table they are.
+    """Some of a table's distinct rows, and their positions in the table.
 
     Attributes
     ----------
     rows : ndarray of shape (n_distinct, n_features), float32
     indices : ndarray of shape (n_rows,), int64
-        All rows of the table that are equal to one of these, ascending.
+        Positions in the table of all rows that equal one of these, ascending.
     places : ndarray of shape (n_rows,), int64
-        For each of them, which of ``rows`` it is equal to.
+        For each of these positions, the index of the equal row in ``rows``.
     """
 
     rows: NDArray[np.float32]
@@ -33,15 +33,16 @@ class DistinctRows(NamedTuple):
 
 
 def cut_distinct(x: NDArray[np.float32], n_rows: int) -> Iterator[DistinctRows]:
-    """The distinct rows of an encoded table, so many at a time, in the order of the table.
+    """Cut the distinct rows of an encoded table into chunks, in the order of the table.
 
-    Rows are equal if all their bits are. To find them takes 0.3 ms for 1000 rows x 20 columns,
-    a ten-thousandth of the time that the network takes.
+    Rows are equal if all their bits are. Finding them takes 0.3 ms for 1000 rows x 20 columns,
+    a ten-thousandth of the network's time.
 
     Parameters
     ----------
     x : ndarray of shape (n_rows, n_features), float32
     n_rows : int
+        Largest number of rows in a chunk.
     """
     row = np.dtype((np.void, x.itemsize * x.shape[1]))
     keys = np.ascontiguousarray(x).view(row)[:, 0]
@@ -63,19 +64,19 @@ class Queries:
     ----------
     X : ndarray or DataFrame of shape (n_rows, n_features)
     encoder : TableEncoder
-        Raises its errors at once, before any chunk is asked for.
+        Its errors are raised at once, before any chunk is requested.
 
     Attributes
     ----------
-    unseen : UnseenLevels
-        Of the whole table.
+    unseen : UnseenCategories
+        Unseen categories in the whole table.
     """
 
     def __init__(self, X: Any, encoder: TableEncoder) -> None:
         self._X = X
         self._encoder = encoder
         self._encoded: NDArray[np.float32] | None = None
-        self.unseen = UnseenLevels()
+        self.unseen = UnseenCategories()
         for start in range(0, len(X), _ENCODED_ROWS):
             x = encoder.transform(take_rows(X, start, start + _ENCODED_ROWS), self.unseen)
             self._encoded = x if len(x) == len(X) else None
@@ -84,13 +85,15 @@ class Queries:
         return len(self._X)
 
     def chunks(self, n_rows: int, title: str | None = None) -> Iterator[DistinctRows]:
-        """The rows, at most so many distinct ones at a time.
+        """Iterate over chunks of distinct rows.
 
         Parameters
         ----------
         n_rows : int
+            Largest number of rows in a chunk.
         title : str, default=None
-            Of a progress bar, which is shown if there are more rows. None shows no bar.
+            Title of a progress bar, which appears if there are more rows than that. None shows no
+            bar.
         """
         chunks = self._cut(n_rows)
         if title is None or len(self) <= n_rows:

@@ -1,9 +1,9 @@
-"""Which training rows become the support.
+"""Selection of the support set from the training rows.
 
 The selection is bit-compatible with the JavaScript package ``@wlearn/mitra``: the same seed
-picks the same rows. Where that package leaves places empty (a class with fewer rows than its
-share), the same generator goes on and fills them from the rows left over, unless "equal" sampling
-is asked for.
+selects the same rows. That package leaves places empty if a class has fewer rows than its share.
+Here, the same generator continues and fills them with the remaining rows, except with "equal"
+sampling.
 """
 
 from collections.abc import Sequence
@@ -17,10 +17,10 @@ _MULTIPLIER, _INCREMENT, _MASK = 1664525, 1013904223, 0x7FFFFFFF
 
 
 class Lcg:
-    """The linear congruential generator of wlearn.
+    """wlearn's linear congruential generator.
 
-    ``s = (s * 1664525 + 1013904223) & 0x7fffffff``; a draw is ``s / 0x7fffffff``, which
-    lies in [0, 1], both ends included.
+    Its state is updated as ``s = (s * 1664525 + 1013904223) & 0x7fffffff``. A draw is
+    ``s / 0x7fffffff``, a number in [0, 1], both ends included.
     """
 
     def __init__(self, seed: int) -> None:
@@ -38,7 +38,7 @@ class Lcg:
         return states / _MASK
 
     def shuffle(self, values: Sequence[int]) -> list[int]:
-        """Fisher-Yates from the end; returns a list."""
+        """A shuffled copy, by Fisher-Yates from the end."""
         shuffled = list(values)
         ends = np.arange(len(shuffled) - 1, 0, -1)
         draws = self.draw(len(ends))
@@ -49,7 +49,7 @@ class Lcg:
 
 
 def draw_seed(random_state: int | np.random.RandomState | None) -> int:
-    """A seed for scikit-learn's ``random_state``; an int is one itself."""
+    """A seed from scikit-learn's ``random_state``. An int is the seed itself."""
     if isinstance(random_state, Integral):
         return int(random_state)
     if random_state is None:  # fresh entropy; NumPy's global generator is left alone
@@ -65,7 +65,7 @@ def select_rows(n_rows: int, max_support: int, seed: int) -> NDArray[np.int64]:
     n_rows : int
         Number of training rows.
     max_support : int
-        Most rows to select. With ``n_rows <= max_support``, all are.
+        Largest number of rows to select. All are selected if ``n_rows <= max_support``.
     seed : int
 
     Returns
@@ -81,19 +81,19 @@ def select_rows(n_rows: int, max_support: int, seed: int) -> NDArray[np.int64]:
 def select_rows_per_class(
     class_ids: NDArray[np.int64], max_support: int, seed: int, sampling: str
 ) -> NDArray[np.int64]:
-    """Select support rows with a quota for every class.
+    """Select support rows, with a quota for every class.
 
     Parameters
     ----------
     class_ids : ndarray of shape (n_rows,), int64
         0..n_classes-1, each present at least once.
     max_support : int
-        Most rows to select. With ``n_rows <= max_support``, all are.
+        Largest number of rows to select. All are selected if ``n_rows <= max_support``.
     seed : int
     sampling : {"balanced", "equal", "stratified"}
-        "balanced" and "equal" give every class the same number of places, "stratified" a number
-        proportional to its rows and at least one. Places that a class can't fill go to other
-        rows, except in "equal".
+        "balanced" and "equal" give every class the same number of places. "stratified" gives it a
+        number in proportion to its rows, but at least one. Places that a class can't fill go to
+        rows of other classes, except with "equal".
 
     Returns
     -------
@@ -112,7 +112,7 @@ def select_rows_per_class(
     if max_support < len(counts):
         raise ValueError(
             f"max_support={max_support} leaves no place for some of the {len(counts)} classes. "
-            "Raise max_support to the number of classes at least."
+            "Raise max_support to at least the number of classes."
         )
     if sampling in ("balanced", "equal"):
         quotas = _equal_quotas(len(counts), max_support)
@@ -136,7 +136,7 @@ def _equal_quotas(n_classes: int, places: int) -> NDArray[np.int64]:
 
 
 def _proportional_quotas(counts: NDArray[np.int64], places: int) -> NDArray[np.int64]:
-    """One place each, the others by largest remainder."""
+    """One place for each class, and the others by the largest remainder method."""
     shares = counts / counts.sum() * (places - len(counts))
     quotas = np.floor(shares).astype(np.int64)
     left = places - len(counts) - quotas.sum()

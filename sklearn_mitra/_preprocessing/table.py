@@ -1,4 +1,4 @@
-"""A table as the user gives it: an array, lists, or a DataFrame."""
+"""Tables as users pass them: arrays, lists, sparse matrices or DataFrames."""
 
 from collections.abc import Iterator
 from typing import Any
@@ -8,20 +8,20 @@ from numpy.typing import NDArray
 from scipy.sparse import issparse
 from sklearn.utils.validation import validate_data
 
-# Most bytes of a sparse matrix as an array.
+# Largest size of a sparse matrix made dense.
 _MOST_BYTES = 2**30
 
 
 def check_table(estimator: Any, X: Any, reset: bool) -> Any:
-    """Check the form of a table as scikit-learn does, but not what is in it.
+    """Check a table's shape and column names as scikit-learn does, but not its values.
 
     Parameters
     ----------
     estimator : BaseEstimator
-        Learns the names and the number of columns, or has them.
+        Holds the number of columns and their names.
     X : array-like, sparse matrix or array, or DataFrame of shape (n_rows, n_features)
     reset : bool
-        Whether to learn them.
+        Whether to set these on the estimator, or to check X against them.
 
     Returns
     -------
@@ -30,8 +30,8 @@ def check_table(estimator: Any, X: Any, reset: bool) -> Any:
     Raises
     ------
     TypeError, ValueError
-        If it is no table, has no rows or columns, or other columns than the estimator knows; or
-        if a sparse one is too large to be made dense.
+        If X is not a table, has no rows or no columns, has other columns than those of training,
+        or is a sparse matrix too large to be made dense.
     """
     if issparse(X):
         X = validate_data(
@@ -52,25 +52,25 @@ def check_table(estimator: Any, X: Any, reset: bool) -> Any:
 
 
 def _as_dense(X: Any) -> NDArray[Any]:
-    """A sparse matrix or array as an array, unless that would take too much memory."""
+    """A sparse matrix as a dense array, unless that takes too much memory."""
     n_bytes = X.shape[0] * X.shape[1] * X.dtype.itemsize
     if n_bytes > _MOST_BYTES:
         raise ValueError(
             f"Sparse input is made dense, up to {_MOST_BYTES:,} bytes. X of shape {X.shape} would "
-            f"take {n_bytes:,}. Reduce its columns first, for example by TruncatedSVD of "
-            "scikit-learn, or pass fewer rows at a time."
+            f"take {n_bytes:,}. Reduce its columns first, for example with scikit-learn's "
+            "TruncatedSVD, or pass fewer rows at a time."
         )
     dense: NDArray[Any] = X.toarray()
     return dense
 
 
 def is_frame(X: Any) -> bool:
-    """Whether X is a pandas DataFrame, whose columns have types of their own."""
+    """Whether X is a pandas DataFrame."""
     return hasattr(X, "iloc") and hasattr(X, "columns")
 
 
 def as_array(X: Any) -> Any:
-    """Lists as an array; numbers beside strings stay numbers. Other types pass."""
+    """Convert lists to an array in which numbers beside strings stay numbers."""
     if isinstance(X, (list, tuple)):
         array = np.asarray(X)
         return np.asarray(X, dtype=object) if array.dtype.kind in "US" else array
@@ -78,7 +78,7 @@ def as_array(X: Any) -> Any:
 
 
 def take_rows(X: Any, start: int, stop: int) -> Any:
-    """A view of consecutive rows of an array or DataFrame."""
+    """Consecutive rows of an array or DataFrame, as a view."""
     return X.iloc[start:stop] if is_frame(X) else X[start:stop]
 
 

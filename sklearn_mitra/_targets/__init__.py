@@ -1,1 +1,1 @@
-"""Targets: class labels or numbers, what the network is shown of them, and the way back."""
+"""Targets: class labels or numbers, transformed for the network and back."""

@@ -1,4 +1,4 @@
-"""Targets that are class labels: their ids, and from logits back to probabilities."""
+"""Class labels as a target: their ids, and the correction of logits."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -20,16 +20,16 @@ ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
 
 @dataclass(frozen=True)
 class ClassTarget:
-    """What was learned of class labels.
+    """The class labels and their frequencies in training.
 
     Attributes
     ----------
     classes : ndarray of shape (n_classes,)
-        The labels, ascending; a label's place is its class id.
+        The labels, ascending. The position of a label is its class id.
     prior : ndarray of shape (n_classes,), float64
         Frequencies of the classes in training.
     temperature : float or None
-        The one that ``softmax_temperature="auto"`` chose.
+        The temperature chosen by ``softmax_temperature="auto"``.
     """
 
     classes: NDArray[Any]
@@ -47,38 +47,38 @@ class ClassTarget:
     def among(
         cls, classes: NDArray[Any], y: NDArray[Any]
     ) -> "tuple[ClassTarget, NDArray[np.int64]]":
-        """The same, of classes, ascending, that are known."""
+        """Do the same for known classes, ascending."""
         ids = np.searchsorted(classes, y).astype(np.int64)
         return cls(classes, _frequencies(ids, len(classes))), ids
 
     @property
     def n_classes(self) -> int:
-        """How many there are."""
+        """Number of classes."""
         return len(self.classes)
 
     @property
     def is_constant(self) -> bool:
-        """Whether there is one class only, which is all predictions."""
+        """Whether there is only one class, which is then always predicted."""
         return len(self.classes) == 1
 
     def without(self, ids: NDArray[np.int64]) -> "ClassTarget":
-        """The same, learned from rows of these class ids alone: other rows were held out."""
+        """A copy with the class frequencies of these ids, the rows that are not held out."""
         return replace(self, prior=_frequencies(ids, self.n_classes))
 
     def constant_answers(self, n_rows: int) -> NDArray[np.float64]:
-        """The logits of so many rows, if there is one class only."""
+        """Logits of ``n_rows`` rows, if there is only one class."""
         return np.zeros((n_rows, self.n_classes))
 
-    # ------------------------------------------------------------ there and back
+    # ------------------------------------------------------------ to the network and back
 
     def transform(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Class ids (n_rows,) as the network is to see them."""
+        """Class ids (n_rows,) as they are shown to the network."""
         return ids
 
     def inverse_transform(
         self, logits: NDArray[np.float64], temperature: float, correction: NDArray[np.float64]
     ) -> NDArray[np.float64]:
-        """Logits (n_rows, n_classes), divided by a temperature and then corrected.
+        """Divide logits by a temperature, and then correct them.
 
         Parameters
         ----------
@@ -87,7 +87,7 @@ class ClassTarget:
         correction : ndarray of shape (n_classes,), float64
             See :meth:`log_correction`.
         """
-        with np.errstate(over="ignore"):  # a tiny temperature makes -inf of all but the largest
+        with np.errstate(over="ignore"):  # a tiny temperature makes all but the largest -inf
             scaled = (logits - logits.max(axis=1, keepdims=True)) / temperature
         corrected: NDArray[np.float64] = scaled + correction
         return corrected
@@ -95,15 +95,16 @@ class ClassTarget:
     def log_correction(
         self, ids: NDArray[np.int64], class_weight: ClassWeight = None, to_prior: bool = True
     ) -> NDArray[np.float64]:
-        """What takes logits from the class frequencies of the support to those that are wanted.
+        """The correction of logits from the support's class frequencies to the desired ones.
 
         Parameters
         ----------
         ids : ndarray of shape (n_support,), int64
-            Class ids of the support.
+            Class ids of the support set.
         class_weight : mapping, "balanced" or None, default=None
         to_prior : bool, default=True
-            Whether the frequencies in training are wanted; else those in the support.
+            Whether the desired frequencies are those of training. Otherwise they are those of the
+            support set.
 
         Returns
         -------
@@ -113,7 +114,7 @@ class ClassTarget:
         wanted = self.prior if to_prior else support
         if class_weight == "balanced":
             wanted = np.full(self.n_classes, 1 / self.n_classes)
-        # A class without support rows keeps what the network gives it.
+        # The network's logit of a class without support rows is not corrected.
         correction = np.divide(wanted, support, out=np.ones(self.n_classes), where=support > 0)
         log_correction: NDArray[np.float64] = np.log(correction) + np.log(
             self.weights(class_weight)
@@ -121,26 +122,27 @@ class ClassTarget:
         return log_correction
 
     def weights(self, class_weight: ClassWeight) -> NDArray[np.float64]:
-        """Weights (n_classes,) of a dict; else 1.
+        """Weights (n_classes,) from a dict; all 1 if ``class_weight`` is not a dict.
 
         Raises
         ------
         ValueError
-            If a weight is not finite and positive, or the classes are others.
+            If a weight is not finite and positive, or the dict has other classes.
         """
         if not isinstance(class_weight, Mapping):
             return np.ones(self.n_classes)
         labels = self.classes.tolist()
         for label, weight in class_weight.items():
-            # as in scikit-learn: a fold may lack a class, but what weighs one class only is a slip
+            # As in scikit-learn, an unknown label is fine if all classes are there, since a fold
+            # may lack a class. Otherwise it is a mistake.
             if label not in labels and not class_weight.keys() >= {*labels}:
                 raise ValueError(
                     f"class_weight has a weight for {label!r}, which is not a class, and none for "
-                    f"some of the classes. They are {brief(labels)}."
+                    f"some of the classes, which are {brief(labels)}."
                 )
             if not isinstance(weight, Real) or not 0 < float(weight) < np.inf:
                 raise ValueError(
-                    f"Weights of classes must be finite and more than 0. Got {weight!r} for "
+                    f"Class weights must be finite and greater than 0. Got {weight!r} for "
                     f"{label!r} in class_weight."
                 )
         return np.array([class_weight.get(label, 1) for label in labels], np.float64)
@@ -148,14 +150,14 @@ class ClassTarget:
     # ------------------------------------------------------------ bundles
 
     def pack(self, ids: NDArray[np.int64]) -> dict[str, Any]:
-        """As fields of a bundle. The class ids of the support are in ``support_y``."""
+        """Fields to store in a bundle. The support's class ids are in ``support_y``."""
         return {"labels": pack_labels(self.classes), "prior": pack(self.prior)}
 
     @classmethod
     def unpack(
         cls, fields: BundleFields, stored: Stored
     ) -> "tuple[ClassTarget, NDArray[np.int64]]":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         classes, y = fields.labels("labels"), stored.y
         if stored.classes is not None:  # integer labels, which become class ids
             ids = np.searchsorted(classes, y).clip(max=len(classes) - 1)
@@ -173,7 +175,7 @@ class ClassTarget:
 
 
 def check_labels(y: Any) -> None:
-    """Raise an error if labels are missing, or some are strings and others are not."""
+    """Raise an error if labels are missing, or only some of them are strings."""
     y = np.asarray(y)
     n_missing = _count_missing(y) if y.ndim else 0
     if n_missing:
@@ -190,9 +192,10 @@ def check_labels(y: Any) -> None:
 
 
 def keep_integers(y: Any) -> Any:
-    """Labels whose pandas dtype is a nullable or pyarrow one of integers or booleans, as NumPy's.
+    """Convert labels of a nullable or pyarrow integer or boolean dtype to NumPy's dtype.
 
-    scikit-learn would make them float64, which large integers share. None may be missing.
+    scikit-learn would convert them to float64, which can't tell large integers apart. No label may
+    be missing.
     """
     is_column = hasattr(y, "dtypes") and y.ndim == 2 and y.shape[1] == 1
     dtype = y.dtypes.iloc[0] if is_column else getattr(y, "dtype", None)
@@ -206,7 +209,7 @@ def _frequencies(ids: NDArray[np.int64], n_classes: int) -> NDArray[np.float64]:
 
 
 def _count_missing(values: NDArray[Any]) -> int:
-    """How many of an array's values are None, NaN or NA."""
+    """Number of values that are None, NaN or NA."""
     if values.dtype == object:
         return sum(map(is_missing, values.ravel()))
     return np.isnan(values).sum() if values.dtype.kind == "f" else 0

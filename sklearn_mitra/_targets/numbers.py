@@ -1,4 +1,4 @@
-"""Targets that are numbers: scaled to 0..1, the range that the network knows, and back."""
+"""Numeric targets: scaled to 0..1, the range that the network expects, and back."""
 
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -14,14 +14,14 @@ from .transform import TargetTransform
 
 @dataclass(frozen=True)
 class NumberTarget:
-    """What was learned of targets that are numbers.
+    """The range and transform of the training targets.
 
     Attributes
     ----------
     low, high : float
-        The range that is scaled to 0..1: that of all training rows, or of the support.
+        The range that is scaled to 0..1, either of all training rows or of the support set.
     reshaping : TargetTransform
-        What is done to targets before they are scaled.
+        The transform of targets before they are scaled.
     """
 
     low: float
@@ -43,10 +43,10 @@ class NumberTarget:
         Raises
         ------
         ValueError
-            If one isn't finite, or their range isn't.
+            If a target or the range is not finite.
         """
         y = y.astype(np.float64)
-        if not np.isfinite(y).all():  # of strings, and of what scikit-learn was told not to check
+        if not np.isfinite(y).all():  # strings, or checks are turned off
             raise _missing_target(y[~np.isfinite(y)][0])
         low, high = float(y.min()), float(y.max())
         if high - low == np.inf:
@@ -58,62 +58,61 @@ class NumberTarget:
 
     @property
     def is_constant(self) -> bool:
-        """Whether there is one target only, which is all predictions."""
+        """Whether all targets are equal. That value is then always predicted."""
         return self.low == self.high
 
     def scaled_by(self, y: NDArray[np.float64]) -> "NumberTarget":
-        """The same, with the range of these targets."""
+        """A copy with the range of these targets."""
         return replace(self, low=float(y.min()), high=float(y.max()))
 
     def without(self, y: NDArray[np.float64]) -> "NumberTarget":
-        """The same: the range stays that of all training rows."""
+        """The target after rows are held out. Its range stays that of all training rows."""
         return self
 
     def constant_answers(self, n_rows: int) -> NDArray[np.float64]:
-        """The predictions of so many rows, if there is one target only."""
+        """Predictions of ``n_rows`` rows, if all targets are equal."""
         return np.full(n_rows, self.low)
 
-    # ------------------------------------------------------------ there and back
+    # ------------------------------------------------------------ to the network and back
 
     @property
     def _ends(self) -> tuple[float, float]:
         return self.reshaping.transform(self.low), self.reshaping.transform(self.high)
 
     def transform(self, y: NDArray[np.float64]) -> NDArray[np.float32]:
-        """Targets (n_rows,) as the network is to see them."""
+        """Targets (n_rows,) as they are shown to the network."""
         low, high = self._ends
         if low == high:
             return np.zeros(len(y), np.float32)
-        with np.errstate(over="ignore"):  # of rows outside a support that gave the range
+        with np.errstate(over="ignore"):  # rows outside the range of the support set
             scaled = (self.reshaping.transform(y) - low) / (high - low)
             return scaled.astype(np.float32)
 
     def scale(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Targets (n_rows,) scaled without clipping outliers."""
+        """Targets (n_rows,), scaled without clipping outliers."""
         low, high = self._ends
         if self.reshaping.kind == "asinh":
             y = self.reshaping.transform(y)
-        with np.errstate(over="ignore"):  # of outliers that are clipped
+        with np.errstate(over="ignore"):  # outliers that :meth:`transform` clips
             return (y - low) / (high - low)
 
     def inverse_transform(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Scaled targets of any shape in their units; those beyond float64 are its largest."""
+        """Scale targets of any shape back, limited to the range of float64."""
         low, high = self._ends
-        # Computing with a sixteenth of very large targets is exact, and nothing in between
-        # overflows.
+        # Very large targets are computed as sixteenths, which is exact and avoids overflow.
         unit = 1 / 16 if max(abs(low), abs(high)) > 1e300 else 1.0
         largest = np.finfo(np.float64).max * unit
         with np.errstate(over="ignore"):
             targets = y * ((high - low) * unit) + low * unit
         targets = np.clip(targets, -largest, largest) / unit
-        if self.reshaping.kind == "asinh":  # beyond the range, its inverse soon is far beyond
+        if self.reshaping.kind == "asinh":  # beyond the range, its inverse grows exponentially
             targets = np.clip(targets, low, high)
         return self.reshaping.inverse_transform(targets)
 
     # ------------------------------------------------------------ bundles
 
     def pack(self, y: NDArray[np.float64]) -> dict[str, Any]:
-        """As fields of a bundle, with the targets of the support."""
+        """Fields to store in a bundle, with the targets of the support set."""
         limits = [self.low, self.high]
         return {"range": pack(limits), "targets": pack(y), "transform": self.reshaping.pack()}
 
@@ -121,7 +120,7 @@ class NumberTarget:
     def unpack(
         cls, fields: BundleFields, stored: Stored
     ) -> "tuple[NumberTarget, NDArray[np.float64]]":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         low, high = fields.array("range", "<f8", 2).tolist()
         is_range = 0 <= high - low < np.inf
         fields.require(is_range, "range", "the smallest and the largest target")
@@ -136,7 +135,7 @@ class NumberTarget:
 
 
 def check_numbers(y: Any) -> None:
-    """Raise an error if targets are missing or no numbers, where scikit-learn's says less."""
+    """Raise an error if targets are missing or not numeric, clearer than scikit-learn's."""
     values = np.asarray(y)
     is_read = values.ndim and values.dtype.kind in "OU"
     for target in values.ravel().tolist() if is_read else []:
@@ -146,15 +145,15 @@ def check_numbers(y: Any) -> None:
             float(target)
         except ValueError:
             raise ValueError(
-                f"MitraRegressor needs targets that are numbers. Got {target!r}. For classes "
-                "there is MitraClassifier."
+                f"MitraRegressor needs numeric targets. Got {target!r}. For classes, use "
+                "MitraClassifier."
             ) from None
-        except TypeError:  # scikit-learn's checks have words for None and the like
+        except TypeError:  # scikit-learn's own checks report it
             pass
 
 
 def _missing_target(target: Any) -> ValueError:
     return ValueError(
         f"Input y contains NaN, infinity or missing values, such as {target!r}. Leave out the rows "
-        "that have no target."
+        "without a target."
     )

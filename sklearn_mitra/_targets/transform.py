@@ -1,4 +1,4 @@
-"""Targets whose range is extreme: clipped or transformed, and the way back."""
+"""Targets with an extreme range: clipped or transformed, and back."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -11,27 +11,28 @@ from .._common.warnings import warn_user
 
 KINDS = ("none", "clip", "asinh")
 
-# A normal distribution's range is about 5 times its interquartile range, an exponential one's 7.
+# A range of more than this many interquartile ranges is extreme. Those of normal distributions are
+# about 5, of exponential distributions about 7.
 _EXTREME = 20
-# Targets further from the quartiles than so many interquartile ranges are outliers.
+# Targets more than this many interquartile ranges from the quartiles are outliers.
 _FAR = 5
-# Up to such a share, outliers are taken for mistakes; more of them for a heavy tail.
+# Up to this share of outliers is taken for mistakes, more for a heavy tail.
 _FEW = 0.01
-# The least width of asinh as a share of the range. That many times it, targets overflow float64.
+# The smallest width of asinh, relative to the range. With a smaller one, targets overflow float64.
 _NARROWEST = 1e-307
-# Of fewer targets, quartiles say too little.
+# With fewer targets, quartiles are too uncertain.
 _FEWEST_ROWS = 20
 
 
 @dataclass(frozen=True)
 class TargetTransform:
-    """How targets are changed before they are scaled to 0..1.
+    """The transform of targets before they are scaled to 0..1.
 
     Attributes
     ----------
     kind : {"none", "clip", "asinh"}
     values : tuple of (float, float)
-        Of "clip" the smallest and largest target that is kept; of "asinh", which is nearly
+        For "clip", the smallest and the largest target to keep. For "asinh", which is nearly
         linear in the middle and logarithmic outside, the middle and its width.
     """
 
@@ -46,10 +47,10 @@ class TargetTransform:
         ----------
         y : ndarray of shape (n_rows,), float64
         kind : {"auto", "none", "clip", "asinh"}
-            "auto" warns if it does something. That is if the range is extreme: it clips a few
-            outliers, and transforms targets with a heavy tail.
+            "auto" does nothing unless the range is extreme. Then it clips outliers if they are
+            few, applies asinh otherwise, and warns of it.
         """
-        with np.errstate(over="ignore", invalid="ignore"):  # of targets near float64's limits
+        with np.errstate(over="ignore", invalid="ignore"):  # targets near the limits of float64
             low, middle, high = np.quantile(y, [0.25, 0.5, 0.75]).tolist()
             width, spread = high - low, float(np.std(y))
             is_outlier = (y < low - _FAR * width) | (y > high + _FAR * width)
@@ -77,12 +78,12 @@ class TargetTransform:
         return np.arcsinh((y - first) / second) if self.kind == "asinh" else y
 
     def inverse_transform(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Transformed targets (n_rows,) as they were."""
+        """Transform targets (n_rows,) back."""
         first, second = self.values
         return np.sinh(y) * second + first if self.kind == "asinh" else y
 
     def fits(self, low: float, high: float) -> bool:
-        """Whether it tells the ends of a range apart, and finds the way back to them."""
+        """Whether the ends of a range stay distinct and finite, both ways."""
         with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
             ends = self.transform(np.array([low, high]))
             return bool(
@@ -90,7 +91,7 @@ class TargetTransform:
             )
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {"kind": self.kind, "values": pack(self.values)}
 
     @classmethod
@@ -106,11 +107,12 @@ class TargetTransform:
 
 def _warn(y: NDArray[np.float64], n_outliers: int, kind: str) -> None:
     outcome = {
-        "clip": f"{n_outliers} of {len(y)} targets are outliers, and are clipped",
+        "clip": f"{n_outliers} of {len(y)} targets are outliers and are clipped",
         "asinh": f"{n_outliers} of {len(y)} targets are far out, so all are transformed by asinh",
     }
     warn_user(
         f"The targets range from {y.min():.6g} to {y.max():.6g}, more than {_EXTREME} times their "
-        f"interquartile range. {outcome[kind]}. Check them for mistakes. target_transform='none' "
-        "takes them as they are; scikit-learn's TransformedTargetRegressor has other transforms."
+        f"interquartile range. {outcome[kind]}. Check them for mistakes. Use "
+        "target_transform='none' to leave them as they are, or scikit-learn's "
+        "TransformedTargetRegressor for another transform."
     )

@@ -1,1 +1,1 @@
-"""How sure predictions are: distributions, held-out predictions, temperature."""
+"""Predictive uncertainty: distributions, held-out predictions, temperature, member weights."""

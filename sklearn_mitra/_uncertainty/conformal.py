@@ -1,6 +1,6 @@
-"""Distributions of a target from the residuals of rows that were held out: conformal prediction.
+"""Conformal prediction: distributions of a target from the residuals of held-out rows.
 
-A residual is divided by the scale that boosted trees predict of it, so that intervals are wider
+Each residual is divided by a scale that boosted trees predict for the row, so intervals are wider
 where residuals are larger.
 """
 
@@ -16,33 +16,37 @@ from .._members.boosted_trees import Trees, fit_trees
 from .distribution import PredictiveDistribution
 from .held_out import N_FOLDS, cut_folds
 
-# Most knots of a distribution: of more residuals, as many quantiles.
+# Largest number of knots of a distribution. More residuals are reduced to this many quantiles.
 _MOST_KNOTS = 1000
-# Trees of fewer residuals tell nothing; there are two of the rows' answers beside the columns.
+# Trees fitted to fewer residuals are of no use.
 _FEWEST_ROWS = 40
+# Columns that trees read beside the table's: mean and deviation of the members' predictions.
 _N_FURTHER = 2
-# How much of the scale follows the trees. Pinball loss on the tables of benchmarks/uncertainty.py
-# was .1487 with this, .1499 with 0 and .1515 with 1; see benchmarks/README.md.
+# Share of the scale that the trees predict; the rest is constant. Pinball loss on the tables of
+# benchmarks/uncertainty.py was .1487 with this, .1499 with 0 and .1515 with 1; see
+# benchmarks/README.md.
 _SHARE = 0.5
-# The least scale, where the mean over residuals is 1.
+# The smallest scale. The mean over residuals is 1.
 _LEAST = 0.1
-# More, in units of the training range, could overflow.
+# Larger residuals, in units of the training range, could overflow.
 _LARGEST = 1e100
 
 
 @dataclass(frozen=True)
 class Conformal:
-    """What residuals of held-out rows say of other rows. Targets are scaled to 0..1.
+    """Residuals of held-out rows, and the scale of the residual of any row.
+
+    Targets are scaled to 0..1.
 
     Attributes
     ----------
     residuals : ndarray of shape (n_knots,), float64
-        Ascending, each divided by its scale. The next one is at most the ``k``-th of them with
-        probability ``k / (n_knots + 1)``.
+        Ascending, each divided by its scale. The residual of another row is at most the ``k``-th
+        of these with probability ``k / (n_knots + 1)``.
     mode : float
-        The middle of the shortest interval that holds half of them.
+        The middle of the shortest interval that holds half of the residuals.
     trees : Trees or None
-        Their sum is a row's scale, which is 1 on average. None: all scales are 1.
+        Predict a row's scale, which is 1 on average. With None, all scales are 1.
     """
 
     residuals: NDArray[np.float64]
@@ -57,15 +61,15 @@ class Conformal:
         answers: NDArray[np.float64],
         seed: int,
     ) -> "Conformal":
-        """Learn from rows that were held out.
+        """Fit to held-out rows.
 
         Parameters
         ----------
         x : ndarray of shape (n_rows, n_features), float32
         y : ndarray of shape (n_rows,), float64
-            Their scaled targets.
-        answers : ndarray of shape (n_rows, n_views), float64
-            What each member predicts of them, not having seen them.
+            Scaled targets.
+        answers : ndarray of shape (n_rows, n_members), float64
+            Held-out predictions of each ensemble member.
         seed : int
         """
         residuals = np.clip(y - average(answers.T), -_LARGEST, _LARGEST)
@@ -97,13 +101,15 @@ class Conformal:
         Parameters
         ----------
         x : ndarray of shape (n_rows, n_features), float32
-        answers : ndarray of shape (n_rows, n_views), float64
+        answers : ndarray of shape (n_rows, n_members), float64
+            Predictions of each ensemble member.
         """
         scales = np.ones(len(x))
         if self.trees is not None:
             scales = np.maximum(self.trees.transform(_show(x, answers)), _LEAST)
         centres = average(answers.T)
-        # nothing is known beyond the least and the largest: they have what is left, 1 / (n + 1)
+        # Nothing is known beyond the smallest and the largest residual. Each of these two has the
+        # remaining probability on its side, 1 / (n + 1).
         residuals = self.residuals[[0, *range(len(self.residuals)), -1]]
         n_levels = len(self.residuals) + 1
         levels = np.concatenate([np.arange(n_levels) / n_levels, [1.0]])
@@ -111,7 +117,7 @@ class Conformal:
         return PredictiveDistribution(values, levels, centres + scales * self.mode)
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {
             "residuals": pack(self.residuals),
             "mode": self.mode,
@@ -120,13 +126,13 @@ class Conformal:
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_features: int) -> "Conformal":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError.
 
         Parameters
         ----------
         fields : BundleFields
         n_features : int
-            Columns that views may show.
+            Number of columns that trees may read.
         """
         residuals = fields.array("residuals", "<f8", None)
         fits = 1 < len(residuals) <= _MOST_KNOTS and bool((np.diff(residuals) >= 0).all())
@@ -143,7 +149,7 @@ class Conformal:
 
 
 def _show(x: NDArray[np.float32], answers: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The columns that trees read: a table's, the mean of its answers, and their deviation."""
+    """The columns that trees read: the table's, and mean and deviation of the predictions."""
     centres = average(answers.T)
     deviations = np.sqrt(average((answers.T - centres) ** 2))
     limited = np.clip(np.column_stack([centres, deviations]), -1e30, 1e30)

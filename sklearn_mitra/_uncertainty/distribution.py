@@ -1,4 +1,4 @@
-"""What is predicted of a target beyond one number: its distribution, one for each row."""
+"""Predictive distributions of a target, one for each row."""
 
 from collections.abc import Callable, Sequence
 from typing import Any
@@ -8,12 +8,12 @@ from numpy.typing import ArrayLike, NDArray
 
 
 def check_levels(levels: ArrayLike, name: str) -> NDArray[np.float64]:
-    """Probabilities, in an array of any shape.
+    """Convert probabilities to an array, of any shape.
 
     Raises
     ------
     ValueError
-        If they are not numbers from 0 to 1. It calls them ``name``.
+        If they are not numbers from 0 to 1. Its message calls them ``name``.
     """
     try:
         checked = np.asarray(levels, np.float64)
@@ -28,18 +28,19 @@ def check_levels(levels: ArrayLike, name: str) -> NDArray[np.float64]:
 class PredictiveDistribution:
     """Predicted distributions of a target, one for each row.
 
-    :meth:`MitraRegressor.predict_distribution` returns it. The quantile function of each row is
-    linear between knots. So all that is asked of a distribution is exact, but for rounding.
-    ``len`` is the number of rows, and rows can be taken as from an array of one axis.
+    :meth:`MitraRegressor.predict_distribution` returns an instance. The quantile function of each
+    row is linear between knots, so all results are exact up to rounding. ``len`` gives the number
+    of rows, and indexing selects rows as in a one-dimensional array.
 
     Parameters
     ----------
     values : ndarray of shape (n_rows, n_knots) or (n_knots,), float64
-        Targets, ascending; of all rows if there is one axis. Where some are equal, they have the
-        probability between them.
+        Targets at the knots, ascending; the same for all rows if there is one axis. Equal values
+        carry the probability between their knots as a point mass.
     probabilities : ndarray of shape (n_rows, n_knots) or (n_knots,), float64
-        That a target is at most the knot's: ascending from 0 to 1.
+        Probabilities that a target is at most the knot's value, ascending from 0 to 1.
     modes : ndarray of shape (n_rows,), float64
+        Most likely targets.
 
     Examples
     --------
@@ -73,17 +74,17 @@ class PredictiveDistribution:
         return f"<{type(self).__name__} of {len(self)} rows>"
 
     def __getitem__(self, rows: Any) -> "PredictiveDistribution":
-        """Distributions of some of the rows: a slice, integers or booleans; or of one row."""
+        """Select rows by a slice, integers or booleans, or one row by an integer."""
         values, probabilities = (
             knots if knots.ndim == 1 else np.atleast_2d(knots[rows])
             for knots in (self._values, self._probabilities)
         )
         return PredictiveDistribution(values, probabilities, np.atleast_1d(self._modes[rows]))
 
-    # ------------------------------------------------------------ what is asked of it
+    # ------------------------------------------------------------ results
 
     def cdf(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Probabilities that targets are at most ``y``.
+        """Probability of each row's target being at most ``y``.
 
         Parameters
         ----------
@@ -94,7 +95,7 @@ class PredictiveDistribution:
         probabilities : ndarray of shape (n_rows,), float64
         """
         y = self._of_rows(y)[:, None]
-        # of knots with the same value, the last
+        # the last of several knots with the same value
         last = (self._values <= y).sum(axis=1) - 1
         low, high, p_low, p_high = self._segments(last)
         width = high - low
@@ -104,7 +105,7 @@ class PredictiveDistribution:
         return np.where(last < 0, 0.0, np.where(last == n_knots - 1, 1.0, p))
 
     def quantile(self, levels: ArrayLike) -> NDArray[np.float64]:
-        """Targets that are not exceeded with given probabilities.
+        """Quantiles: targets that are not exceeded with the given probabilities.
 
         Parameters
         ----------
@@ -113,13 +114,13 @@ class PredictiveDistribution:
 
         Returns
         -------
-        quantiles : ndarray of shape (n_rows, n_levels), or (n_rows,) of one number; float64
-            Those of a higher level are never less.
+        quantiles : ndarray of shape (n_rows, n_levels), or (n_rows,) for a single level; float64
+            Never decreasing with the level.
 
         Raises
         ------
         ValueError
-            If ``levels`` are not such numbers.
+            If ``levels`` are not numbers from 0 to 1, or have more than one axis.
         """
         checked = check_levels(levels, "levels")
         if checked.ndim > 1:
@@ -135,46 +136,45 @@ class PredictiveDistribution:
         low, high, p_low, p_high = self._segments(before)
         width = np.where(p_high > p_low, p_high - p_low, 1)
         share = np.clip((level - p_low) / width, 0, 1)
-        # halves, since the difference of values at the limits of float64 is beyond them
+        # halves, since the difference of values near the limits of float64 may overflow
         with np.errstate(over="ignore"):
             inside: NDArray[np.float64] = low + (high / 2 - low / 2) * (2 * share)
         return np.minimum(inside, high)
 
     def mean(self) -> NDArray[np.float64]:
-        """Means of the rows, ndarray of shape (n_rows,), float64."""
+        """Mean of each row, ndarray of shape (n_rows,), float64."""
         middles = self._values[..., 1:] / 2 + self._values[..., :-1] / 2
         return (self._masses() * middles).sum(axis=1) + np.zeros(len(self))
 
     def median(self) -> NDArray[np.float64]:
-        """Medians of the rows, ndarray of shape (n_rows,), float64."""
+        """Median of each row, ndarray of shape (n_rows,), float64."""
         return self._quantile(0.5)
 
     def mode(self) -> NDArray[np.float64]:
-        """Most likely targets, ndarray of shape (n_rows,), float64.
+        """Most likely target of each row, ndarray of shape (n_rows,), float64.
 
-        With target bins, the middle of the densest bin; else of the shortest interval that holds
-        half of the probability.
+        It is the middle of the densest bin if the checkpoint has target bins, and otherwise the
+        middle of the shortest interval that holds half of the probability.
         """
         return self._modes.copy()
 
     def std(self) -> NDArray[np.float64]:
-        """Standard deviations of the rows, ndarray of shape (n_rows,), float64."""
+        """Standard deviation of each row, ndarray of shape (n_rows,), float64."""
         mean = self.mean()[:, None]
         with np.errstate(over="ignore"):
             low, high = self._values[..., :-1] - mean, self._values[..., 1:] - mean
         scale = np.maximum(np.abs(low), np.abs(high)).max(axis=1, keepdims=True)
-        scale = np.where(
-            scale > 0, scale, 1
-        )  # squares of small or large targets are beyond float64
+        # without a scale, squares of very small or large targets would leave float64's range
+        scale = np.where(scale > 0, scale, 1)
         low, high = low / scale, high / scale
         squares = (low * low + low * high + high * high) / 3
         return np.sqrt((self._masses() * squares).sum(axis=1)) * scale[:, 0]
 
     def crps(self, y: ArrayLike) -> NDArray[np.float64]:
-        """Continuous ranked probability scores: the mean pinball loss of all quantiles, twice.
+        """Continuous ranked probability score: twice the mean pinball loss over all quantiles.
 
-        In the units of the target, and for a distribution that is sure of a value the absolute
-        error. Less is better.
+        It has the units of the target. If the distribution is a single value, the score is the
+        absolute error. Lower is better.
 
         Parameters
         ----------
@@ -187,10 +187,10 @@ class PredictiveDistribution:
         """
         y = self._of_rows(y)[:, None]
         if np.isinf(y).any():
-            raise ValueError("'y' must be finite to be scored. Got infinity.")
+            raise ValueError("'y' must be finite for a score. Got infinity.")
         low, high, mass = self._values[..., :-1], self._values[..., 1:], self._masses()
         width = high - low
-        # E|Y - y|, segment by segment; inside the one that holds y, |.| has two slopes
+        # E|Y - y|, segment by segment; in the one that contains y, |.| has two slopes
         below, above = np.clip(y - low, 0, width), np.clip(high - y, 0, width)
         outside = np.maximum(np.maximum(low - y, y - high), 0)
         wide = np.where(width > 0, width, 1)
@@ -207,21 +207,21 @@ class PredictiveDistribution:
         targets = np.asarray(y, np.float64)
         if targets.shape not in ((), (len(self),)):
             raise ValueError(
-                f"'y' must be a number, or an array of shape ({len(self)},), a target for each "
-                f"row. Got shape {targets.shape}."
+                f"'y' must be a number, or an array of shape ({len(self)},) with a target for "
+                f"each row. Got shape {targets.shape}."
             )
         if np.isnan(targets).any():
             raise ValueError("'y' must be numbers. Got NaN.")
         return np.broadcast_to(targets, (len(self),))
 
     def _masses(self) -> NDArray[np.float64]:
-        """Probabilities of segments, (n_rows or 1, n_knots - 1)."""
+        """Probabilities of the segments, (n_rows or 1, n_knots - 1)."""
         return np.atleast_2d(self._probabilities[..., 1:] - self._probabilities[..., :-1])
 
     def _segments(self, starts: NDArray[np.int64]) -> tuple[NDArray[np.float64], ...]:
-        """Values and probabilities (n_rows,) at the ends of a segment of each row.
+        """Values and probabilities (n_rows,) at both ends of one segment of each row.
 
-        It is given by the knot that it starts at, for each row or for all.
+        ``starts`` are the knots at which these segments start, one for each row or one for all.
         """
         n_knots = self._values.shape[-1]
         starts = np.broadcast_to(np.clip(starts, 0, n_knots - 2), (len(self),))
@@ -233,16 +233,16 @@ class PredictiveDistribution:
         )
 
 
-# ---- made of others ------------------------------------------------------------------------------
+# ---- constructors --------------------------------------------------------------------------------
 
 
 def constant(value: float, n_rows: int) -> PredictiveDistribution:
-    """Distributions of rows that are sure of a value."""
+    """Distributions of rows whose target is certain."""
     return PredictiveDistribution(np.full(2, value), np.array([0.0, 1.0]), np.full(n_rows, value))
 
 
 def join(parts: Sequence[PredictiveDistribution]) -> PredictiveDistribution:
-    """The rows of several, one after the other. What one's rows share, all rows do."""
+    """Concatenate distributions. If rows share knots in one part, they share them in all."""
     values, probabilities = (
         knots[0] if knots[0].ndim == 1 else np.concatenate(knots)
         for knots in ([p._values for p in parts], [p._probabilities for p in parts])
@@ -254,7 +254,7 @@ def transform(
     distribution: PredictiveDistribution,
     function: Callable[[NDArray[np.float64]], NDArray[np.float64]],
 ) -> PredictiveDistribution:
-    """Distributions of an ascending function of the target: its knots and modes are taken along."""
-    values = np.maximum.accumulate(function(distribution._values), axis=-1)  # in spite of rounding
+    """Distributions of an ascending function of the target, applied to knots and modes."""
+    values = np.maximum.accumulate(function(distribution._values), axis=-1)  # despite rounding
     modes = function(distribution._modes)
     return PredictiveDistribution(values, distribution._probabilities, modes)

@@ -1,7 +1,7 @@
 """Out-of-fold predictions of a regressor's support rows.
 
-The support is cut into folds. Every ensemble member predicts each fold from the others, through the
-same networks as any prediction.
+The support set is cut into folds. Every ensemble member predicts each fold from the others, with
+the same network as in any other prediction.
 """
 
 from collections.abc import Callable, Sequence
@@ -22,34 +22,34 @@ Table = tuple[NDArray[np.float32], NDArray[Any]]
 
 
 def cut_folds(y: NDArray[Any], n_folds: int, seed: int) -> list[NDArray[np.int64]]:
-    """Cut rows into folds that have about the same targets each.
+    """Cut rows into folds with about the same distribution of the target.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
     n_folds : int
-        Of fewer rows, there are as many folds as rows.
+        With fewer rows than this, every row is a fold.
     seed : int
 
     Returns
     -------
     folds : list of ndarray of int64
-        Disjoint, and all rows together; each ascending.
+        A partition of the rows; each fold is ascending.
     """
     return stratified_folds(np.random.RandomState(seed).permutation(len(y)), y, n_folds)
 
 
 class HeldOut:
-    """A member whose support rows are left out and predicted, fold by fold.
+    """An ensemble member that predicts its own support rows, fold by fold.
 
     Parameters
     ----------
     member : EnsembleMember
-        Of a regressor.
+        A member of a regressor.
     x : ndarray of shape (n_support, n_features), float32
-        The support as members get it.
+        The support set as members receive it.
     y : ndarray of shape (n_support,), float32
-        Its scaled targets.
+        Scaled targets of the support set.
     """
 
     def __init__(
@@ -67,13 +67,13 @@ class HeldOut:
         return self._shown[stays], self._y[stays]
 
     def query(self, fold: NDArray[np.int64]) -> NDArray[np.float32]:
-        """The rows as queries. Their features are of models that haven't seen them."""
+        """These rows as query rows. Their features are out of fold."""
         return self._shown[fold]
 
     def inverse_transform(
         self, outputs: NDArray[np.float32], fold: NDArray[np.int64]
     ) -> NDArray[np.float64]:
-        """Outputs (n_rows, n_outputs) for the rows as scaled targets (n_rows,)."""
+        """Convert outputs (n_rows, n_outputs) for these rows to scaled targets (n_rows,)."""
         predictions = self._predictions
         return self._target.add_baseline(
             outputs, None if predictions is None else predictions[fold]
@@ -88,22 +88,22 @@ def predict_held_out(
     new_context: Callable[[list[Table]], Context],
     runtime: Runtime,
 ) -> NDArray[np.float64]:
-    """Predict each fold of a regressor's support from the others.
+    """Predict each fold of a regressor's support set from the others.
 
-    What a member learned of the training table (a baseline, the scores of a simple model, the
-    target encoding) has out-of-fold values of the support rows, and these are used.
+    Whatever a member learned from training targets (a baseline, scores of a simple model, the
+    target encoding) enters with its out-of-fold values for the support rows.
 
     Parameters
     ----------
     members : sequence of EnsembleMember
     x : ndarray of shape (n_support, n_features), float32
-        The support as members get it.
+        The support set as members receive it.
     y : ndarray of shape (n_support,), float32
-        Its scaled targets.
+        Scaled targets of the support set.
     folds : sequence of ndarray of int64
-        Each without some of the rows.
+        A partition of the support rows.
     new_context : callable
-        Makes the context of the members' tables.
+        Makes a context from the members' tables.
     runtime : Runtime
 
     Returns
@@ -115,7 +115,7 @@ def predict_held_out(
     held_out = [HeldOut(member, x, y) for member in members]
     for fold in folds:
         context = new_context([member.table(fold) for member in held_out])
-        # nothing is kept: these tables and their rows go through the network once
+        # nothing is cached, since these tables pass through the network only once
         plan, ready = context.prepare(runtime, False)
         step = plan.chunk_rows
         for j, (member, network_member) in enumerate(zip(held_out, ready)):

@@ -1,4 +1,4 @@
-"""The predictive distribution with target bins: the mixture of the members' densities."""
+"""Predictive distributions from target bins: the mixture of the members' densities."""
 
 from collections.abc import Sequence
 
@@ -11,8 +11,8 @@ from .._members.target_views import NumberView
 from .._network.bins import bin_edges
 from .distribution import PredictiveDistribution
 
-# Least width of a member's bins, in units of the training range: if a baseline leaves nothing of
-# the target, all its bins are one value.
+# The smallest width of a member's bins, in units of the training range. If a baseline predicts the
+# targets exactly, all bins of its residuals are at one value.
 _LEAST = 1e-12
 
 
@@ -24,12 +24,12 @@ class BinnedMember:
     outputs : ndarray of shape (n_rows, n_bins), float32
         Logits of the bins.
     mirror : bool
-        Whether a scaled target ``y`` is ``1 - y`` to the member.
+        Whether the member is shown ``1 - y`` in place of a scaled target ``y``.
     scale : float
-        Width of the member's bins, in units of those of a plain member.
+        Width of the member's bins, relative to those of a plain member.
     shifts : ndarray of shape (n_rows,), float64, or None
-        Where a row's bins start to count: the member's target ``y`` is the scaled target
-        ``scale * y + shift``. None is 0.
+        Shift of each row's bins: the member's target ``y`` is the scaled target
+        ``scale * y + shift``. None is no shift.
     """
 
     def __init__(
@@ -40,7 +40,7 @@ class BinnedMember:
         shifts: NDArray[np.float64] | None = None,
     ) -> None:
         masses = softmax(outputs)
-        if mirror:  # the edges are symmetric about 0.5, so the bins change places
+        if mirror:  # the edges are symmetric about 0.5, so this reverses the bins
             masses = np.ascontiguousarray(masses[:, ::-1])
         self.masses = masses
         self.edges = bin_edges(outputs.shape[1]).astype(np.float64)
@@ -50,7 +50,7 @@ class BinnedMember:
 
     @classmethod
     def of(cls, target: NumberView, outputs: NDArray[np.float32], rows: Rows) -> "BinnedMember":
-        """The density that a member's outputs for query rows mean."""
+        """The density that an ensemble member predicts for query rows."""
         baseline = target.baseline
         if baseline is None:
             return cls(outputs, target.mirror)
@@ -70,29 +70,29 @@ class BinnedMember:
         return np.where(is_bin, masses / (np.diff(self.edges)[bins] * self.scale), 0)
 
     def probabilities(self, y: NDArray[np.float64]) -> NDArray[np.float64]:
-        """Probabilities of at most the scaled targets (n_rows, n_values)."""
+        """Cumulative probabilities at scaled targets (n_rows, n_values)."""
         y, bins = self._find(y)
         inside = np.clip((y - self.edges[bins]) / np.diff(self.edges)[bins], 0, 1)
         masses = np.take_along_axis(self.masses, bins, axis=1)
         return np.take_along_axis(_cumulate(self.masses), bins, axis=1) + masses * inside
 
     def _find(self, y: NDArray[np.float64]) -> tuple[NDArray[np.float64], NDArray[np.int64]]:
-        """Scaled targets as the member's, and the bins that they are in."""
+        """Scaled targets on the member's own scale, and the bins that contain them."""
         y = (y - self._shifts[:, None]) / self.scale
         bins = np.searchsorted(self.edges, y, side="right") - 1
         return y, np.clip(bins, 0, len(self.edges) - 2)
 
 
 def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
-    """The mixture of members, which all weigh the same, as distributions of the scaled targets.
+    """The mixture of members with equal weights, as distributions of the scaled targets.
 
-    Its knots are the edges of all members' bins. Its modes are the middles of the densest
-    intervals between them; of several, the first.
+    Its knots are the edges of all members' bins. Its mode is the middle of the densest interval
+    between two knots, or of the first of these if there are several.
 
     Parameters
     ----------
     members : sequence of BinnedMember
-        Of the same rows.
+        Densities of the same rows.
     """
     if not any(member.is_shifted for member in members):
         masses = average([member.masses for member in members])
@@ -104,7 +104,7 @@ def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
     middles = (values[:, :-1] + values[:, 1:]) / 2
     probabilities = average([member.probabilities(values) for member in members])
     densities = average([member.densities(middles) for member in members])
-    # edges that are the same but for rounding have no density between them
+    # there is no density between edges that differ only by rounding
     least = 1e-6 * min(member.scale for member in members) / members[0].masses.shape[1]
     densities = np.where(np.diff(values, axis=1) > least, densities, 0)
     modes = middles[np.arange(len(middles)), densities.argmax(axis=1)]
@@ -112,12 +112,12 @@ def mix(members: Sequence[BinnedMember]) -> PredictiveDistribution:
 
 
 def _cumulate(masses: NDArray[np.float64]) -> NDArray[np.float64]:
-    """Probabilities (n_rows, n_bins + 1) below the edges."""
+    """Cumulative probabilities (n_rows, n_bins + 1) at the edges."""
     return np.hstack([np.zeros((len(masses), 1)), np.cumsum(masses, axis=1)])
 
 
 def _close(probabilities: NDArray[np.float64]) -> NDArray[np.float64]:
-    """The same, ascending and from 0 to 1 in spite of rounding."""
+    """Cumulative probabilities that ascend from exactly 0 to 1, despite rounding."""
     probabilities = np.maximum.accumulate(np.clip(probabilities, 0, 1), axis=1)
     probabilities[:, 0], probabilities[:, -1] = 0, 1
     return probabilities

@@ -1,4 +1,4 @@
-"""The temperature of a classifier's logits: a default, or chosen by rows that were held out."""
+"""The temperature of a classifier's logits, chosen on held-out rows."""
 
 import numpy as np
 from numpy.typing import NDArray
@@ -8,19 +8,19 @@ from .._common.folds import stratified_folds
 from .._common.means import log_softmax
 
 N_FOLDS = 3
-# Most rows to hold out. One parameter needs no more.
+# Largest number of rows to hold out. A single parameter needs no more.
 MOST_ROWS = 384
-# Standard deviation of the logarithm of the temperature about that of the default. Without it, few
-# rows often choose worse than the default: see benchmarks/README.md.
+# Standard deviation of the prior of the log-temperature, centred on the default. Without a prior,
+# a choice by few rows is often worse than the default: see benchmarks/README.md.
 _SPREAD = 0.2
 _LOWEST, _HIGHEST = 0.1, 10.0
-# Of the logarithm of a probability: some .onnx files give classes without support rows a logit of
-# minus infinity, which no temperature changes.
+# The smallest log-probability that counts. Some .onnx files give classes without support rows a
+# logit of minus infinity, which no temperature changes.
 _LEAST = -1e3
 
 
 def cut_folds(y: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
-    """Choose rows to hold out, in folds that leave rows of each class.
+    """Choose rows to hold out, in folds that never contain all rows of a class.
 
     Parameters
     ----------
@@ -31,7 +31,7 @@ def cut_folds(y: NDArray[np.int64], seed: int) -> list[NDArray[np.int64]]:
     Returns
     -------
     folds : list of ndarray of int64
-        Disjoint, each ascending, none empty. The only row of a class is in none of them.
+        Disjoint, ascending, and not empty. If a class has only one row, it is in no fold.
     """
     chosen = np.random.RandomState(seed).permutation(len(y))
     chosen = chosen[(np.bincount(y) > 1)[y[chosen]]][:MOST_ROWS]
@@ -44,14 +44,14 @@ def choose_temperature(
     y: NDArray[np.int64],
     default: float,
 ) -> float:
-    """The temperature of the least log loss, drawn towards the default.
+    """Choose the temperature with the lowest log loss, regularised towards the default.
 
     Parameters
     ----------
     logits : ndarray of shape (n_rows, n_classes), float64
-        Of rows held out, by members that haven't seen them.
+        Logits of held-out rows.
     log_correction : ndarray of shape (n_rows, n_classes), float64
-        Is added to the logits once they are divided by the temperature.
+        Added to the logits after the division by the temperature.
     y : ndarray of shape (n_rows,), int64
         Class ids.
     default : float
@@ -59,7 +59,7 @@ def choose_temperature(
     Returns
     -------
     temperature : float
-        From 0.1 to 10. The fewer rows, the nearer to the default.
+        From 0.1 to 10. The fewer rows there are, the closer it is to the default.
     """
     rows = np.arange(len(y))
 

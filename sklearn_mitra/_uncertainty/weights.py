@@ -1,4 +1,4 @@
-"""Weights of ensemble members, chosen by rows that were held out."""
+"""Weights of ensemble members, chosen on held-out rows."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -14,31 +14,31 @@ from .._common.folds import stratified_folds
 from .._members.kinds import Kinds
 from .._network.config import MOST_ESTIMATORS
 
-# What the whole weight of members without a network has to gain on all held-out rows together, in
-# nats, to be worth it: few rows leave the weight with the network, which is good on small tables.
+# Penalty on the total weight of the members without a network, in nats of log-likelihood over all
+# held-out rows. If these are few, the weight stays with the network, which is good on small tables.
 _PRIOR = 2.0
-# Standard deviation of the logarithm of the mixture's temperature.
+# Standard deviation of the prior of the mixture's log-temperature, and its largest absolute value.
 _SPREAD = 0.2
 _HOTTEST = 1.5
-# Of so many training rows, one part is held out, of about so many rows; of fewer, all in folds.
+# With this many training rows, about 500 are held out once. With fewer, all are held out, in folds.
 _MANY_ROWS, _HELD_OUT_ROWS, _N_FOLDS = 1000, 500, 3
-# Less is none: a member with little weight costs as much as one with much.
+# Smaller weights are set to 0: a member with little weight costs as much as one with a lot.
 _LEAST = 0.02
 
 
 class Weights(NamedTuple):
-    """Weights that add up to 1, and the temperature of what they mix.
+    """Weights of ensemble members, which add up to 1, and the temperature of their mixture.
 
     Attributes
     ----------
     network : float
-        Of all members together that the network answers for.
+        Total weight of the network's members.
     models : tuple of float
-        Of each member without a network.
+        Weight of each member without a network.
     temperature : float
-        Mixed log-probabilities are divided by it; 1 for regression.
+        Divides the mixed log-probabilities; 1 for regression.
     n_network : int
-        How many members the network answers for; they have equal parts of its weight.
+        Number of the network's members, which share its weight equally.
     """
 
     network: float
@@ -48,11 +48,11 @@ class Weights(NamedTuple):
 
     @property
     def by_member(self) -> NDArray[np.float64]:
-        """The weight of each member (n_members,), those of the network first."""
+        """Weight of each member (n_members,), the network's members first."""
         return np.array([self.network / self.n_network] * self.n_network + [*self.models])
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         parts = [self.network, *self.models]
         return {
             "weights": pack(parts),
@@ -62,10 +62,10 @@ class Weights(NamedTuple):
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_models: int) -> "Weights":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         weights = fields.array("weights", "<f8", 1 + n_models)
         fits = bool((weights >= 0).all()) and bool(np.isclose(weights.sum(), 1))
-        fields.require(fits, "weights", "numbers of 0 or more that add up to 1")
+        fields.require(fits, "weights", "non-negative numbers that add up to 1")
         temperature: float = fields.get("temperature", "a number", float)
         fields.require(1e-3 <= temperature <= 1e3, "temperature", "a number, 0.001 to 1000")
         n_network: int = fields.get("nNetwork", "an integer", int)
@@ -76,25 +76,30 @@ class Weights(NamedTuple):
 
 
 def check_weights(weights: str | Sequence[float], kinds: Kinds) -> None:
-    """Raise an error if weights are not one for each member, or are all 0."""
+    """Raise an error if the number of weights is not that of the members."""
     n_members = len(kinds.network) + len(kinds.models)
     if isinstance(weights, str):
         return
     if len(weights) != n_members:
         raise ValueError(
-            f"'member_weights' must have a number for each of the {n_members} members, "
-            f"{[*kinds.network, *kinds.models]}. Got {len(weights)}: {brief(weights)}."
+            f"'member_weights' must have one number for each of the {n_members} members, "
+            f"{[*kinds.network, *kinds.models]}. Got {len(weights)} numbers: {brief(weights)}."
         )
 
 
 def cut_held_out(y: NDArray[Any], seed: int) -> list[NDArray[np.int64]]:
-    """Rows to hold out: some of many, else all rows in folds. Each fold is ascending.
+    """Choose rows to hold out: some if there are many rows, otherwise all of them, in folds.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
-        Class ids or targets, of which folds have about the same.
+        Class ids or targets. Folds are stratified by them.
     seed : int
+
+    Returns
+    -------
+    folds : list of ndarray of int64
+        Disjoint, each ascending.
     """
     shuffled = np.random.RandomState(seed).permutation(len(y))
     if len(y) < _MANY_ROWS:
@@ -107,16 +112,17 @@ def choose_class_weights(
     models: Sequence[NDArray[np.float64]],
     y: NDArray[np.int64],
 ) -> Weights:
-    """The weights of the least log loss, drawn towards the network.
+    """Choose the weights with the lowest log loss, regularised towards the network.
 
     Parameters
     ----------
     network : ndarray of shape (n_rows, n_classes), float64, or None
-        Log-probabilities of held-out rows by the members of the network, if there are any.
+        Log-probabilities that the network's members predict for held-out rows; None if the ensemble
+        has no such members.
     models : sequence of ndarray of shape (n_rows, n_classes), float64
-        By each other member.
+        Log-probabilities that each other member predicts.
     y : ndarray of shape (n_rows,), int64
-        Class ids of these rows.
+        Class ids of the rows.
     """
     stack = np.stack([*([] if network is None else [network]), *models])
     own = stack[:, np.arange(len(y)), y]
@@ -138,14 +144,17 @@ def choose_number_weights(
     models: Sequence[NDArray[np.float64]],
     y: NDArray[np.float64],
 ) -> Weights:
-    """The weights of the least squared error, drawn towards the network.
+    """Choose the weights with the lowest squared error, regularised towards the network.
 
     Parameters
     ----------
     network : ndarray of shape (n_rows,), float64, or None
+        Targets that the network's members predict for held-out rows; None if the ensemble
+        has no such members.
     models : sequence of ndarray of shape (n_rows,), float64
+        Targets that each other member predicts.
     y : ndarray of shape (n_rows,), float64
-        Targets.
+        Targets of the rows.
     """
     stack = np.stack([*([] if network is None else [network]), *models])
     largest = np.abs(stack - y).max()
@@ -167,7 +176,7 @@ def _penalties(n_members: int, has_network: bool) -> NDArray[np.float64]:
 
 
 def _minimise(loss: Any, n_members: int, others: list[tuple[float, float]]) -> NDArray[np.float64]:
-    """The best of two starts: the losses are convex in the weights, but not in the temperature."""
+    """Minimise from two starts. Losses are convex in the weights, but not in the temperature."""
     bounds = [(0.0, 1.0)] * n_members + others
     constraint = {"type": "eq", "fun": lambda p: p[:n_members].sum() - 1}
     starts = np.eye(n_members)[0] * 0.8 + 0.2 / n_members, np.full(n_members, 1 / n_members)

@@ -7,7 +7,7 @@ import pytest
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.budget import Budget
-from sklearn_mitra._bundles.fields import BundleFields, pack, pack_labels, pack_levels
+from sklearn_mitra._bundles.fields import BundleFields, pack, pack_categories, pack_labels
 from sklearn_mitra._common.fields import Fields
 
 
@@ -137,7 +137,7 @@ def test_a_budget_is_64_times_the_bundle_or_a_gigabyte_if_that_is_more(n_stored,
         last.take("inner", 1)
 
 
-# ---- labels and levels ---------------------------------------------------------------------------
+# ---- labels and categories -----------------------------------------------------------------------
 
 
 @pytest.mark.parametrize(
@@ -158,19 +158,20 @@ def test_labels_are_ascending(values):
 
 
 def test_levels_come_back_and_are_distinct_scalars():
-    levels = [None, [], ["b", "a"], [3, 1], [True, False], [0.5]]
-    assert read(levels=[pack_levels(ls, "a column") for ls in levels]).levels("levels", 6) == levels
+    columns = [None, [], ["b", "a"], [3, 1], [True, False], [0.5]]
+    packed = [pack_categories(categories, "a column") for categories in columns]
+    assert read(levels=packed).categories("levels", 6) == columns
     for wrong in ([["a", "a"]], [[["a"]]], ["ab"], [{"a": 1}], [[None]]):
-        with pytest.raises(BundleError, match="'levels' in an object must be a list of null, or"):
-            read(levels=wrong).levels("levels", 1)
+        with pytest.raises(BundleError, match="'levels' in an object must be a list with null, or"):
+            read(levels=wrong).categories("levels", 1)
     with pytest.raises(BundleError, match="a list of length 2"):
-        read(levels=[None]).levels("levels", 2)
+        read(levels=[None]).categories("levels", 2)
 
 
 def test_levels_of_other_kinds_are_refused_with_the_name_of_the_column():
     with pytest.raises(BundleError, match=r"In column 'a', got tuple.*\.astype\(str\)"):
-        pack_levels([(1, 2)], "column 'a'")
+        pack_categories([(1, 2)], "column 'a'")
     for level in (2**53, -(2**60), np.inf):
         with pytest.raises(BundleError, match=r"In column 'a', got .*\.astype\(str\)"):
-            pack_levels([1, level], "column 'a'")
-    assert pack_levels([2**53 - 1], "column 'a'") == [2**53 - 1]
+            pack_categories([1, level], "column 'a'")
+    assert pack_categories([2**53 - 1], "column 'a'") == [2**53 - 1]

@@ -118,7 +118,7 @@ def test_a_folder_is_not_replaced(path, tmp_path, monkeypatch):
 
 def test_an_empty_path_is_named(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(FileNotFoundError, match="The path is empty. Pass that of a file: ''"):
+    with pytest.raises(FileNotFoundError, match="The path is empty. Pass the path of a file: ''"):
         write("", b"")
 
 

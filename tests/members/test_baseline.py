@@ -14,7 +14,7 @@ from sklearn_mitra._members.functions import Rows
 from sklearn_mitra._members.kinds import recommend_temperature
 from sklearn_mitra._members.training_table import TrainingTable
 
-N_LEVELS = [0, 0, 0, 4, 0]
+N_CATEGORIES = [0, 0, 0, 4, 0]
 
 
 def make_table(n_rows=120):
@@ -27,7 +27,7 @@ def make_table(n_rows=120):
 
 def fit(x, y, n_classes, support=None, columns=(0, 1, 2, 3), **kwargs):
     support = np.arange(0, len(x), 2) if support is None else support
-    levels = kwargs.pop("n_levels", N_LEVELS)
+    levels = kwargs.pop("n_categories", N_CATEGORIES)
     table = TrainingTable(x, y, support, np.array(columns), levels, n_classes)
     return LinearModels(table, kwargs.get("seed", 0))
 
@@ -57,7 +57,7 @@ def test_components_are_few_in_small_tables():
     x, y = make_table(20)
     assert fit(x, y, 0, columns=[0]).components.n_columns == 1
     wide = np.random.default_rng(1).normal(size=(400, 100)).astype(np.float32)
-    models = fit(wide, wide[:, 0], 0, columns=range(100), n_levels=[0] * 100)
+    models = fit(wide, wide[:, 0], 0, columns=range(100), n_categories=[0] * 100)
     assert models.components.n_columns == 16
 
 
@@ -176,7 +176,7 @@ def test_only_frequent_levels_have_terms():
     x[:, 0] = np.concatenate([np.arange(100), np.random.default_rng(1).integers(0, 20, 400)])
     x[-1] = 9.5  # the mean of a missing value
     y = np.random.default_rng(1).random(500).astype(np.float32)
-    levels = fit(x, y, 0, columns=[0], n_levels=[100]).baseline.function.terms.levels
+    levels = fit(x, y, 0, columns=[0], n_categories=[100]).baseline.function.terms.levels
     assert len(levels) == 30 and {*range(20)} <= {*levels} and 9.5 not in levels
 
 
@@ -212,7 +212,7 @@ def test_wide_tables_huge_values_and_columns_alike(n_classes):
     x[:, 3] = 0
     x[0, 3] = 1e37
     y = (x[:, 4] > 0).astype(np.int64) if n_classes else x[:, 4]
-    models = fit(x, y, n_classes, columns=range(600), n_levels=[0] * 600)
+    models = fit(x, y, n_classes, columns=range(600), n_categories=[0] * 600)
     for features in (models.components, models.scores):
         assert (
             np.isfinite(features.query(Rows(x))).all()

@@ -93,13 +93,13 @@ def test_the_global_generator_is_left_alone():
 # ---- what kinds of members have ------------------------------------------------------------------
 
 
-def make_training(n_classes, n_rows=80, n_levels=(0, 0, 40)):
+def make_training(n_classes, n_rows=80, n_categories=(0, 0, 40)):
     """Two columns of numbers, and one of 40 levels; half of the rows are the support."""
     rng = np.random.default_rng(0)
     x = rng.normal(size=(n_rows, 3)).astype(np.float32)
     x[:, 2] = rng.integers(0, 40, n_rows)
     y = np.arange(n_rows) % n_classes if n_classes else rng.random(n_rows).astype(np.float32)
-    return TrainingTable(x, y, np.arange(0, n_rows, 2), np.arange(3), n_levels, n_classes)
+    return TrainingTable(x, y, np.arange(0, n_rows, 2), np.arange(3), n_categories, n_classes)
 
 
 KINDS = ["plain", "target_encoding", "components", "scores", "compressed"]
@@ -184,7 +184,7 @@ def test_all_but_plain_members_see_the_target_encoding(n_classes):
 
 
 def test_without_columns_of_many_levels_there_is_no_target_encoding():
-    encoding, members = build_members(KINDS, make_training(2, n_levels=(0, 0, 0)), 10, 0)
+    encoding, members = build_members(KINDS, make_training(2, n_categories=(0, 0, 0)), 10, 0)
     assert encoding is None
     assert [member.columns.tolist() for member in members] == [[0, 1, 2]] * 4 + [[]]
 

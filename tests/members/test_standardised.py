@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from linear_functions import make_table
 
-from sklearn_mitra._members.standardised import StandardisedTerms, frequent_levels
+from sklearn_mitra._members.standardised import StandardisedTerms, frequent_codes
 
 X = make_table(60)
 CODES = {1: [-1.0], 2: [0.0, 2.0]}
@@ -53,15 +53,15 @@ def test_functions_of_the_terms_are_those_of_the_table():
     )
 
 
-@pytest.mark.parametrize("n_levels", [0, 3])
-def test_levels_are_those_of_the_column_by_frequency(n_levels):
+@pytest.mark.parametrize("n_categories", [0, 3])
+def test_levels_are_those_of_the_column_by_frequency(n_categories):
     column = np.array([2, 0, 2, 1, 0, 2, 0.5], np.float32)  # 0.5 stands for a missing value
-    expected = [2.0, 0.0, 1.0] if n_levels else [-1.0]
-    assert frequent_levels(column, n_levels) == expected
+    expected = [2.0, 0.0, 1.0] if n_categories else [-1.0]
+    assert frequent_codes(column, n_categories) == expected
 
 
 def test_only_the_most_frequent_levels_have_terms():
     rng = np.random.default_rng(1)
     column = np.concatenate([np.arange(100), rng.integers(0, 20, 400)]).astype(np.float32)
-    levels = frequent_levels(column, 100)
+    levels = frequent_codes(column, 100)
     assert len(levels) == 30 and {*range(20)} <= {*levels}

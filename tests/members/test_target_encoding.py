@@ -14,13 +14,13 @@ import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
 from sklearn_mitra._bundles.fields import BundleFields, pack
 from sklearn_mitra._members.target_encoding import (
-    FEWEST_LEVELS,
+    FEWEST_CATEGORIES,
     TargetEncoding,
     fit_target_encoding,
 )
 from sklearn_mitra._members.training_table import TrainingTable
 
-N_LEVELS = [0, 40, 5, 31]
+N_CATEGORIES = [0, 40, 5, 31]
 COLUMNS = np.arange(4)
 
 
@@ -37,7 +37,7 @@ def fit(x, y, n_classes):
     """The encoding, and the columns with the out-of-fold means of each row."""
     support = np.arange(0, len(x), 2)
     encoding, table = fit_target_encoding(
-        TrainingTable(x, y, support, COLUMNS, N_LEVELS, n_classes), seed=3
+        TrainingTable(x, y, support, COLUMNS, N_CATEGORIES, n_classes), seed=3
     )
     return encoding, table.x
 
@@ -94,11 +94,11 @@ def test_a_training_row_has_no_part_in_its_means():
 
 def test_tables_without_many_levels_have_none():
     x, _ = make_codes()
-    levels = [0, FEWEST_LEVELS - 1, 5, 0]
+    levels = [0, FEWEST_CATEGORIES - 1, 5, 0]
     rows = np.arange(200)
     few = TrainingTable(x, x[:, 0], rows, COLUMNS, levels, 0)
-    constant = TrainingTable(x, x[:, 0], rows, COLUMNS[:1], N_LEVELS, 0)
-    one_row = TrainingTable(x[:1], x[:1, 0], rows[:1], COLUMNS, N_LEVELS, 0)
+    constant = TrainingTable(x, x[:, 0], rows, COLUMNS[:1], N_CATEGORIES, 0)
+    one_row = TrainingTable(x[:1], x[:1, 0], rows[:1], COLUMNS, N_CATEGORIES, 0)
     for table in (few, constant, one_row):
         assert fit_target_encoding(table, 3) is None
 
@@ -114,7 +114,7 @@ def packed(**replaced):
 
 def unpack(fields):
     fields = BundleFields(json.loads(json.dumps(fields)), "a bundle")
-    return TargetEncoding.unpack(fields, 100, N_LEVELS, 3)
+    return TargetEncoding.unpack(fields, 100, N_CATEGORIES, 3)
 
 
 def test_they_come_back_from_json():

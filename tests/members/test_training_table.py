@@ -21,11 +21,11 @@ def test_further_columns_are_shown_instead_of_their_sources(sources):
     shown = table.showing(np.hstack([table.x, means]), np.array(sources))
     others = [j for j in (0, 1, 3) if j not in sources]
     assert shown.columns.tolist() == [*others, 4, 5]
-    assert shown.n_levels == [0, 40, 3, 35, 0, 0]  # the further ones are numbers
+    assert shown.n_categories == [0, 40, 3, 35, 0, 0]  # the further ones are numbers
     np.testing.assert_array_equal(shown.x[:, :4], table.x)
     np.testing.assert_array_equal(shown.x[:, 4:], means)
     assert shown.support is table.support and shown.y is table.y
-    assert table.columns.tolist() == [0, 1, 3] and table.n_levels == [0, 40, 3, 35]
+    assert table.columns.tolist() == [0, 1, 3] and table.n_categories == [0, 40, 3, 35]
 
 
 def test_a_node_has_the_rows_of_its_classes():
@@ -36,7 +36,7 @@ def test_a_node_has_the_rows_of_its_classes():
     assert here.y.tolist() == [1, 0] * 3 and here.n_classes == 2
     # the same rows are the support, as far as they get here
     np.testing.assert_array_equal(here.x[here.support], table.x[[0, 2, 3, 8]])
-    assert here.columns is table.columns and here.n_levels is table.n_levels
+    assert here.columns is table.columns and here.n_categories is table.n_categories
 
 
 def test_groups_of_classes_are_classes_of_the_root():

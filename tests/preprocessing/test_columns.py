@@ -1,4 +1,4 @@
-"""Kinds of columns: what is recognised in strings and dates, and what is warned of."""
+"""Kinds of columns: what strings and dates are recognised as, and what raises a warning."""
 
 import datetime
 import importlib.util
@@ -12,9 +12,9 @@ from sklearn_mitra._preprocessing.columns import (
     Categories,
     Dates,
     Numbers,
-    UnseenLevels,
     learn_column,
 )
+from sklearn_mitra._preprocessing.unseen import UnseenCategories
 
 NAN = np.nan
 
@@ -23,7 +23,7 @@ def learn(values):
     """The column, and its training values as floats."""
     values = values if hasattr(values, "dtype") else np.array(values, object)
     column = learn_column(values, "column 'a'")
-    return column, column.to_floats(values, UnseenLevels())
+    return column, column.to_floats(values, UnseenCategories())
 
 
 # ---- numbers in strings --------------------------------------------------------------------------
@@ -72,20 +72,22 @@ def test_too_large_a_number_in_a_string_is_infinite():
 def test_numbers_in_strings_may_become_numbers_in_prediction(query):
     column, _ = learn(["10", "9"])
     query = np.array(query, object)
-    np.testing.assert_array_equal(column.to_floats(query, UnseenLevels())[:, 0], [7, 8.5, NAN, 7])
+    floats = column.to_floats(query, UnseenCategories())
+    np.testing.assert_array_equal(floats[:, 0], [7, 8.5, NAN, 7])
 
 
 def test_a_decimal_comma_is_warned_of():
-    with pytest.warns(UserWarning, match=r"In column 'a', strings such as '1,5' .* a comma.*Conv"):
+    message = "In column 'a', strings such as '1,5' .* a decimal comma, .* convert them"
+    with pytest.warns(UserWarning, match=message):
         column, _ = learn(["1,5", "1,5", "10"])
-    assert column.levels == ["1,5", "10"]
+    assert column.categories == ["1,5", "10"]
 
 
-def test_levels_that_are_numbers_are_ordered_as_such_unless_the_order_is_given():
+def test_categories_that_are_numbers_are_ordered_by_value_unless_an_order_is_given():
     values = ["10", "9", "2"]
-    assert learn_column(pd.Series(values, dtype="category"), "a").levels == ["2", "9", "10"]
+    assert learn_column(pd.Series(values, dtype="category"), "a").categories == ["2", "9", "10"]
     ordered = pd.Series(pd.Categorical(values, ["9", "2", "10"], ordered=True))
-    assert learn_column(ordered, "a").levels == ["9", "2", "10"]
+    assert learn_column(ordered, "a").categories == ["9", "2", "10"]
 
 
 # ---- dates ---------------------------------------------------------------------------------------
@@ -137,7 +139,7 @@ def test_dates_become_days_year_month_weekday_and_hour(values):
         np.testing.assert_array_equal(floats[:, 4], [6, 18.5])
     else:
         assert (floats[:, 0] == [19722, 19783]).all()  # no times of day
-    rows = column.to_floats(np.array([None, "2024-03-01T18:30:00Z"], object), UnseenLevels())
+    rows = column.to_floats(np.array([None, "2024-03-01T18:30:00Z"], object), UnseenCategories())
     np.testing.assert_array_equal(rows[0], NAN)
     np.testing.assert_array_equal(rows[1, 1:4], [2024, 3, 4])
 
@@ -164,7 +166,7 @@ def test_dates_before_1970_and_missing_ones():
 
 
 def test_dates_beyond_the_calendar_are_refused():
-    with pytest.raises(ValueError, match="In column 'a', dates must be of the years 1 to 9999"):
+    with pytest.raises(ValueError, match="In column 'a', dates must be in the years 1 to 9999"):
         learn(np.array(["20000-01-01"], "M8[D]"))
 
 
@@ -191,7 +193,7 @@ def test_durations_below_a_microsecond_count():
     for values in kinds[:-1]:
         floats = learn(values)[1][:, 0]
         np.testing.assert_allclose(floats[:5], days[: len(floats[:5])], rtol=1e-15)
-    assert len(learn(kinds[-1])[0].levels) == 5
+    assert len(learn(kinds[-1])[0].categories) == 5
 
 
 def test_other_durations_are_the_same_in_every_unit():
@@ -224,7 +226,7 @@ def test_numbers_are_no_durations(durations, numbers, got):
     column, _ = learn(durations)
     message = f"In column 'a', training held durations; got {got}. Convert .* pandas.to_timedelta"
     with pytest.raises(TypeError, match=message):
-        column.to_floats(numbers, UnseenLevels())
+        column.to_floats(numbers, UnseenCategories())
 
 
 @pytest.mark.parametrize("durations", SOME_DURATIONS.values(), ids=SOME_DURATIONS)
@@ -236,11 +238,12 @@ def test_durations_are_no_numbers(durations, numbers):
         r"In column 'a', training held numbers; got a duration of 4\.45833 days. .* to numbers"
     )
     with pytest.raises(TypeError, match=message):
-        column.to_floats(durations, UnseenLevels())
+        column.to_floats(durations, UnseenCategories())
 
 
 def test_durations_beside_numbers_are_refused():
-    with pytest.raises(TypeError, match="In column 'a', some values are durations, and others num"):
+    message = "In column 'a', some values are durations and others are numbers"
+    with pytest.raises(TypeError, match=message):
         learn([datetime.timedelta(1), 2.5])
 
 
@@ -248,7 +251,7 @@ def test_durations_beside_numbers_are_refused():
 def test_what_is_missing_may_be_of_any_kind(train):
     column, _ = learn(train)
     for missing in (np.array(["NaT"], "m8[s]"), np.array([NAN]), np.array([None, "NA"], object)):
-        assert np.isnan(column.to_floats(missing, UnseenLevels())).all()
+        assert np.isnan(column.to_floats(missing, UnseenCategories())).all()
 
 
 @pytest.mark.parametrize(
@@ -257,13 +260,13 @@ def test_what_is_missing_may_be_of_any_kind(train):
 def test_a_column_without_values_in_training_takes_no_text(empty):
     column, _ = learn(empty)
     assert column == Numbers("column 'a'", "nothing")
-    message = "In column 'a', training held no values; got 'x'. So .* Leave it empty, or fit again"
+    message = "In column 'a', training held no values; got 'x'. .* Leave it empty, or fit again"
     with pytest.raises(TypeError, match=message):
-        column.to_floats(np.array([None, "x"], object), UnseenLevels())
+        column.to_floats(np.array([None, "x"], object), UnseenCategories())
     with pytest.raises(TypeError, match="training held no values; got datetime64"):
-        column.to_floats(STAMPS.to_numpy(), UnseenLevels())
+        column.to_floats(STAMPS.to_numpy(), UnseenCategories())
     for numbers in (np.array([1.5, NAN]), np.array([36], "m8[h]"), np.array(["1.5", ""], object)):
-        assert column.to_floats(numbers, UnseenLevels())[0] == 1.5
+        assert column.to_floats(numbers, UnseenCategories())[0] == 1.5
 
 
 # ---- time zones ----------------------------------------------------------------------------------
@@ -275,7 +278,7 @@ ZONED = ["UTC", "another time zone", "datetime with a time zone", "strings with 
 def learn_and_transform(train, query):
     """A column of some dates, and others, which are warned of."""
     column, _ = learn(train)
-    unseen = UnseenLevels()
+    unseen = UnseenCategories()
     for _ in range(2):
         query = query if hasattr(query, "dtype") else np.array(query, object)
         column.to_floats(query, unseen)
@@ -290,8 +293,8 @@ def test_other_time_zones_are_warned_of_once(naive, zoned):
         learn_and_transform(DATES[zoned], DATES[naive])
     messages = [str(warning.message) for warning in record]
     assert len(messages) == 2
-    assert messages[0].startswith("In column 'a', times had no time zone in training, and some ha")
-    assert messages[1].startswith("In column 'a', times had a time zone in training, and some have")
+    assert messages[0].startswith("In column 'a', times had no time zone in training, but some ha")
+    assert messages[1].startswith("In column 'a', times had a time zone in training, but some have")
 
 
 def test_the_same_kind_of_times_and_missing_ones_are_not_warned_of():
@@ -310,28 +313,7 @@ def test_times_of_which_some_have_zones_are_warned_of():
     assert column.held is None
 
 
-# ---- levels that tell little ---------------------------------------------------------------------
-
-
-def warn_of(train, *queries):
-    column, _ = learn(train)
-    unseen = UnseenLevels()
-    for query in queries:
-        column.to_floats(np.array(query, object), unseen)
-    unseen.warn()
-
-
-def test_mostly_unseen_levels_are_warned_of_once():
-    with pytest.warns(UserWarning, match="In column 'a', 3 of 5 values .* such as 'X'") as record:
-        warn_of(["x", "y"], ["X", "x", None], ["Y", "y", "X"])
-    assert len(record) == 1
-
-
-def test_other_levels_are_not_warned_of():
-    with warnings.catch_warnings():
-        warnings.simplefilter("error")
-        warn_of(["x", "y"], ["X", "x", None, None])
-        warn_of(["x", "y"], [None, None])
+# ---- strings that are of no use ------------------------------------------------------------------
 
 
 def test_free_text_is_refused():
@@ -340,10 +322,10 @@ def test_free_text_is_refused():
     texts = [" ".join(rng.choice(words, 9)) for _ in range(30)]
     with pytest.raises(ValueError, match="Free text .* column 'a' .* Leave the column out, or"):
         learn(texts)
-    assert len(learn(texts[:3] * 10)[0].levels) == 3  # answers of a questionnaire
+    assert len(learn(texts[:3] * 10)[0].categories) == 3  # answers of a questionnaire
 
 
-def test_levels_of_their_own_are_warned_of():
+def test_nearly_unique_categories_raise_a_warning():
     with pytest.warns(UserWarning, match="In column 'a', 30 of 30 values are different, .*'id0'"):
         learn([f"id{i}" for i in range(30)])
     with warnings.catch_warnings():

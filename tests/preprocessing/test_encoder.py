@@ -174,7 +174,7 @@ def test_levels_are_found_by_value_in_any_order_and_type_of_column():
 
 
 @pytest.mark.parametrize("dtype", ["int64", "Int64"])
-def test_levels_that_are_large_integers_are_told_apart_in_any_type_of_column(dtype):
+def test_categories_that_are_large_integers_are_told_apart_in_any_type_of_column(dtype):
     ids = 2**60 + np.arange(4)  # as floats they would be equal
     encoder, x = fit(pd.Series(ids, dtype="category"))
     assert transform(encoder, pd.Series(ids, dtype=dtype)) == transform(encoder, ids) == x
@@ -303,7 +303,7 @@ def test_values_too_small_for_float32_are_warned_of(factor, base):
         reg = MitraRegressor(n_estimators=1).fit(X, x)
     assert len(caught) == 1 and caught[0].filename == __file__
     keeps = len(np.unique(reg.X_support_[:, 1]))
-    assert f"Of 30 different ones, float32, in which the network computes, keeps {keeps} apart" in (
+    assert f"In float32, which the network computes in, 30 distinct values become {keeps}" in (
         str(caught[0].message)
     )
     # what the warning says helps
@@ -345,10 +345,10 @@ def test_columns_in_another_order_are_refused(names, is_stored):
     for same in (frame, frame.to_numpy(), frame.set_axis(["a", "b", "c"], axis=1)):
         np.testing.assert_array_equal(encoder.transform(same), x)  # scikit-learn warns of the last
     first, second = (re.escape(repr(names[i])) for i in (0, 1))
-    message = f"At place 0 there must be column {first}. Got column {second} instead"
+    message = f"Position 0 must be column {first}. Got column {second} instead"
     with pytest.raises(ValueError, match=message):
         encoder.transform(frame[[names[1], names[0], names[2]]])
-    with pytest.raises(ValueError, match="At place 2 there must be column .* Got column 7 instead"):
+    with pytest.raises(ValueError, match="Position 2 must be column .* Got column 7 instead"):
         encoder.transform(frame.set_axis([*names[:2], 7], axis=1))
 
 
@@ -362,7 +362,7 @@ def test_an_array_in_training_has_no_names():
 
 DAYS = pd.to_datetime(["2020-01-01", "2021-01-01"])
 MIX = "In column 'a', the argument must be all strings or all numbers.*Got {}, for example"
-TOO_LARGE = "infinity or a value too large for float32 in column 'a'. Replace it by NaN"
+TOO_LARGE = "infinity or a value too large for float32 in column 'a'. Replace it with NaN"
 
 REFUSED = {
     "times of day": ([datetime.time(12), None], TypeError, MIX.format("time")),
@@ -468,7 +468,7 @@ def dated_frame():
 def test_a_column_of_dates_makes_several_encoded_columns():
     encoder, x = TableEncoder.fit(dated_frame())
     assert encoder.columns[0].parts == ("days", "year", "month", "weekday", "hour")
-    assert x.shape == (3, 6) and encoder.n_levels == [0, 0, 0, 0, 0, 2]
+    assert x.shape == (3, 6) and encoder.n_categories == [0, 0, 0, 0, 0, 2]
     np.testing.assert_array_equal(x[[0, 2], 1:5], [[2023, 12, 6, 6], [2024, 3, 4, 18.5]])
     np.testing.assert_array_equal(x[1], encoder.means.astype(np.float32) * [1, 1, 1, 1, 1, 0])
     np.testing.assert_array_equal(encoder.transform(dated_frame()), x)

@@ -65,9 +65,9 @@ def test_columns_named_by_numbers_have_an_order():
     for again in (estimator, pickled, loaded, sklearn_mitra.load(loaded.save())):
         same(outputs(again, frame), expected)
         same(outputs(again, X), expected)
-        with pytest.raises(ValueError, match="At place 0 there must be column 5. Got column 2"):
+        with pytest.raises(ValueError, match="Position 0 must be column 5. Got column 2"):
             again.predict(frame[[2, 3, 5, 7]])
-        with pytest.raises(ValueError, match="At place 0 there must be column 5. Got column 0"):
+        with pytest.raises(ValueError, match="Position 0 must be column 5. Got column 0"):
             again.predict(pd.DataFrame(X))
 
 
@@ -80,5 +80,5 @@ def test_other_time_zones_are_warned_of_where_predict_is_called():
         warnings.simplefilter("always")
         predicted = estimator.predict_proba(zoned)
     assert [warning.filename for warning in record] == [__file__]
-    assert "'time', times had no time zone in training, and some have one" in str(record[0].message)
+    assert "'time', times had no time zone in training, but some have one" in str(record[0].message)
     same(predicted, estimator.predict_proba(frame))

@@ -103,7 +103,7 @@ def test_a_class_that_training_lacks_may_have_a_weight():
 WRONG = {
     "unknown label": ({5: 1.0}, "has a weight for 5, which is not a class, and none for some"),
     "label of another type": ({"0": 1.0}, "has a weight for '0', which is not a class"),
-    "zero": ({0: 0}, "must be finite and more than 0. Got 0 for 0"),
+    "zero": ({0: 0}, "must be finite and greater than 0. Got 0 for 0"),
     "negative": ({0: -1.0}, "Got -1.0 for 0"),
     "NaN": ({0: np.nan}, "Got nan for 0"),
     "infinite": ({0: np.inf}, "Got inf for 0"),

@@ -194,9 +194,9 @@ def test_weights_are_by_label():
 @pytest.mark.parametrize(
     ("weights", "message"),
     [
-        ({"e": 1.0}, "weight for 'e', which is not a class, .* They are .'a', 'b', 'c', 'd'."),
+        ({"e": 1.0}, "weight for 'e', which is not a class, .* which are .'a', 'b', 'c', 'd'."),
         ({0: 1.0}, "weight for 0, which is not a class"),
-        ({"a": 0}, "finite and more than 0. Got 0 for 'a' in class_weight"),
+        ({"a": 0}, "finite and greater than 0. Got 0 for 'a' in class_weight"),
         ({"a": -1.0}, "Got -1.0 for 'a'"),
         ({"a": np.nan}, "Got nan for 'a'"),
         ({"a": np.inf}, "Got inf for 'a'"),

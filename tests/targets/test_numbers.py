@@ -76,7 +76,7 @@ def test_a_constant_target_is_all_predictions(value):
 @pytest.mark.parametrize(
     ("y", "message"),
     [
-        (["low", "1"], "needs targets that are numbers. Got 'low'. For classes there is Mitra"),
+        (["low", "1"], "needs numeric targets. Got 'low'. For classes, use Mitra"),
         ([1, None], "missing values, such as None. Leave out"),
         (pd.Series([pd.NA, 1], dtype=object), "missing values, such as <NA>"),
     ],

@@ -195,10 +195,10 @@ def test_targets_of_any_size(size):
         (lambda d: d.quantile([[0.1]]), r"at most one axis. Got shape \(1, 1\)"),
         (
             lambda d: d.cdf([1, 2]),
-            r"array of shape \(7,\), a target for each row. Got shape \(2,\)",
+            r"array of shape \(7,\) with a target for each row. Got shape \(2,\)",
         ),
         (lambda d: d.crps([np.nan] * 7), "'y' must be numbers. Got NaN"),
-        (lambda d: d.crps(np.inf), "'y' must be finite to be scored. Got infinity"),
+        (lambda d: d.crps(np.inf), "'y' must be finite for a score. Got infinity"),
     ],
 )
 def test_errors(ask, message):

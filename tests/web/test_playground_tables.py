@@ -54,7 +54,7 @@ def test_columns_are_read_as_in_python(name):
     expected = {"number": Numbers, "boolean": Numbers, "category": Categories, "date": Dates}
     found, column = result["columns"][0], encoder.columns[0]
     assert isinstance(column, expected[found["kind"]])
-    assert found["levels"] == column.levels
+    assert found["levels"] == column.categories
     is_there = np.array([value not in ("?", "") for value in COLUMNS[name]]) & frame.column.notna()
     assert found["nMissing"] == 12 - is_there.sum()
     # of dates only the days; columns that are constant are left out
@@ -69,7 +69,7 @@ def test_codes_are_categories():
     result = run_job(SCRIPT, csv=as_csv({"code": codes, "y": TARGET}))
     (column,) = TableEncoder.fit(pd.DataFrame({"code": codes}))[0].columns
     assert result["columns"][0]["kind"] == "category"
-    assert result["columns"][0]["levels"] == column.levels
+    assert result["columns"][0]["levels"] == column.categories
 
 
 @pytest.mark.parametrize(
