@@ -117,8 +117,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         package does, not by that of all training rows.
 
     random_state : int, RandomState instance or None, default=42
-        Chooses the support rows, and the random part of what members see. An int chooses the rows that the JavaScript
-        package ``@wlearn/mitra`` chooses for this seed.
+        Chooses the support rows, and the random part of what members see. An int chooses the rows
+        that the JavaScript package ``@wlearn/mitra`` chooses for this seed.
 
     n_jobs : int, default=None
         Threads of onnxruntime. None is all cores that this process may use, or its share of

@@ -5,6 +5,7 @@ same row in a batch if the batch lies column by column, as ``x[:, order]`` does.
 """
 
 from collections.abc import Iterable
+from itertools import repeat
 from typing import Any
 
 import numpy as np
@@ -12,16 +13,22 @@ from numpy.typing import NDArray
 from scipy import special
 
 
-def average(arrays: Iterable[NDArray[Any]]) -> NDArray[np.float64]:
-    """The mean of one or more arrays of the same shape, added up one by one."""
-    arrays = iter(arrays)
-    first = next(arrays)
-    total, n_arrays = np.zeros(first.shape), 1
-    total += first
-    for array in arrays:
-        total += array
-        n_arrays += 1
-    return total / n_arrays
+def average(
+    arrays: Iterable[NDArray[Any]], weights: Iterable[float] | None = None
+) -> NDArray[np.float64]:
+    """The mean of one or more arrays of the same shape, added up one by one.
+
+    Parameters
+    ----------
+    arrays : iterable of ndarray of any shape
+    weights : iterable of float, default=None
+        Those of the arrays; None is the same for all.
+    """
+    total, whole = np.zeros(()), 0.0
+    for array, weight in zip(arrays, repeat(1.0) if weights is None else weights):
+        total = total + weight * np.asarray(array, np.float64)
+        whole += weight
+    return total / whole
 
 
 def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
