@@ -347,8 +347,10 @@ class BaseMitra(Parametrised):
                 value = min(value, MAX_INTEGER)
             elif name == "random_state" and not isinstance(value, (Integral, type(None))):
                 value = self._model.seed  # what was drawn from the generator
-            elif isinstance(value, (tuple, np.ndarray)):
-                value = np.array(value, dtype=object).tolist()  # members and their weights
+            elif name == "member_weights" and not isinstance(value, str):
+                value = [float(weight) for weight in value]
+            elif isinstance(value, tuple):
+                value = list(value)
             params[name] = value.item() if isinstance(value, np.generic) else value
         return params
 

@@ -13,7 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER
 from ._bundles.fields import BundleFields, pack
-from ._common.means import average, log_softmax, softmax
+from ._common.means import log_softmax, softmax
 from ._errors import BundleError
 from ._fit import EncodedTable, default_temperature, tune_temperature
 from ._fitted import FittedModel
@@ -92,8 +92,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         - ``"extra_trees"``: 100 extremely randomised trees, of 20,000 rows at most.
 
         "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds,
-        compressed ones in tables of more than 40 columns. From 1000 training rows on, boosting
-        and extra trees belong to it, unless ``member_weights`` is "equal".
+        compressed ones in tables of more than 40 columns. From 1000 training rows on, extra trees
+        and, with up to ten classes, boosting belong to it, unless ``member_weights`` is "equal".
 
     member_weights : {"auto", "equal"} or list of float, default="auto"
         How much each member counts. Log-probabilities are averaged by these weights.
@@ -453,12 +453,12 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             model.support.y, self.class_weight, to_prior=self.prior_correction
         )
         if model.weights is None:
-            logits = average(model.inverse_transform(rows, outputs))
+            logits = model.answers(rows, outputs)
             return target.inverse_transform(logits, self._temperature(), correction)
         to_prior = target.log_correction(model.support.y)
         network = None
         if model.members:
-            logits = average(model.inverse_transform(rows, outputs))
+            logits = model.answers(rows, outputs)
             network = log_softmax(target.inverse_transform(logits, self._temperature(), to_prior))
         return model.mix(rows, network) + (correction - to_prior)
 

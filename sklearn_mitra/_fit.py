@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from threadpoolctl import threadpool_limits
 
-from ._common.means import average, log_softmax
+from ._common.means import log_softmax
 from ._fitted import CheckpointId, FittedModel, Support
 from ._members.build import build_members
 from ._members.kinds import PLAIN, Kinds, choose_kinds, recommend_temperature
@@ -25,10 +25,10 @@ from ._uncertainty.conformal import Conformal
 from ._uncertainty.temperature import choose_temperature, cut_folds
 from ._uncertainty.weights import (
     Weights,
-    check_weights,
     choose_class_weights,
     choose_number_weights,
     cut_held_out,
+    read_weights,
 )
 
 
@@ -122,8 +122,7 @@ def fit_encoded(
         indices = _select_support(table, settings, seed)
     support = Support(x[indices], y[indices], indices)
     kinds = _choose_kinds(table, settings, network, is_sample=len(indices) < len(y))
-    if not target.is_constant:
-        check_weights(settings.member_weights, kinds)
+    weights = None if target.is_constant else read_weights(settings.member_weights, kinds)
     if isinstance(target, NumberTarget) and _is_scaled_by_support(kinds, settings):
         target = target.scaled_by(support.y)
     training = TrainingTable(
@@ -137,15 +136,16 @@ def fit_encoded(
         )
     checkpoint = CheckpointId(network.file.name, network.file.sha256, network.onnx_sha256)
     model = FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
-    if not kinds.models:
+    if weights is None and not kinds.models:
         return model
-    return weigh(model, kinds, rows, table._replace(target=target), settings, runtime or Runtime())
+    return _weigh(model, kinds, weights, rows, table, settings, runtime or Runtime())
 
 
 def _choose_kinds(
     table: EncodedTable, settings: Settings, network: Network, is_sample: bool
 ) -> Kinds:
     """The kind of each ensemble member. All are plain if the predictions are known already."""
+    is_equal = isinstance(settings.member_weights, str) and settings.member_weights == "equal"
     kinds = choose_kinds(
         settings.members,
         settings.n_estimators,
@@ -154,7 +154,8 @@ def _choose_kinds(
         table.target.task,
         is_sample,
         # "auto" has no other members than the network's if their weights aren't learned
-        n_rows=0 if settings.member_weights == "equal" else len(table.y),
+        n_rows=0 if is_equal else len(table.y),
+        n_classes=table.target.n_classes,
     )
     return Kinds([PLAIN] * max(1, len(kinds.network)), []) if table.target.is_constant else kinds
 
@@ -186,8 +187,9 @@ class _HeldOut(NamedTuple):
     ----------
     rows : ndarray of shape (n_rows,), int64
     network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
-        Log-probabilities, or targets.
+        Log-probabilities, or targets, of the network's members together.
     models : list of ndarray, of the same shape
+        Of each other member.
     """
 
     rows: NDArray[np.int64]
@@ -195,9 +197,10 @@ class _HeldOut(NamedTuple):
     models: list[NDArray[np.float64]]
 
 
-def weigh(
+def _weigh(
     model: FittedModel,
     kinds: Kinds,
+    given: Weights | None,
     training: TrainingRows,
     table: EncodedTable,
     settings: Settings,
@@ -208,51 +211,69 @@ def weigh(
     Parameters
     ----------
     model : FittedModel
-        With the network's members.
+        With all of the network's members.
     kinds : Kinds
+    given : Weights or None
+        None chooses them by held-out rows.
     training : TrainingRows
         Those that the members were built of.
     table : EncodedTable
     settings : Settings
     runtime : Runtime
     """
-    n_network, seed = len(kinds.network), model.seed
-    conformal = None
-    if settings.member_weights == "auto":
+    target, held_out, conformal = model.target, None, None
+    if given is not None:
+        model = _with_weights(model, given)
+    if given is None or isinstance(target, NumberTarget):
         held_out = _hold_out(model, kinds, training, table, settings, runtime)
-        answers, y = held_out[1:], table.y[held_out.rows]
-        if isinstance(model.target, NumberTarget):
-            weights = choose_number_weights(*answers, y)
-        else:
-            weights = choose_class_weights(*answers, y)
-    else:
-        given = np.ones(n_network + len(kinds.models))
-        if settings.member_weights != "equal":
-            given = np.array(settings.member_weights, np.float64)
-        given = given / given.sum()
-        weights = Weights(float(given[:n_network].sum()), tuple(given[n_network:].tolist()))
-        held_out = None
-    weights = weights._replace(n_network=n_network)
-    rows = np.arange(len(table.y))
+        if given is None:
+            n_network = len(kinds.network)
+            model = _with_weights(model, _choose_weights(held_out, target, table.y, n_network))
+    weights, rows = model.weights, np.arange(len(table.y))
+    assert weights is not None
     models = tuple(
-        fit_tree_model(kind, training.table, table.y, rows, seed, runtime.n_threads)
+        fit_tree_model(kind, training.table, table.y, rows, model.seed, runtime.n_threads)
         if weight
         else None
         for kind, weight in zip(kinds.models, weights.models)
     )
-    if isinstance(model.target, NumberTarget):
-        if held_out is None:
-            held_out = _hold_out(model, kinds, training, table, settings, runtime)
-        mixed = np.zeros(len(held_out.rows))
-        if held_out.network is not None:
-            mixed += weights.network * held_out.network
-        for weight, of_model in zip(weights.models, held_out.models):
-            mixed += weight * of_model
-        x = training.table.x[held_out.rows]
-        y = model.target.scale(table.y[held_out.rows])
-        conformal = Conformal.fit(x, y, model.target.scale(mixed)[:, None], seed)
-    members = model.members if weights.network else []
-    return replace(model, members=members, models=models, weights=weights, conformal=conformal)
+    if held_out is not None and isinstance(target, NumberTarget):
+        conformal = _fit_conformal(held_out, weights, training, target, table.y, model.seed)
+    return replace(model, models=models, conformal=conformal)
+
+
+def _with_weights(model: FittedModel, weights: Weights) -> FittedModel:
+    """The model with these weights, and without those of the network's members that have none."""
+    n_nodes = len(model.members) // len(weights.network) if weights.network else 1
+    kept = [m for i, m in enumerate(model.members) if weights.network[i // n_nodes]]
+    return replace(model, members=kept, weights=weights)
+
+
+def _choose_weights(
+    held_out: _HeldOut, target: ClassTarget | NumberTarget, y: NDArray[Any], n_network: int
+) -> Weights:
+    rows, network, models = held_out
+    choose = choose_class_weights if target.n_classes else choose_number_weights
+    return choose(network, models, y[rows], n_network)
+
+
+def _fit_conformal(
+    held_out: _HeldOut,
+    weights: Weights,
+    training: TrainingRows,
+    target: NumberTarget,
+    y: NDArray[np.float64],
+    seed: int,
+) -> Conformal:
+    """The residuals of held-out rows. ``y`` are the targets of all training rows."""
+    rows, network, models = held_out
+    mixed = np.zeros(len(rows))
+    if network is not None:
+        mixed += sum(weights.network) * network
+    for weight, answers in zip(weights.models, models):
+        mixed += weight * answers
+    scaled = target.scale(mixed)[:, None]
+    return Conformal.fit(training.table.x[rows], target.scale(y[rows]), scaled, seed)
 
 
 def _hold_out(
@@ -264,22 +285,22 @@ def _hold_out(
     runtime: Runtime,
 ) -> _HeldOut:
     """Answers of members for rows that they haven't seen: some of many rows, else all, by folds."""
-    parts = []
-    for fold in cut_held_out(table.y, model.seed):
+    folds = cut_held_out(table.y, model.seed)
+    by_fold = []
+    for fold in folds:
         rest = np.setdiff1d(np.arange(len(table.y)), fold)
         models = [
             fit_tree_model(kind, training.table, table.y, rest, model.seed, runtime.n_threads)
             for kind in kinds.models
         ]
-        of_models = [m.answers(training.table.x[fold]) for m in models]
-        network = None
+        answers = [fitted.answers(training.table.x[fold]) for fitted in models]
         if model.members:
             network = _answer_held_out(model, training, table, settings, runtime, fold, rest)
-        parts.append(_HeldOut(fold, network, of_models))
-    rows = np.concatenate([part.rows for part in parts])
-    network = np.concatenate([p.network for p in parts]) if model.members else None
-    of_models = [np.concatenate(answers) for answers in zip(*(part.models for part in parts))]
-    return _HeldOut(rows, network, of_models)
+            answers.insert(0, network)
+        by_fold.append(answers)
+    whole = [np.concatenate(parts) for parts in zip(*by_fold)]
+    of_network = whole.pop(0) if model.members else None
+    return _HeldOut(np.concatenate(folds), of_network, whole)
 
 
 def _answer_held_out(
@@ -295,14 +316,23 @@ def _answer_held_out(
     others = table.without(fold)
     support = rest[_select_support(others, settings, model.seed)]
     rows, y = training.take(support), training.table.y[support]
-    context = model.new_context([m.training_support(rows, y) for m in model.members])
+    tables = [member.training_support(rows, y) for member in model.members]
+    # another sample of rows may have none of the classes that a node tells apart
+    has_rows = [len(of_member) > 0 for _, of_member in tables]
+    context = model.new_context([t for t, has in zip(tables, has_rows) if has])
     # nothing is kept: these tables and rows go through the network once
     plan, ready = context.prepare(runtime, False)
     answers = []
     for start in range(0, len(fold), plan.chunk_rows):
         chunk = training.take(fold[start : start + plan.chunk_rows])
-        outputs = [r.outputs(m.query(chunk)) for r, m in zip(ready, model.members)]
-        answers.append(average(model.inverse_transform(chunk, outputs)))
+        left = iter(ready)
+        outputs = [
+            next(left).outputs(member.query(chunk))
+            if has
+            else np.zeros((len(chunk.x), member.target.n_shown), np.float32)
+            for member, has in zip(model.members, has_rows)
+        ]
+        answers.append(model.answers(chunk, outputs))
     found = np.concatenate(answers)
     if isinstance(others.target, ClassTarget):
         correction = others.target.log_correction(table.y[support])
@@ -335,7 +365,7 @@ def tune_temperature(
     runtime : Runtime
     """
     default = default_temperature(model)
-    if model.weights is not None:  # the mixture has a temperature of its own
+    if model.models:  # the mixture has a temperature of its own
         return default
     folds = [] if model.target.is_constant else cut_folds(table.y, model.seed)
     if not folds:
@@ -348,7 +378,7 @@ def tune_temperature(
         plan, ready = fold.context.prepare(runtime, False)
         for start in range(0, len(rows), plan.chunk_rows):
             chunk = table.x[rows[start : start + plan.chunk_rows]]
-            logits.append(average(fold.inverse_transform(*fold.run(chunk, ready))))
+            logits.append(fold.answers(*fold.run(chunk, ready)))
         # the held out rows are as frequent as in training
         corrections.append(np.tile(fold.target.log_correction(fold.support.y), (len(rows), 1)))
     y = table.y[np.concatenate(folds)]

@@ -141,11 +141,14 @@ class FittedModel:
         """The weight of each member, those of the network first; they add up to 1."""
         if self.weights is None:
             return np.full(self.n_members, 1 / self.n_members)
-        return self.weights.by_member
+        return np.array([*self.weights.network, *self.weights.models])
 
     @property
     def n_members(self) -> int:
-        """Number of the network's members; each is one of ``members``, or a tree of them."""
+        """Number of the network's members; each is one of ``members``, or a tree of them.
+
+        Those without weight don't count.
+        """
         return len(self.members) // self.members[0].target.n_nodes if self.members else 0
 
     # ------------------------------------------------------------ the support
@@ -208,6 +211,14 @@ class FittedModel:
         for member, output in zip(self.members, outputs):
             yield member.target.inverse_transform(output, rows)
 
+    def answers(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """The mean of these, by the weights of the network's members."""
+        by_member = None
+        if self.weights is not None:
+            weights = [weight for weight in self.weights.network if weight]
+            by_member = np.repeat(weights, len(self.members) // len(weights)).tolist()
+        return average(self.inverse_transform(rows, outputs), by_member)
+
     def mix(self, rows: Rows, network: NDArray[np.float64] | None) -> NDArray[np.float64]:
         """The answers of all members by their weights, for encoded rows.
 
@@ -220,7 +231,7 @@ class FittedModel:
         if self.weights is None:
             assert network is not None
             return network
-        parts = [] if network is None else [self.weights.network * network]
+        parts = [] if network is None else [sum(self.weights.network) * network]
         for weight, model in zip(self.weights.models, self.models):
             if model is not None:
                 parts.append(weight * model.answers(rows.x))
@@ -245,8 +256,7 @@ class FittedModel:
         assert isinstance(self.target, NumberTarget)
         of_network = None
         if self.members:
-            scaled = average(self.inverse_transform(rows, outputs))
-            of_network = self.target.inverse_transform(scaled)
+            of_network = self.target.inverse_transform(self.answers(rows, outputs))
         return self.mix(rows, of_network)
 
     # ------------------------------------------------------------ uncertainty

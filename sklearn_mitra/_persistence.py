@@ -150,8 +150,12 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
         n_columns += encoding.n_columns
     weights, models = _unpack_weights(learned, n_columns, target.n_classes)
     members = []
-    if weights is None or weights.network:
+    if weights is None or any(weights.network):
         members = unpack_members(learned, y, n_columns, target.n_classes)
+    if weights is not None:
+        n_members = len(members) // members[0].target.n_nodes if members else 0
+        fits = n_members == sum(weight > 0 for weight in weights.network)
+        learned.require(fits, "memberWeights", "those of the members in 'views'")
     network = _find_network(learned.fields("checkpoint"), _TASKS[stored.type_id], options)
     most = network.config.dim_output
     for member in members if target.n_classes else ():
@@ -161,6 +165,9 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
     conformal = None
     if "heldOut" in learned and isinstance(target, NumberTarget):
         conformal = Conformal.unpack(learned.fields("heldOut"), n_columns)
+    # of the members together, not all of which can predict the support without having seen it
+    is_known = weights is None or target.n_classes > 0 or conformal is not None
+    learned.require(is_known, "heldOut", "there if members have weights")
     support, checkpoint = Support(x, y, indices), _identify(network)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         model = FittedModel(
@@ -176,9 +183,9 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
             models,
             weights,
         )
-        if (
-            options.n_estimators is not None and members
-        ):  # another ensemble is off by something else
+        if options.n_estimators is not None and weights is not None:
+            _check_number(weights, options.n_estimators)
+        elif options.n_estimators is not None:  # another ensemble is off by something else
             members = _change_number(model, options.n_estimators, network.config)
             model = replace(model, members=members, conformal=None)
     return _checked(model)
@@ -332,6 +339,16 @@ def _checked(model: FittedModel) -> FittedModel:
         if not (np.abs(x).max() <= LARGEST_SHOWN and np.isfinite(y).all()):
             raise BundleError("The bundle's views show values too large to compute with.")
     return model
+
+
+def _check_number(weights: Weights, n_members: int) -> None:
+    """Raise an error if the network is to answer for another number of members."""
+    if n_members != len(weights.network):
+        raise ValueError(
+            f"The bundle has {len(weights.network)} ensemble members that the network answers for, "
+            f"whose weights were chosen together. Got n_estimators={n_members}; ask for as many, "
+            "or fit again."
+        )
 
 
 def _change_number(model: FittedModel, n_members: int, config: Config) -> list[EnsembleMember]:

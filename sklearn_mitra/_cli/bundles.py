@@ -48,9 +48,7 @@ def run_inspect(options: argparse.Namespace) -> int:
             _print(f"checkpoint {key}", checkpoint.get(key, "a string", str))
         params = learned.get("params", "an object", dict)
         _print("parameters", ", ".join(f"{k}={v!r}" for k, v in sorted(params.items())))
-        views = learned.objects("views")
-        n_nodes = views[0].fields("node").count("nNodes") if "node" in views[0] else 1
-        _print("ensemble members", str(len(views) // n_nodes))
+        _print("ensemble members", str(_count_members(learned)))
         names = learned.get("featureNames", "a list or null", list, type(None))
         _print("columns", "without names" if names is None else ", ".join(map(str, names)))
     if is_classifier:
@@ -58,6 +56,16 @@ def run_inspect(options: argparse.Namespace) -> int:
     if options.values:
         _print_values(stored, is_classifier)
     return 0
+
+
+def _count_members(learned: Any) -> int:
+    """How many ensemble members there are, but for those without weight."""
+    models = learned.objects("models", empty=True, null=True) if "models" in learned else []
+    n_models = sum(model is not None for model in models)
+    views = learned.objects("views", empty=n_models > 0)
+    has_nodes = len(views) > 0 and "node" in views[0]
+    n_nodes = views[0].fields("node").count("nNodes") if has_nodes else 1
+    return len(views) // n_nodes + n_models
 
 
 def _print_values(stored: Any, is_classifier: bool) -> None:

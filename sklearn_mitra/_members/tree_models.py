@@ -142,7 +142,9 @@ def _fit_boosting(
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     cls = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
-    model = cls(random_state=seed).fit(x, y)
+    # many rows are split into two parts, each with rows of all classes, to stop early
+    is_rare = n_classes > 0 and np.unique(y, return_counts=True)[1].min() < 2
+    model = cls(early_stopping=False if is_rare else "auto", random_state=seed).fit(x, y)
     start = np.ravel(model._baseline_prediction).astype(np.float64)
     trees = []
     for predictor in (p for iteration in model._predictors for p in iteration):
