@@ -506,7 +506,7 @@ def test_means_of_columns_without_levels_are_refused():
     manifest, parsed = opened(fitted(MitraRegressor, frame, y, members=["target_encoding"]).save())
     means = parsed["sklearn_mitra"]["levelMeans"]
     means["sources"], means["means"] = pack(np.array([0])), pack(np.zeros((0, 1)))
-    with pytest.raises(BundleError, match="'sources' in 'levelMeans' .* columns of levels"):
+    with pytest.raises(BundleError, match="'sources' in 'levelMeans' .* columns of categories"):
         sklearn_mitra.load(closed(manifest, parsed))
 
 
@@ -626,7 +626,7 @@ def test_more_features_than_any_member_has_are_refused():
     def repeat(ours):
         ours["views"][0]["derived"] *= 3
 
-    for change, message in ((widen, "functions of at most 16"), (repeat, "at most 2 objects")):
+    for change, message in ((widen, "functions with at most 16"), (repeat, "at most 2 objects")):
         with pytest.raises(BundleError, match=f"'derived' .* {message}"):
             sklearn_mitra.load(with_member(change, members=["components"]))
 
