@@ -31,9 +31,13 @@ else:
 class MitraClassifier(ClassifierMixin, BaseMitra):
     """Classifier that reads the training table in context, with Mitra's Tab2D network.
 
-    ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
-    prediction, a pretrained transformer passes the support set and the query rows through its
-    layers and outputs logits of the classes.
+    ``fit`` trains no weights of the network: it picks a support set of training rows and encodes
+    them. In prediction, a pretrained transformer passes the support set and the query rows through
+    its layers and outputs logits of the classes.
+
+    A prediction is the weighted mean of an ensemble: of several such passes, most of which also
+    show features of a simple model, and, from 1000 training rows on, of scikit-learn's gradient
+    boosting and extra trees. See ``members`` and ``member_weights``.
 
     .. warning::
         A fitted classifier, its pickle and its bundle contain training rows: the encoded
@@ -292,9 +296,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def fit(self, X: Any, y: ArrayLike) -> "MitraClassifier":
         """Choose the support rows and encode them.
 
-        No weights are trained. The checkpoint is looked up (and downloaded, if it is on the
-        hub); the network itself first runs in the first prediction, unless
-        ``softmax_temperature="auto"``.
+        No weights of the network are trained. The checkpoint is looked up (and downloaded, if it is
+        on the hub). The network itself first runs in the first prediction, unless
+        ``softmax_temperature="auto"`` or boosting or extra trees are among the members. These are
+        fitted here, and held-out rows are predicted to choose the weights.
 
         Parameters
         ----------

@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from ._common.means import average, log_softmax
 from ._fitted import CheckpointId, FittedModel, Support
@@ -128,9 +129,12 @@ def fit_encoded(
     training = TrainingTable(
         x, target.transform(y), indices, encoder.shown, encoder.n_categories, target.n_classes
     )
-    encoding, members, rows = build_members(
-        kinds.network, training, network.config.dim_output, seed, is_encoded=bool(kinds.models)
-    )
+    n_outputs, is_encoded = network.config.dim_output, bool(kinds.models)
+    # many small fits, in which threads of BLAS wait for each other when other processes are busy
+    with threadpool_limits(1, user_api="blas"):
+        encoding, members, rows = build_members(
+            kinds.network, training, n_outputs, seed, is_encoded=is_encoded
+        )
     checkpoint = CheckpointId(network.file.name, network.file.sha256, network.onnx_sha256)
     model = FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
     if not kinds.models:
@@ -182,7 +186,7 @@ class _HeldOut(NamedTuple):
     ----------
     rows : ndarray of shape (n_rows,), int64
     network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
-        Log-probabilities, or scaled targets.
+        Log-probabilities, or targets.
     models : list of ndarray, of the same shape
     """
 
@@ -218,7 +222,7 @@ def weigh(
         held_out = _hold_out(model, kinds, training, table, settings, runtime)
         answers, y = held_out[1:], table.y[held_out.rows]
         if isinstance(model.target, NumberTarget):
-            weights = choose_number_weights(*answers, model.target.transform(y).astype(np.float64))
+            weights = choose_number_weights(*answers, y)
         else:
             weights = choose_class_weights(*answers, y)
     else:
@@ -231,7 +235,9 @@ def weigh(
     weights = weights._replace(n_network=n_network)
     rows = np.arange(len(table.y))
     models = tuple(
-        fit_tree_model(kind, training.table, rows, seed, runtime.n_threads) if weight else None
+        fit_tree_model(kind, training.table, table.y, rows, seed, runtime.n_threads)
+        if weight
+        else None
         for kind, weight in zip(kinds.models, weights.models)
     )
     if isinstance(model.target, NumberTarget):
@@ -244,7 +250,7 @@ def weigh(
             mixed += weight * of_model
         x = training.table.x[held_out.rows]
         y = model.target.scale(table.y[held_out.rows])
-        conformal = Conformal.fit(x, y, mixed[:, None], seed)
+        conformal = Conformal.fit(x, y, model.target.scale(mixed)[:, None], seed)
     members = model.members if weights.network else []
     return replace(model, members=members, models=models, weights=weights, conformal=conformal)
 
@@ -262,7 +268,7 @@ def _hold_out(
     for fold in cut_held_out(table.y, model.seed):
         rest = np.setdiff1d(np.arange(len(table.y)), fold)
         models = [
-            fit_tree_model(kind, training.table, rest, model.seed, runtime.n_threads)
+            fit_tree_model(kind, training.table, table.y, rest, model.seed, runtime.n_threads)
             for kind in kinds.models
         ]
         of_models = [m.answers(training.table.x[fold]) for m in models]
@@ -302,7 +308,7 @@ def _answer_held_out(
         correction = others.target.log_correction(table.y[support])
         temperature = default_temperature(model)
         return log_softmax(others.target.inverse_transform(found, temperature, correction))
-    return found
+    return others.target.inverse_transform(found)
 
 
 # ---- the temperature -----------------------------------------------------------------------------

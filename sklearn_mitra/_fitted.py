@@ -215,7 +215,7 @@ class FittedModel:
         ----------
         rows : Rows
         network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
-            Log-probabilities or scaled targets of the network's members together.
+            Log-probabilities or targets by the network's members together.
         """
         if self.weights is None:
             assert network is not None
@@ -240,12 +240,14 @@ class FittedModel:
             "later_seconds": seconds,
         }
 
-    def scaled_targets(
-        self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
-    ) -> NDArray[np.float64]:
-        """Scaled predictions (n_rows,) of a regressor."""
-        answers = average(self.inverse_transform(rows, outputs)) if self.members else None
-        return self.mix(rows, answers)
+    def targets(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
+        """A regressor's predictions (n_rows,) of encoded rows."""
+        assert isinstance(self.target, NumberTarget)
+        of_network = None
+        if self.members:
+            scaled = average(self.inverse_transform(rows, outputs))
+            of_network = self.target.inverse_transform(scaled)
+        return self.mix(rows, of_network)
 
     # ------------------------------------------------------------ uncertainty
 
@@ -259,7 +261,7 @@ class FittedModel:
         """
         assert isinstance(self.target, NumberTarget)
         if self.weights is not None:
-            answers = self.scaled_targets(rows, outputs)[:, None]
+            answers = self.target.scale(self.targets(rows, outputs))[:, None]
             scaled = self.calibrated(runtime).predict(rows.x, answers)
         elif outputs[0].shape[1] > 1:
             views = [m.target for m in self.members if isinstance(m.target, NumberView)]

@@ -34,9 +34,13 @@ Part = tuple[NDArray[np.int64], PredictiveDistribution]
 class MitraRegressor(RegressorMixin, BaseMitra):
     """Regressor that reads the training table in context, with Mitra's Tab2D network.
 
-    ``fit`` trains no weights: it picks a support set of training rows and encodes them. In
-    prediction, a pretrained transformer passes the support set and the query rows through its
-    layers and outputs targets, scaled to the range of the training targets.
+    ``fit`` trains no weights of the network: it picks a support set of training rows and encodes
+    them. In prediction, a pretrained transformer passes the support set and the query rows through
+    its layers and outputs targets, scaled to the range of the training targets.
+
+    A prediction is the weighted mean of an ensemble: of several such passes, most of which also
+    show features of a simple model, and, from 1000 training rows on, of scikit-learn's gradient
+    boosting and extra trees. See ``members`` and ``member_weights``.
 
     .. warning::
         A fitted regressor, its pickle and its bundle contain training rows: the encoded
@@ -233,8 +237,10 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     def fit(self, X: Any, y: ArrayLike) -> "MitraRegressor":
         """Choose the support rows and encode them.
 
-        No weights are trained. The checkpoint is looked up (and downloaded, if it is on the
-        hub); the network itself first runs in the first prediction.
+        No weights of the network are trained. The checkpoint is looked up (and downloaded, if it is
+        on the hub). The network itself first runs in the first prediction, unless boosting or extra
+        trees are among the members. These are fitted here, and held-out rows are predicted to
+        choose the weights.
 
         Parameters
         ----------
@@ -298,6 +304,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         With a checkpoint of one output, such as "mini", the first call after ``fit`` also
         predicts support rows from others, to see how far off predictions are. That takes about
         five times as long as the first prediction. It is kept, and goes into pickles and bundles.
+        With boosting or extra trees among the members, ``fit`` has done it already.
         The same holds for all methods but ``predict`` with ``output="mean"``.
 
         Parameters
@@ -458,7 +465,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float64]:
         """Average the members' scaled targets, and scale them back."""
-        return self._number_target.inverse_transform(self._model.scaled_targets(rows, outputs))
+        return self._model.targets(rows, outputs)
 
     def _distributions(self, X: Any) -> Iterator[Part]:
         """Distributions of a table's rows, chunk by chunk."""

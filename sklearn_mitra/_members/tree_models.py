@@ -38,19 +38,22 @@ class TreeModel:
     forest : Forest
     start : ndarray of shape (n_outputs,), float64
         The values that the trees add to: raw scores of the classes (a single one for two classes),
-        or a scaled target.
+        or a target.
     n_classes : int
         0 for regression.
+    scale : float
+        Multiplies the sum of regression trees; 1 for classes.
     """
 
     kind: str
     forest: Forest
     start: NDArray[np.float64]
     n_classes: int
+    scale: float = 1.0
 
     def answers(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-probabilities (n_rows, n_classes) or scaled targets (n_rows,) for encoded rows."""
-        total = self.start + self.forest.transform(x, len(self.start))
+        """Log-probabilities (n_rows, n_classes) or targets (n_rows,) for encoded rows."""
+        total = self.start + self.scale * self.forest.transform(x, len(self.start))
         if not self.n_classes:
             return total[:, 0]
         if self.kind == EXTRA_TREES:
@@ -61,7 +64,8 @@ class TreeModel:
 
     def pack(self) -> dict[str, Any]:
         """Fields to store in a bundle."""
-        return {"kind": self.kind, "start": pack(self.start), **self.forest.pack()}
+        numbers = {"start": pack(self.start), "scale": self.scale}
+        return {"kind": self.kind, **numbers, **self.forest.pack()}
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_columns: int, n_classes: int) -> "TreeModel":
@@ -71,8 +75,10 @@ class TreeModel:
         fields.require(kind in known, "kind", f"one of {known}")
         n_outputs = count_outputs(kind, n_classes)
         start = fields.array("start", "<f8", n_outputs)
-        fields.require(bool((np.abs(start) <= 1e30).all()), "start", "small enough to compute with")
-        return cls(kind, Forest.unpack(fields, n_columns, n_outputs), start, n_classes)
+        scale: float = fields.get("scale", "a number of 0 or more", float)
+        is_finite = 0 <= scale < np.inf and (scale == 1 or not n_classes)
+        fields.require(is_finite, "scale", "finite and 0 or more; 1 for classes")
+        return cls(kind, Forest.unpack(fields, n_columns, n_outputs), start, n_classes, scale)
 
 
 def count_outputs(kind: str, n_classes: int) -> int:
@@ -81,7 +87,12 @@ def count_outputs(kind: str, n_classes: int) -> int:
 
 
 def fit_tree_model(
-    kind: str, table: TrainingTable, rows: NDArray[np.int64], seed: int, n_threads: int
+    kind: str,
+    table: TrainingTable,
+    y: NDArray[Any],
+    rows: NDArray[np.int64],
+    seed: int,
+    n_threads: int,
 ) -> TreeModel:
     """Fit a member to some rows of a training table.
 
@@ -89,13 +100,20 @@ def fit_tree_model(
     ----------
     kind : {"boosting", "extra_trees"}
     table : TrainingTable
+    y : ndarray of shape (n_rows,), int64 or float64
+        Class ids or untransformed targets of all rows of the table. Trees cope with outliers and
+        heavy tails, and a transform would bias the mean.
     rows : ndarray of int64
         The rows to fit to.
     seed : int
     n_threads : int
         Largest number of threads of scikit-learn and of the libraries it uses.
     """
-    x, y = table.x[np.ix_(rows, table.columns)], table.y[rows]
+    x, y, unit, middle = table.x[np.ix_(rows, table.columns)], y[rows], 1.0, 0.0
+    if not table.n_classes:
+        low, high = float(y.min()), float(y.max())
+        unit, middle = high - low, low / 2 + high / 2
+        y = (y - middle) / unit if unit else np.zeros(len(y))
     if table.n_classes and len(np.unique(y)) < 2:
         return _constant(kind, int(y[0]), table.n_classes)
     if x.size < _MANY_CELLS:
@@ -106,7 +124,7 @@ def fit_tree_model(
     is_leaf = forest.sources < 0
     sources = np.where(is_leaf, -1, table.columns[np.where(is_leaf, 0, forest.sources)])
     arrays = {**vars(forest), "sources": sources.astype(np.int32)}
-    return TreeModel(kind, Forest(**arrays), start, table.n_classes)
+    return TreeModel(kind, Forest(**arrays), middle + unit * start, table.n_classes, unit)
 
 
 def _constant(kind: str, class_id: int, n_classes: int) -> TreeModel:

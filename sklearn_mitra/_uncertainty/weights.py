@@ -149,15 +149,16 @@ def choose_number_weights(
     Parameters
     ----------
     network : ndarray of shape (n_rows,), float64, or None
-        Scaled targets that the network's members predict for held-out rows; None if the ensemble
+        Targets that the network's members predict for held-out rows; None if the ensemble
         has no such members.
     models : sequence of ndarray of shape (n_rows,), float64
-        Scaled targets that each other member predicts.
+        Targets that each other member predicts.
     y : ndarray of shape (n_rows,), float64
-        Scaled targets of the rows.
+        Targets of the rows.
     """
     stack = np.stack([*([] if network is None else [network]), *models])
-    residuals = stack - y
+    largest = np.abs(stack - y).max()
+    residuals = (stack - y) / (largest if largest > 0 else 1)  # whose squares float64 holds
     penalties = _penalties(len(stack), network is not None)
     variance = float(np.square(residuals).mean(axis=1).min()) or 1.0
 

@@ -131,7 +131,7 @@ def test_residuals_range_from_zero_to_one():
     x, y = make_table()
     product = x[:, 0] * x[:, 2]
     baseline = fit(x, y + product, 0).baseline
-    shown = baseline.residuals((y + product)[::2], x[::2])
+    shown = baseline.residuals((y + product)[::2], baseline.support(x[::2]))
     assert shown.min() == 0 and shown.max() == 1
     assert np.corrcoef(shown, product[::2])[0, 1] > 0.5
 

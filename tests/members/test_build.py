@@ -162,7 +162,7 @@ def test_nothing_is_learned_of_a_table_for_plain_members(monkeypatch):
 
     monkeypatch.setattr("sklearn_mitra._members.build.LinearModels", fail)
     monkeypatch.setattr("sklearn_mitra._members.build.fit_target_encoding", fail)
-    encoding, members = build_members(["plain"] * 3, make_training(2), 10, 5)
+    encoding, members, _ = build_members(["plain"] * 3, make_training(2), 10, 5)
     assert encoding is None
     assert_same(members, draw_plain(3, 2, 5, range(3)))
 
@@ -170,7 +170,7 @@ def test_nothing_is_learned_of_a_table_for_plain_members(monkeypatch):
 @pytest.mark.parametrize("n_classes", [0, 2, 3])
 def test_all_but_plain_members_see_the_target_encoding(n_classes):
     table = make_training(n_classes)
-    encoding, members = build_members(KINDS, table, 10, 0)
+    encoding, members, _ = build_members(KINDS, table, 10, 0)
     assert encoding.sources.tolist() == [2]
     n_targets = max(1, n_classes) if n_classes != 2 else 1
     encoded = [0, 1, *range(3, 3 + n_targets)]
@@ -184,13 +184,13 @@ def test_all_but_plain_members_see_the_target_encoding(n_classes):
 
 
 def test_without_columns_of_many_levels_there_is_no_target_encoding():
-    encoding, members = build_members(KINDS, make_training(2, n_categories=(0, 0, 0)), 10, 0)
+    encoding, members, _ = build_members(KINDS, make_training(2, n_categories=(0, 0, 0)), 10, 0)
     assert encoding is None
     assert [member.columns.tolist() for member in members] == [[0, 1, 2]] * 4 + [[]]
 
 
 def test_members_share_their_models():
-    _, members = build_members(
+    _, members, _ = build_members(
         ["components", "scores", "components+scores"], make_training(2), 10, 0
     )
     (components,), (scores,), both = (member.features for member in members)
@@ -201,7 +201,7 @@ def test_members_share_their_models():
 def test_of_more_classes_than_outputs_each_member_is_a_tree():
     table = make_training(7)
     y = table.y[table.support]
-    _, members = build_members(["plain", "scores"], table, 4, 0)
+    _, members, _ = build_members(["plain", "scores"], table, 4, 0)
     n_nodes = members[0].target.n_nodes
     assert len(members) == 2 * n_nodes and n_nodes > 1
     for tree in (members[:n_nodes], members[n_nodes:]):

@@ -192,13 +192,13 @@ def test_views_that_are_no_whole_trees_are_refused(fitted, spoil):
         sklearn_mitra.load(closed(manifest, parsed))
 
 
-def test_logits_of_all_views_are_never_in_memory_together():
+def test_logits_of_all_members_are_never_in_memory_together():
     y = np.arange(200) % 100
     x = np.random.default_rng(0).normal(size=(200, 2)).astype(np.float32)
     classifier = MitraClassifier(n_estimators=4, members="plain").fit(x, y)
     rows = Rows(np.zeros((1000, 2), np.float32))
-    outputs = [np.zeros((1000, 10), np.float32) for _ in classifier._views]
+    outputs = [np.zeros((1000, 10), np.float32) for _ in classifier._model.members]
     assert len(outputs) == 44
     with traced_memory(2**23):  # 35 MB together
-        combined = classifier._combine(classifier._restore(rows, outputs))
-    assert combined.shape == (1000, 100)
+        logits = classifier._predictions(rows, outputs)
+    assert logits.shape == (1000, 100)

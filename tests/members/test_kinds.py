@@ -24,36 +24,60 @@ KINDS = {
 # ---- which members there are ---------------------------------------------------------------------
 
 
+def kinds_of_network(*args, **kwargs):
+    return choose_kinds(*args, **kwargs).network
+
+
 @pytest.mark.parametrize("task", TASKS)
 def test_one_member_is_plain_unless_another_is_asked_for(task):
-    assert choose_kinds("auto", 1, 4, 20, task) == ["plain"]
-    assert choose_kinds("auto", None, 1, 20, task) == ["plain"]
-    assert choose_kinds("plain", 3, 4, 200, task) == ["plain"] * 3
-    assert choose_kinds(["components"], 1, 4, 20, task) == ["components"]
+    assert kinds_of_network("auto", 1, 4, 20, task) == ["plain"]
+    assert kinds_of_network("auto", None, 1, 20, task) == ["plain"]
+    assert kinds_of_network("plain", 3, 4, 200, task) == ["plain"] * 3
+    assert kinds_of_network(["components"], 1, 4, 20, task) == ["components"]
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_members_of_wide_tables_are_compressed(task):
-    narrow, wide = (choose_kinds("auto", None, 4, n, task) for n in (20, 200))
+    narrow, wide = (kinds_of_network("auto", None, 4, n, task) for n in (20, 200))
     assert len(narrow) == len(wide) == 4
     assert len(set(narrow)) > 1
     assert all("compressed" in kind for kind in wide)
-    sampled = choose_kinds("auto", None, 4, 20, task, is_sample=True)
+    sampled = kinds_of_network("auto", None, 4, 20, task, is_sample=True)
     assert sampled == (wide if task == "regression" else narrow)
 
 
 @pytest.mark.parametrize("task", TASKS)
 def test_more_members_begin_with_the_same(task):
-    kinds = choose_kinds("auto", 9, 4, 20, task)
+    kinds = kinds_of_network("auto", 9, 4, 20, task)
     for n in (2, 3, 4):
-        assert choose_kinds("auto", n, 4, 20, task) == kinds[:n]
+        assert kinds_of_network("auto", n, 4, 20, task) == kinds[:n]
 
 
 def test_kinds_are_repeated_for_as_many_members_as_wanted():
     kinds = ["plain", "scores"]
-    assert choose_kinds(kinds, None, 4, 20, "regression") == kinds
-    assert choose_kinds(kinds, 3, 4, 20, "regression") == ["plain", "scores", "plain"]
-    assert choose_kinds(kinds, 1, 4, 20, "regression") == ["plain"]
+    assert kinds_of_network(kinds, None, 4, 20, "regression") == kinds
+    assert kinds_of_network(kinds, 3, 4, 20, "regression") == ["plain", "scores", "plain"]
+    assert kinds_of_network(kinds, 1, 4, 20, "regression") == ["plain"]
+
+
+@pytest.mark.parametrize("task", TASKS)
+def test_from_1000_rows_on_trees_are_members(task):
+    trees = ["boosting", "extra_trees"]
+    assert choose_kinds("auto", None, 4, 20, task, n_rows=999).models == []
+    for n_members in (None, 2, 9):
+        few, many = (choose_kinds("auto", n_members, 4, 20, task, n_rows=n) for n in (999, 1000))
+        assert many == (few.network, trees)
+    assert choose_kinds("auto", 1, 4, 20, task, n_rows=1000) == (["plain"], [])
+    assert choose_kinds("plain", None, 4, 20, task, n_rows=1000) == (["plain"] * 4, [])
+
+
+def test_kinds_without_a_network_are_neither_repeated_nor_counted():
+    kinds = ["boosting", "plain", "extra_trees", "scores"]
+    for n_rows in (5, 5000):
+        found = choose_kinds(kinds, None, 4, 20, "regression", n_rows=n_rows)
+        assert found == (["plain", "scores"], ["boosting", "extra_trees"])
+    assert choose_kinds(kinds, 3, 4, 20, "regression").network == ["plain", "scores", "plain"]
+    assert choose_kinds(["extra_trees"], 3, 4, 20, "regression") == ([], ["extra_trees"])
 
 
 WRONG = [
@@ -67,6 +91,9 @@ WRONG = [
     ["plain+scores"],
     ["scores+scores"],
     ["+"],
+    ["boosting+scores"],
+    ["plain", "boosting", "boosting"],
+    ["boosted_trees"],
 ]
 
 
@@ -82,7 +109,7 @@ def test_other_members_are_refused(cls, members):
 
 def test_classes_have_no_baseline():
     X, y = make_table()
-    with pytest.raises(ValueError, match=r"some of \['means', 'components', .*'compressed'\]"):
+    with pytest.raises(ValueError, match=r"some of \['target_encoding', .*'compressed'\]"):
         MitraClassifier(members=["residual"]).fit(X, y)
 
 

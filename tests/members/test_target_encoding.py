@@ -161,14 +161,14 @@ def make_ids(n_rows, seed=0):
 @pytest.mark.slow
 def test_ids_tell():
     X, y = make_ids(1400)
-    classifier = MitraClassifier(members=["means"]).fit(X[:1000], y[:1000])
+    classifier = MitraClassifier(members=["target_encoding"]).fit(X[:1000], y[:1000])
     assert roc_auc_score(y[1000:], classifier.predict_proba(X[1000:])[:, 1]) > 0.93
 
 
 @both
 def test_plain_members_see_codes(cls):
     X, y = make_ids(80)
-    mixed = cls(members=["plain", "means", "compressed"], max_support=40).fit(X, y)
+    mixed = cls(members=["plain", "target_encoding", "compressed"], max_support=40).fit(X, y)
     plain = cls(members="plain", n_estimators=1, max_support=40).fit(X, y)
     members = mixed._model.members
     assert [member.columns.tolist() for member in members] == [[0, 1, 2], [1, 2, 3], []]
@@ -183,7 +183,7 @@ def test_plain_members_see_codes(cls):
 @both
 def test_predictions_survive(cls):
     X, y = make_ids(100)
-    estimator = cls(members=["components", "means"], max_support=40).fit(X[:80], y[:80])
+    estimator = cls(members=["components", "target_encoding"], max_support=40).fit(X[:80], y[:80])
     queries = X[60:].assign(id=X["id"][60:].where(X.index[60:] % 5 > 0, "new"))
     whole = outputs(estimator, queries)
     same(np.concatenate([outputs(estimator, queries[i : i + 1]) for i in range(3)]), whole[:3])
@@ -193,7 +193,7 @@ def test_predictions_survive(cls):
 
 def test_members_of_bundles_may_not_show_an_encoding_that_is_not_there():
     X, y = make_ids(80)
-    bundle = MitraClassifier(members=["means"], max_support=40).fit(X, y).save()
+    bundle = MitraClassifier(members=["target_encoding"], max_support=40).fit(X, y).save()
     with pytest.raises(BundleError, match="'columns' in 'views'"):
         sklearn_mitra.load(changed(bundle, "sklearn_mitra", levelMeans=None))
     with pytest.raises(ValueError, match="The bundle has 1 ensemble members"):

@@ -3,10 +3,13 @@
 In this process, which has imported already what they import; they start others where they must.
 """
 
+import importlib
 import json
 import sys
 from importlib import metadata
 
+import numpy as np
+import pandas as pd
 import pytest
 from benchmark_runs import run_benchmark, start_benchmark  # noqa: F401, fixtures
 
@@ -80,6 +83,30 @@ def test_accuracy(run):
             assert set(by_table[table]) == scores[task] | {"fit", "1000 rows"}
         for score in scores[task]:
             assert f"{score}, 1 tables; against forest" in printed
+
+
+def test_accuracy_of_larger_tables_shows_the_network_alone(run):
+    left_out = ["--without", "mitra, plain", "mitra, 2 members", "extra trees", "boosting"]
+    _, results = run("accuracy", "--half", "middle", "--task", "regression", *left_out)
+    own, network = results["regression"]["mitra"], results["regression"]["mitra, network"]
+    # 90 training rows, where no trees are members
+    assert {n: t["R2"] for n, t in own.items()} == {n: t["R2"] for n, t in network.items()}
+
+
+@pytest.mark.parametrize("task", ["classification", "regression"])
+@pytest.mark.usefixtures("start")
+def test_larger_tables_are_not_those_for_reports(task):
+    tables = importlib.import_module("benchmarks._tables")
+    middle = tables.choose_half(task, "middle")
+    assert not {*middle} & {*tables.choose_half(task, "report")}
+    y = pd.Series([0] * 15_000 + [1] * 100)
+    y[:30] = [2] * 19 + [3] * 11
+    y[40:60] = 4
+    X, kept = tables.shorten(pd.DataFrame({"x": np.arange(len(y))}), y, task)
+    if task == "regression":
+        assert len(X) == len(kept) == 15_000
+    else:  # 20 rows are enough, 19 are not
+        assert {*kept} == {0, 4} and len(X) == len(kept) == 14_970
 
 
 def test_accuracy_of_another_checkpoint(run, make_checkpoint):

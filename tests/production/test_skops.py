@@ -36,6 +36,11 @@ CASES = {
     "labels, weights": (NUMBERS, np.where(TARGET > 0, "b", "a"), Classifier(class_weight={"a": 2})),
     "temperature": (NUMBERS, TARGET > 0, Classifier(softmax_temperature="auto")),
     "many classes": (NUMBERS, np.arange(N_ROWS) % 11, Classifier(n_estimators=1)),
+    "trees": (
+        NUMBERS,
+        TARGET > 0,
+        Classifier(members=["plain", "boosting"], member_weights=[1, 1, 1]),
+    ),
     "seeds": (NUMBERS, TARGET > 0, Classifier(random_state=np.random.RandomState(0))),
     "numbers": (NUMBERS, TARGET, Regressor()),
     "numbers, columns of every kind": (MIXED, TARGET, Regressor()),

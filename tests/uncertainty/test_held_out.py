@@ -21,7 +21,7 @@ def scaled_targets(reg):
 def held_out(reg, folds, y=None):
     y, model = scaled_targets(reg) if y is None else y, reg._model
     return predict_held_out(
-        model.members, reg.X_support_, y, folds, model._new_context, Runtime.resolve()
+        model.members, reg.X_support_, y, folds, model.new_context, Runtime.resolve()
     )
 
 
