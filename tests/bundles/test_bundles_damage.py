@@ -646,7 +646,7 @@ def test_members_of_infinite_numbers_are_refused():
     def narrow(ours):
         ours["views"][0]["trend"]["range"] = pack([0.0, 5e-324])
 
-    with pytest.raises(BundleError, match="views show values too large to compute with"):
+    with pytest.raises(BundleError, match="members show values too large to compute with"):
         sklearn_mitra.load(with_member(narrow, members=["residual"]))
 
 
@@ -709,7 +709,7 @@ def test_javascript_bundle_of_more_classes_than_outputs_is_refused():
     manifest, parsed = opened(INTEROP / "classifier_labels125_40_seed3.wlrn")
     parsed["support_y"] = (np.arange(40) % 11).astype("<i4").tobytes()
     parsed["meta"]["classes"] = list(range(11))
-    with pytest.raises(BundleError, match="has 11 classes, and .* 'mini' tells at most 10"):
+    with pytest.raises(BundleError, match="has 11 classes, but .* 'mini' can tell at most 10"):
         sklearn_mitra.load(closed(manifest, parsed))
 
 
