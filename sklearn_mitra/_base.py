@@ -1,4 +1,4 @@
-"""What the classifier and the regressor share: the sequence of fit and predict, and the state."""
+"""The base of the classifier and the regressor: fit, predict, state and bundles."""
 
 import os
 from abc import abstractmethod
@@ -42,22 +42,22 @@ from ._targets.classes import ClassTarget
 from ._targets.numbers import NumberTarget
 from ._version import __version__
 
-_CAPABILITIES = (  # that wlearn asks for
+_CAPABILITIES = (  # those that wlearn knows
     *("classifier", "regressor", "predictProba", "decisionFunction"),
     *("sampleWeight", "csr", "earlyStopping"),
 )
 _VERSION_KEY = "_sklearn_mitra_version"
-_LONGEST_MESSAGE = 1000  # of what is wrong with a parameter in a bundle
+_LONGEST_MESSAGE = 1000  # about a wrong parameter in a bundle
 
 E = TypeVar("E", bound="BaseMitra")
 
 
 class BaseMitra(Parametrised):
-    """Base of both estimators; not to be used itself.
+    """Base class of both estimators.
 
-    All that ``fit`` learned is in ``_model``, but for what scikit-learn keeps of the columns. Both
-    are replaced at once, with the whole ``__dict__``, and public methods work on a copy of it. So
-    they never see half of a fit in another thread.
+    ``_model`` holds everything that ``fit`` learned, except scikit-learn's attributes for the
+    columns. ``fit`` replaces all of them at once, with the whole ``__dict__``, and public methods
+    work on a copy of it, so they never see a half-finished fit of another thread.
     """
 
     _model: FittedModel
@@ -66,28 +66,28 @@ class BaseMitra(Parametrised):
     n_features_in_: int
     feature_names_in_: NDArray[Any]
 
-    # Parameters with which a fit learns what one in JavaScript does.
+    # Parameters with which a fit is the same as in JavaScript.
     _javascript_params: ClassVar[dict[str, Any]] = {"members": PLAIN, "n_estimators": 1}
 
-    # ------------------------------------------------------------ what the subclasses differ in
+    # ------------------------------------------------------------ defined by the subclasses
 
     @abstractmethod
     def _check_target(self, y: Any) -> Any:
-        """Say of y what scikit-learn's checks would not, or not as clearly; return it for them."""
+        """Check y where scikit-learn's checks are missing or unclear, and return it for them."""
 
     @abstractmethod
     def _fit_target(
         self, y: NDArray[Any], network: Network
     ) -> tuple[ClassTarget | NumberTarget, NDArray[Any]]:
-        """Learn from y, and return it as class ids or float64."""
+        """Learn the target from y, and return y as class ids or float64."""
 
     @abstractmethod
     def _predictions(
         self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
     ) -> NDArray[np.float64]:
-        """Predictions of encoded rows from the members' outputs."""
+        """Predictions for encoded rows, given the members' outputs."""
 
-    # ------------------------------------------------------------ what was learned
+    # ------------------------------------------------------------ learned attributes
 
     @property
     def X_support_(self) -> NDArray[np.float32]:
@@ -96,15 +96,15 @@ class BaseMitra(Parametrised):
 
     @property
     def support_indices_(self) -> NDArray[np.int64]:
-        """Rows of the training data that are the support set."""
+        """Indices of the training rows in the support set."""
         indices = self._fitted().support.indices
         if indices is None:
-            raise AttributeError("The bundle doesn't say which training rows its support is.")
+            raise AttributeError("The bundle doesn't record the indices of its support rows.")
         return indices
 
     @property
     def checkpoint_(self) -> dict[str, str]:
-        """Name and sha256 of the checkpoint in use."""
+        """Name and SHA-256 of the checkpoint in use."""
         checkpoint = self._fitted().checkpoint
         return {"name": checkpoint.name, "sha256": checkpoint.sha256}
 
@@ -115,9 +115,9 @@ class BaseMitra(Parametrised):
 
     @property
     def context_nbytes_(self) -> int:
-        """Memory of the cached context in bytes, int.
+        """Size of the cached context in bytes, int.
 
-        Available after the first prediction. 0 if nothing is kept; see ``cache_context``.
+        Available after the first prediction. 0 if nothing is cached; see ``cache_context``.
         """
         model = self._fitted()
         nbytes = model.context.nbytes if model.members else 0
@@ -127,14 +127,14 @@ class BaseMitra(Parametrised):
 
     @property
     def capabilities(self) -> dict[str, bool]:
-        """What wlearn asks of a model, dict of str to bool."""
+        """Capabilities of the model for wlearn, dict of str to bool."""
         return {name: name in self._capabilities for name in _CAPABILITIES}
 
     def estimate_cost(self, n_rows: float) -> Bunch:
-        """Estimate the time and memory of a prediction, without making it.
+        """Estimate the time and memory of a prediction without making it.
 
-        The network runs on a few rows to measure how fast the machine is at the moment. That mostly
-        takes some tenths of a second. The sessions it makes are kept for the prediction.
+        The network runs on a few rows to measure the current speed of the machine. That usually
+        takes a few tenths of a second. The sessions are kept for the prediction.
 
         Parameters
         ----------
@@ -146,18 +146,18 @@ class BaseMitra(Parametrised):
         cost : sklearn.utils.Bunch
             ``first_seconds`` and ``later_seconds``, float: the time of a prediction before and
             after the context is cached. ``context_nbytes``, int: the size of the cached context.
-            ``peak_nbytes``, int: the most memory that a prediction adds to the process, beside the
-            rows and the predictions. ``context_nbytes`` is exact; the others are right within a
-            factor of two or so.
+            ``peak_nbytes``, int: the peak memory that a prediction adds to the process, not
+            counting the rows and the predictions. ``context_nbytes`` is exact; the others are
+            correct within a factor of about two.
 
         Raises
         ------
         NotFittedError
             Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
         CheckpointError
-            If the checkpoint of the fit is gone or has changed.
+            If the checkpoint is gone or has changed since ``fit``.
         TypeError, ValueError
-            If ``n_rows`` is not an integer, or less than 1.
+            If ``n_rows`` is not an integer, or is less than 1.
 
         Examples
         --------
@@ -185,7 +185,7 @@ class BaseMitra(Parametrised):
     # ------------------------------------------------------------ fit and predict
 
     def _fit(self: E, X: Any, y: Any) -> E:
-        learner = self._copy()  # predictions go on with the former fit, also if this fails
+        learner = self._copy()  # until this succeeds, predictions use the previous fit
         learner._check_params()
         with config_context(skip_parameter_validation=True):
             learner._learn(X, y)
@@ -207,7 +207,7 @@ class BaseMitra(Parametrised):
         self.__dict__.pop("_disposed", None)
 
     def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
-        """The model, with what takes predictions of training rows to learn; mostly nothing."""
+        """Add what is learned from predictions of training rows; by default, nothing."""
         return model
 
     def _settings(self) -> Settings:
@@ -215,7 +215,7 @@ class BaseMitra(Parametrised):
         return Settings(**given)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
-        """Predictions of rows: logits, or targets."""
+        """Logits or targets of the rows of a table."""
         ready = self._ready()
         n_rows, chunks = ready._outputs(X)
         answers = ready._model.target.constant_answers(n_rows)
@@ -224,7 +224,7 @@ class BaseMitra(Parametrised):
         return answers
 
     def _outputs(self, X: Any) -> tuple[int, Iterator[Outputs]]:
-        """Check a table: its number of rows, and the network's outputs for it, chunk by chunk."""
+        """The number of rows of a table, and the network's outputs for them, chunk by chunk."""
         queries = Queries(check_table(self, X, reset=False), self._model.encoder)
         queries.unseen.warn()
         title = type(self).__name__ if self.verbose else None
@@ -232,29 +232,29 @@ class BaseMitra(Parametrised):
             queries, self._make_runtime(), self.cache_context, title
         )
 
-    # ------------------------------------------------------------ the state
+    # ------------------------------------------------------------ state
 
     def _copy(self: E) -> E:
-        """The estimator as it is now, in one piece, whatever other threads do to it meanwhile."""
+        """A consistent snapshot of the estimator, unaffected by other threads."""
         copy = object.__new__(type(self))
         copy.__dict__ = self.__dict__.copy()
         return copy
 
     def _ready(self: E) -> E:
-        """Such a copy that is fitted and whose parameters are right, or an error."""
+        """A snapshot that is fitted and has valid parameters; otherwise an error is raised."""
         copy = self._copy()
         copy._fitted()
-        copy._check_params()  # some take effect in prediction, and may have been set since fit
+        copy._check_params()  # some take effect in predictions, and may have been set after fit
         return copy
 
     def _fitted(self) -> FittedModel:
-        """What fit learned, or an error."""
-        state, name = self.__dict__, type(self).__name__  # another thread may fit or dispose now
+        """The fitted model; an error is raised if there is none."""
+        state, name = self.__dict__, type(self).__name__  # another thread may call fit or dispose
         if "_model" in state:
             return state["_model"]
         if state.get("_disposed"):
             raise DisposedError(
-                f"This {name} instance was disposed of: its support is gone. "
+                f"This {name} instance was disposed of and has no support set any more. "
                 "Call 'fit' again before using it."
             )
         raise NotFittedError(
@@ -276,19 +276,18 @@ class BaseMitra(Parametrised):
     def dispose(self) -> None:
         """Forget the support set and everything else that was learned.
 
-        Predictions raise a ``DisposedError`` from then on, until the next ``fit``. The memory that
-        the network works in stays with onnxruntime, for other estimators to use, until
-        :func:`sklearn_mitra.clear_sessions`.
+        Predictions then raise a ``DisposedError`` until the next ``fit``. onnxruntime keeps the
+        network's working memory for other estimators, until :func:`sklearn_mitra.clear_sessions`.
         """
         state = vars(self._copy())
         kept = {n: v for n, v in state.items() if n != "_model" and not n.endswith("_")}
         self.__dict__ = {**kept, "_disposed": True}
 
     def __getstate__(self) -> dict[str, Any]:
-        """State for pickling and copying: parameters, what ``fit`` learned, and the version.
+        """State for pickling and copying: parameters, the fitted model, and the version.
 
-        The model leaves out its cached context; the first prediction makes it anew. Weights are
-        never in a pickle: it names the checkpoint and its sha256.
+        The cached context is left out, and the first prediction computes it again. Pickles never
+        contain the network's weights, only the name of the checkpoint and its SHA-256.
         """
         return {**super().__getstate__(), _VERSION_KEY: __version__}
 
@@ -297,9 +296,9 @@ class BaseMitra(Parametrised):
         version = state.pop(_VERSION_KEY, None)
         if version not in (None, __version__):
             warn_user(
-                f"This pickle of a {type(self).__name__} was made by sklearn-mitra {version}, and "
-                f"this is {__version__}: it may fail or predict something else. Fit again, or keep "
-                "models as bundles, which all later versions read."
+                f"This pickle of a {type(self).__name__} was made by sklearn-mitra {version}, but "
+                f"this is version {__version__}. It may fail, or its predictions may differ. Fit "
+                "again, or save models as bundles, which all later versions can read."
             )
         super().__setstate__(state)
 
@@ -308,15 +307,15 @@ class BaseMitra(Parametrised):
     def save(self, path: str | os.PathLike[str] | None = None) -> bytes:
         """Write the fitted estimator as a ``.wlrn`` bundle.
 
-        A bundle holds the support set, which is training rows, and all levels of categorical
-        columns. It holds no weights of the network.
+        A bundle contains the support set, which consists of training rows, and all categories of
+        categorical columns. It does not contain the network's weights.
 
         Parameters
         ----------
         path : str or PathLike, default=None
-            A file to write, too. An existing one is replaced once the new one is complete, and
-            keeps its mode; a new one is for its owner alone. A stream, such as ``/dev/stdout``, is
-            written to.
+            A file to write the bundle to as well. An existing file is replaced once the new one is
+            complete, and keeps its mode. A new file can be read only by its owner. A stream, such
+            as ``/dev/stdout``, is written to directly.
 
         Returns
         -------
@@ -325,7 +324,7 @@ class BaseMitra(Parametrised):
         Raises
         ------
         BundleError
-            If a class label, target or category is of a kind that a bundle can't hold.
+            If a bundle can't hold one of the class labels, targets or categories.
         OSError
             If ``path`` is empty, a directory, or can't be written.
         """
@@ -342,7 +341,7 @@ class BaseMitra(Parametrised):
             if name in NOT_STORED:
                 continue
             if name == "model":
-                value = self.checkpoint_["name"]  # what was fitted, whatever was set since
+                value = self.checkpoint_["name"]  # the fitted one, even if another was set since
             elif name == "max_support" and value is not None:
                 value = min(value, MAX_INTEGER)
             elif name == "random_state" and not isinstance(value, (Integral, type(None))):
@@ -355,7 +354,7 @@ class BaseMitra(Parametrised):
         return params
 
     def _pack_others(self) -> dict[str, Any]:
-        """Further fields of a bundle."""
+        """Further fields to store in a bundle."""
         return {}
 
     @classmethod
@@ -373,28 +372,28 @@ class BaseMitra(Parametrised):
         source : str, PathLike or bytes-like
             A file, or the bundle itself.
         model : str or PathLike, default=None
-            The checkpoint or ``.onnx`` file to use, as for the parameter ``model`` of the
-            estimator. None is the checkpoint that the bundle names; "mini" if it names none, as
-            bundles of the JavaScript package do.
+            The checkpoint or ``.onnx`` file to use, as for the estimator's parameter ``model``.
+            None is the checkpoint named in the bundle, or "mini" if it names none, like bundles of
+            the JavaScript package.
         n_estimators : int, default=None
-            Ensemble members to use. None is those of the bundle; a bundle of the JavaScript
-            package has one.
+            Number of ensemble members to use. None is all members in the bundle, or one for a
+            bundle of the JavaScript package.
         trusted : bool, default=False
-            Whether you trust whoever made the bundle. If not, the checkpoint that it names has to
-            be embedded or in the hub's cache: no file or directory is looked for and nothing is
-            downloaded because a bundle says so.
+            Whether you trust the bundle's author. If not, the checkpoint named in the bundle must
+            be embedded or in the hub's cache: no other file or directory is looked up, and nothing
+            is downloaded, just because a bundle names it.
 
         Returns
         -------
         estimator : object
-            Fitted, with the default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
+            Fitted, with default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
 
         Raises
         ------
         BundleError
-            If the bundle is damaged, of another type, or was made with other weights.
+            If the bundle is damaged, of another type, or made with other weights.
         CheckpointError
-            If the checkpoint can't be had.
+            If the checkpoint is not available.
 
         Warns
         -----
@@ -424,7 +423,7 @@ class BaseMitra(Parametrised):
             estimator = cls._with_stored_params(params, options)
             model = unpack_model(stored, stored.learned, options)
             estimator._unpack_others(stored.learned, model)
-            if options.model is None:  # the next fit takes the checkpoint that was checked
+            if options.model is None:  # the next fit then uses the checkpoint that was verified
                 estimator.model = model.checkpoint.name
         estimator.n_features_in_ = len(model.encoder.columns)
         if model.feature_names is not None:
@@ -437,7 +436,7 @@ class BaseMitra(Parametrised):
         """An unfitted estimator with checked parameters."""
         wanted = {"model": options.model, "n_estimators": options.n_estimators}
         wanted = {name: value for name, value in wanted.items() if value is not None}
-        cls(**wanted)._validate_params()  # what the caller got wrong is no fault of the bundle
+        cls(**wanted)._validate_params()  # a caller's mistake is not the bundle's fault
         names = set(cls().get_params()) - NOT_STORED
         if not set(params) <= names:
             unknown = brief(sorted(set(params) - names))
@@ -446,7 +445,7 @@ class BaseMitra(Parametrised):
         try:
             estimator._validate_params()
         except InvalidParameterError as error:
-            message = f"A parameter in the bundle is wrong. {error}"
+            message = f"A parameter in the bundle is invalid. {error}"
             raise BundleError(message[:_LONGEST_MESSAGE]) from None
         return estimator
 

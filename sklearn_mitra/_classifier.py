@@ -35,189 +35,193 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     them. In prediction, a pretrained transformer passes the support set and the query rows through
     its layers and outputs logits of the classes.
 
-    A prediction is the weighted mean of an ensemble: of several such passes, most of which also
-    show features of a simple model, and, from 1000 training rows on, of scikit-learn's gradient
-    boosting and extra trees. See ``members`` and ``member_weights``.
+    A prediction is the weighted mean of an ensemble. Its members are several such passes, most of
+    which also show features of a simple model. With 1000 training rows or more, scikit-learn's
+    gradient boosting and extra trees are members, too. See ``members`` and ``member_weights``.
 
     .. warning::
-        A fitted classifier, its pickle and its bundle contain training rows: the encoded
-        columns and labels of the support, and all levels of the categorical columns. Share
-        them as you would share the data.
+        A fitted classifier, its pickle and its bundle contain training data: the encoded columns
+        and labels of the support set, and all categories of categorical columns. Share them only
+        with people who may see the data.
 
-    Read more in the documentation of the network [1]_ and of the method [2]_.
+    See [1]_ for the network and [2]_ for the method.
 
     Parameters
     ----------
     model : str or PathLike, default="mini"
         The checkpoint:
 
-        - ``"mini"``: 2.4 million parameters, embedded in this package,
-        - ``"mitra"``: AutoGluon's, 75.7 million parameters, from the Hugging Face hub;
-          ``"mitra-2"`` is its second version,
-        - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
-        - a directory with ``config.json`` and ``model.safetensors``,
-        - an ``.onnx`` file made of one of these by ``sklearn_mitra.export.convert``, or by
-          others with the same inputs. Every prediction then passes the support set through the
+        - ``"mini"``: 2.4 million parameters, embedded in this package.
+        - ``"mitra"``: AutoGluon's checkpoint with 75.7 million parameters, from the Hugging Face
+          hub. ``"mitra-2"`` is its second version.
+        - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub.
+        - A directory with ``config.json`` and ``model.safetensors``.
+        - An ``.onnx`` file that ``sklearn_mitra.export.convert`` made from one of these, or any
+          other with the same inputs. Every prediction then passes the support set through the
           network again.
 
     max_support : int or None, default=512
-        Largest number of training rows in the support set; None is all of them. Time and memory
+        Largest number of training rows in the support set; None uses all rows. The time and memory
         of the first prediction grow with it. Those of later predictions grow more slowly.
 
     n_estimators : int, default=None
-        Number of ensemble members that the network answers for. All but the first see permuted
-        classes and random columns reversed. With more classes than the checkpoint has outputs, all
-        see columns and classes as they are, and differ by their trees of classes; see the notes.
-        None is one for each of ``members`` if that is a list, else the checkpoint's recommendation,
-        4 for "mini" and 1 for others.
+        Number of ensemble members that use the network. All but the first see the classes in a
+        random order and some columns reversed. With more classes than the checkpoint has outputs,
+        all see them unchanged and differ in their class trees; see the notes. None is one for each
+        kind if ``members`` is a list, and otherwise the checkpoint's recommendation: 4 for "mini",
+        1 for others.
 
     members : {"auto", "plain"} or list of str, default="auto"
-        The kind of each ensemble member. Of a member that the network answers for, it is what the
+        The kind of each ensemble member. For members that use the network, it determines what the
         network sees:
 
-        - ``"plain"``: the table as it is,
-        - ``"target_encoding"``: the table, but in columns of 30 categories or more the mean target
-          of a row's category. All kinds below see such columns this way, too,
-        - ``"components"``: the table and its principal components,
+        - ``"plain"``: the table as it is.
+        - ``"target_encoding"``: the table, with the mean target of a row's category in place of the
+          category in columns of 30 categories or more. All kinds below do this as well.
+        - ``"components"``: the table and its principal components.
         - ``"scores"``: the table and the logits of an additive logistic regression, which is fitted
-          to all training rows. Support rows have out-of-fold logits. In the member's answer, the
-          logistic regression has a weight of 0.3,
-        - ``"compressed"``: components and scores instead of the table. In tables of many columns
-          this takes much less time,
-        - several of these joined by "+", such as ``"components+scores"``.
+          to all training rows. The logits of support rows are out of fold. The member's own logits
+          are blended with these, which have a weight of 0.3.
+        - ``"compressed"``: components and scores instead of the table. With many columns, this
+          takes much less time.
+        - Several of these joined by "+", such as ``"components+scores"``.
 
         Two kinds need no network. scikit-learn fits them to all training rows:
 
-        - ``"boosting"``: histogram gradient boosting,
-        - ``"extra_trees"``: 100 extremely randomised trees, of 20,000 rows at most.
+        - ``"boosting"``: histogram gradient boosting.
+        - ``"extra_trees"``: 100 extremely randomised trees, fitted to at most 20,000 rows.
 
-        "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds,
-        compressed ones in tables of more than 40 columns. From 1000 training rows on, extra trees
-        and, with up to ten classes, boosting belong to it, unless ``member_weights`` is "equal".
+        "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds, or only
+        "compressed" in tables of more than 40 columns. With 1000 training rows or more, it includes
+        extra trees and, with up to ten classes, boosting, unless ``member_weights`` is "equal".
 
     member_weights : {"auto", "equal"} or list of float, default="auto"
-        How much each member counts. Log-probabilities are averaged by these weights.
+        The weight of each member in the average of the log-probabilities.
 
-        - "auto" weighs the network's members together against boosting and extra trees, if there
-          are any. The weights have the least log loss of held-out rows: 500 rows, or all rows in
-          three folds if there are less than 1000. A small penalty favours the network. A member
-          without weight costs nothing in prediction.
+        - "auto" learns the weights of boosting, of extra trees, and of all other members together,
+          if there are boosting or extra trees. The weights minimise the log loss of held-out rows:
+          500 rows, or all rows in three folds if there are fewer than 1000. A small penalty favours
+          the network. Members with a weight of 0 cost nothing in predictions.
         - "equal" gives all members the same weight.
-        - A list has a number for each member, those of the network first.
+        - A list has a weight for each member, the members that use the network first.
 
     support_sampling : {"balanced", "equal", "stratified", "random"}, default="balanced"
-        How to choose the support set from more than ``max_support`` rows: as many for every
-        class, in proportion to the classes, or regardless of them. "balanced" fills places
-        that a small class leaves with rows of the others; "equal" leaves them empty, as the
-        JavaScript package ``@wlearn/mitra`` does.
+        How to select the support set if there are more than ``max_support`` rows. "balanced" and
+        "equal" select the same number of rows from every class, "stratified" numbers in proportion
+        to the classes, and "random" ignores the classes. If a class has too few rows, "balanced"
+        fills its places with rows of other classes, and "equal" leaves them empty like the
+        JavaScript package ``@wlearn/mitra``.
 
     prior_correction : bool, default=True
-        Whether to correct probabilities for the difference between the frequencies of the classes
-        in the support set and in training. Without it, they are the network's own.
+        Whether to correct probabilities for the difference between the class frequencies of the
+        support set and those of training. If False, the network's probabilities are kept.
 
     class_weight : dict or "balanced", default=None
-        How much rows of a class weigh, by its label; a label that is not in the dict has a weight
-        of 1. Probabilities are as if each class had so many times its rows: they are multiplied by
-        the weights and divided by their sum. "balanced": as if all classes had the same number of
-        rows.
+        Weight of each class, by its label. Labels that are not in the dict have a weight of 1.
+        Probabilities are multiplied by the weights and normalised, as if each class had this many
+        times its rows. "balanced" is as if all classes had the same number of rows.
 
     softmax_temperature : float or "auto", default=None
-        Logits of the network's members are divided by it: more than 1 makes probabilities less
-        extreme. None is 1 if all members are plain and there are no more classes than outputs, else
-        less: 0.9 for two classes, 0.5 for ten or more. "auto" chooses it in ``fit``, by the log
-        loss of up to 384 training rows that are held out in three folds; ``fit`` then takes as long
-        as three more fits with their first predictions. With boosting or extra trees, "auto" is
-        None: the mixture has a temperature of its own, which is chosen with the weights.
+        The logits of the network's members are divided by this temperature. Values above 1 make
+        probabilities less extreme. None is 1 if all members are plain and there are no more classes
+        than outputs. Otherwise it is lower, from 0.9 for two classes to 0.5 for ten or more. "auto"
+        chooses the temperature in ``fit`` by the log loss of up to 384 training rows, held out in
+        three folds; ``fit`` then takes the time of three more fits with their first predictions.
+        With boosting or extra trees, "auto" is the same as None, since the mixture has its own
+        temperature, chosen together with the weights.
 
     random_state : int, RandomState instance or None, default=42
-        Chooses the support rows, and the random part of what members see. An int chooses the rows
-        that the JavaScript package ``@wlearn/mitra`` chooses for this seed.
+        Seed of the choice of support rows and of the random differences between members. With an
+        int, the support rows are those that the JavaScript package ``@wlearn/mitra`` selects for
+        this seed.
 
     n_jobs : int, default=None
-        Threads of onnxruntime. None is all cores that this process may use, or its share of
-        them in a worker process of joblib; -1 is all cores. There are never more than cores.
+        Number of threads of onnxruntime. None is all cores that this process may use, or its share
+        of them in a joblib worker process; -1 is all cores. Threads never outnumber cores.
 
     providers : list of (str or (str, dict)), default=None
-        Execution providers of onnxruntime in order of preference, each by its name or as a pair of
-        its name and its options. None is the CPU.
+        Execution providers of onnxruntime in order of preference, each given as its name or as a
+        pair of name and options. None is the CPU.
 
     precision : {"float32", "int8"}, default="float32"
-        "int8" computes most matrix products in 8-bit integers: faster and smaller, a little less
-        accurate, and a row's prediction then depends a little on the rows it is predicted with. The
-        weights are converted once and kept in the cache folder of ``huggingface_hub``.
+        "int8" computes most matrix products in 8-bit integers, which is faster, takes less memory
+        and is slightly less accurate. A row's prediction then depends slightly on the rows that are
+        predicted with it. The weights are converted once and kept in the cache folder of
+        ``huggingface_hub``.
 
     cache_context : bool or "auto", default="auto"
-        Whether to cache the context, the network's keys and values of the support set. A cached
-        context makes later predictions many times faster than the first; ``context_nbytes_`` is
-        its size. "auto" caches it if it fits the budget, a quarter of the machine's memory for the
-        contexts of all estimators; see :func:`~sklearn_mitra.set_context_budget`. Without it, and
-        always with an ``.onnx`` file, every prediction passes the support set through the network
-        again.
+        Whether to cache the context, the network's keys and values of the support set. This makes
+        later predictions many times faster than the first; ``context_nbytes_`` is the size. "auto"
+        caches the context if it fits the budget, which is a quarter of the machine's memory for the
+        contexts of all estimators; see :func:`~sklearn_mitra.set_context_budget`. Without a cached
+        context, and always with an ``.onnx`` file, every prediction passes the support set through
+        the network again.
 
     verbose : int, default=0
-        1 shows a progress bar in predictions that take several chunks of rows.
+        1 shows a progress bar if a prediction takes several chunks of rows.
 
     Attributes
     ----------
     classes_ : ndarray of shape (n_classes,)
         The class labels.
     member_weights_ : ndarray of shape (n_members,), float64
-        The weight of each ensemble member, those of the network first.
+        Weight of each ensemble member, the members that use the network first.
     class_prior_ : ndarray of shape (n_classes,), float64
         Frequency of each class in training.
     support_indices_ : ndarray of shape (n_support,), int64
-        Rows of the training data that are the support set, ascending. Missing in a classifier
-        loaded from a bundle that another package wrote.
+        Indices of the training rows in the support set, ascending. Not available in a classifier
+        loaded from another package's bundle.
     X_support_ : ndarray of shape (n_support, n_encoded), float32
-        The support set with encoded categories and filled missing values. Each feature is one
-        encoded column; dates are up to five. If float32 could hardly tell a column's values apart,
-        such as times in seconds since 1970, its mean in training is subtracted.
+        The support set, with categories encoded and missing values filled in. Each feature is one
+        encoded column, or up to five for dates. If float32 could hardly tell a column's values
+        apart, such as times in seconds since 1970, the column's mean in training is subtracted.
     y_support_ : ndarray of shape (n_support,), int64
-        Class ids of the support: places in ``classes_``.
+        Class ids of the support set: indices in ``classes_``.
     context_nbytes_ : int
         Size of the cached context in bytes, available after the first prediction; 0 if nothing is
         cached.
     softmax_temperature_ : float
-        The temperature that ``softmax_temperature="auto"`` chose. There with "auto" only.
+        The temperature chosen by ``softmax_temperature="auto"``. Available only with "auto".
     checkpoint_ : dict
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
-        Number of features seen in fit.
+        Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, if ``X`` had names that are all strings.
+        Names of the features, if all column names of ``X`` were strings.
 
     See Also
     --------
-    MitraRegressor : The same for numeric targets.
+    MitraRegressor : The regressor for numeric targets.
 
     Notes
     -----
-    Columns of numbers, booleans, strings, categories and dates are taken as they are. Categories
-    become the rank of their level, missing values and unseen levels the mean of the training
-    column; columns constant in training are left out. No scaling is needed: the network sees
-    quantiles.
+    Columns of numbers, booleans, strings, categories and dates need no preparation. A category
+    becomes its rank. Missing values and unseen categories become the mean of the training column.
+    Columns that are constant in training are left out. Scaling makes no difference, since the
+    network sees quantiles.
 
-    Strings that are all numbers, such as "10" and "-1.5e3", are numbers; with a zero in front, such
-    as "007", they are categories. Dates, and strings of dates in ISO 8601, become days since 1970,
-    year, month, weekday and hour, as far as they vary in training; those with a time zone are
-    converted to UTC. Durations become days. Free text is refused.
+    A column of strings that are all numbers, such as "10" and "-1.5e3", is a column of numbers.
+    With leading zeros, such as "007", the strings are categories. Dates, and ISO 8601 strings of
+    dates, become days since 1970, year, month, weekday and hour, as far as these vary in training.
+    Times with a time zone are converted to UTC. Durations become days. Free text is refused.
 
     ``prior_correction``, ``class_weight``, ``softmax_temperature``, ``n_jobs``, ``providers``,
-    ``precision``, ``cache_context`` and ``verbose`` may be set after ``fit``; the other parameters
-    take effect in the next ``fit``, and so does "auto" as a temperature.
+    ``precision``, ``cache_context`` and ``verbose`` can be changed after ``fit``. The other
+    parameters, and "auto" as a temperature, take effect in the next ``fit``.
 
-    If there are more classes than the checkpoint has outputs, mostly ten, each ensemble member
-    has a tree of them: the network tells groups of similar classes apart, and then the classes of
-    each group. Random weights of the columns make the trees of the members differ. With up to 100
-    classes, a member takes the time and memory of two for the first prediction, and later ones
-    pass the network once for every group and once more.
+    If there are more classes than the checkpoint has outputs, usually ten, each ensemble member is
+    a class tree: the network tells groups of similar classes apart, and then the classes of each
+    group. Random column weights make the trees of the members differ. With up to 100 classes, a
+    member takes the time and memory of two for the first prediction. Later predictions pass through
+    the network once for every group and once more.
 
-    With ``n_estimators=1``, ``support_sampling="equal"`` and ``prior_correction=False``, a fit
-    to columns that all vary is that of ``@wlearn/mitra``. That package doesn't leave out constant
-    columns; a bundle that it wrote predicts here what it predicts there, constant columns or not.
+    With ``n_estimators=1``, ``support_sampling="equal"`` and ``prior_correction=False``, a fit is
+    the same as in ``@wlearn/mitra`` if no column is constant. That package doesn't leave out
+    constant columns, but the bundles that it writes predict the same here as there, with or without
+    such columns.
 
-    On one machine, a row's probabilities are the same to the bit alone, in a batch of any size
-    and in any order, and after cloning and refitting, pickling, or a bundle.
+    On one machine, a row has bit-identical probabilities alone, in batches of any size and order,
+    after cloning and refitting, and after a round trip through a pickle or a bundle.
 
     References
     ----------
@@ -294,18 +298,18 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.verbose = verbose
 
     def fit(self, X: Any, y: ArrayLike) -> "MitraClassifier":
-        """Choose the support rows and encode them.
+        """Select the support set, encode it, and build the ensemble members.
 
-        No weights of the network are trained. The checkpoint is looked up (and downloaded, if it is
-        on the hub). The network itself first runs in the first prediction, unless
-        ``softmax_temperature="auto"`` or boosting or extra trees are among the members. These are
-        fitted here, and held-out rows are predicted to choose the weights.
+        No weights of the network are trained. The checkpoint is looked up, and downloaded if it is
+        on the hub. The network runs here only for ``softmax_temperature="auto"``, or to choose the
+        weights if boosting or extra trees are among the members. Otherwise it first runs in the
+        first prediction.
 
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Numbers, booleans, strings, categories, dates or durations; NaN, None, pandas' NA and
-            NaT are missing. A sparse matrix is made dense, up to 1 GiB.
+            Numbers, booleans, strings, categories, dates or durations. NaN, None, and pandas' NA
+            and NaT are missing values. A sparse matrix is made dense, up to 1 GiB.
         y : array-like of shape (n_samples,)
             Class labels, all numbers or all strings.
 
@@ -318,7 +322,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         CheckpointError
             If ``model`` can't be found, downloaded or used for classification.
         TypeError, ValueError
-            If a parameter, ``X`` or ``y`` is not of a kind described here.
+            If a parameter, ``X`` or ``y`` is invalid.
         """
         return self._fit(X, y)
 
@@ -328,7 +332,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Columns as in training.
+            A table with the columns of training.
 
         Returns
         -------
@@ -340,21 +344,21 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         NotFittedError
             Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
         CheckpointError
-            If the checkpoint of the fit is gone or has changed.
+            If the checkpoint is gone or has changed since ``fit``.
         TypeError, ValueError
-            If ``X`` is not of the kind seen in training.
+            If ``X`` doesn't match the training table.
         """
         return softmax(self._predict(X))
 
     def predict_log_proba(self, X: Any) -> NDArray[np.float64]:
         """Logarithms of the probabilities of the classes.
 
-        They are computed from the logits, so they stay exact where a probability is rounded to 0.
+        They are computed from the logits, so they are exact even where a probability rounds to 0.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Columns as in training.
+            A table with the columns of training.
 
         Returns
         -------
@@ -369,19 +373,19 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Columns as in training.
+            A table with the columns of training.
 
         Returns
         -------
         labels : ndarray of shape (n_samples,)
-            Of the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
+            Labels with the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
         """
-        copy = self._copy()  # probabilities and classes are of the same fit
+        copy = self._copy()  # probabilities and classes then come from the same fit
         best = copy.predict_proba(X).argmax(axis=1)
         labels: NDArray[Any] = copy.classes_[best]
         return labels
 
-    # ------------------------------------------------------------ what was learned
+    # ------------------------------------------------------------ learned attributes
 
     @property
     def classes_(self) -> NDArray[Any]:
@@ -395,15 +399,17 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     @property
     def y_support_(self) -> NDArray[np.int64]:
-        """Class ids of the support."""
+        """Class ids of the support set."""
         return self._fitted().support.y
 
     @property
     def softmax_temperature_(self) -> float:
-        """The temperature that ``softmax_temperature="auto"`` chose."""
+        """The temperature chosen by ``softmax_temperature="auto"``."""
         temperature = self._class_target.temperature
         if temperature is None:
-            raise AttributeError('softmax_temperature_ is chosen by softmax_temperature="auto".')
+            raise AttributeError(
+                'softmax_temperature_ is available only with softmax_temperature="auto".'
+            )
         return temperature
 
     @property
@@ -412,7 +418,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         assert isinstance(target, ClassTarget)
         return target
 
-    # ------------------------------------------------------------ how
+    # ------------------------------------------------------------ implementation
 
     def _check_target(self, y: Any) -> Any:
         check_labels(y)
@@ -424,10 +430,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         target, ids = ClassTarget.fit(y)
         if target.n_classes > network.config.dim_output and network.config.dim_output < 2:
             raise ValueError(
-                f"The checkpoint {self.model!r} has one output and tells no classes apart. "
-                f"Got {target.n_classes}. Use another checkpoint."
+                f"The checkpoint {self.model!r} has only one output and can't tell classes apart. "
+                f"Got {target.n_classes} classes. Use another checkpoint."
             )
-        target.weights(self.class_weight)  # raises an error of those that are wrong
+        target.weights(self.class_weight)  # raises an error if they are invalid
         return target, ids
 
     def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
@@ -441,7 +447,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     def _ready(self) -> "MitraClassifier":
         ready = super()._ready()
-        ready._temperature()  # "auto" may have been set since fit
+        ready._temperature()  # raises an error if "auto" was set after fit
         return ready
 
     def _predictions(
@@ -469,7 +475,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             return self.softmax_temperature
         if self._class_target.temperature is None:
             raise ValueError(
-                "softmax_temperature='auto' takes effect in fit, and was set after it. Call 'fit' "
+                "softmax_temperature='auto' takes effect in fit, but was set after it. Call 'fit' "
                 "again, or set a number or None."
             )
         return self._class_target.temperature
@@ -478,7 +484,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
 
     def _pack_params(self) -> dict[str, Any]:
         params = super()._pack_params()
-        if isinstance(self.softmax_temperature, str):  # "auto" takes training rows to choose
+        if isinstance(self.softmax_temperature, str):  # "auto" needs training rows
             params["softmax_temperature"] = self._temperature()
         if isinstance(self.class_weight, dict):  # its keys may be of any type
             params["class_weight"] = None
@@ -496,5 +502,5 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             raise BundleError("The parameter 'softmax_temperature' of a bundle can't be 'auto'.")
         if learned.optional("weights") and isinstance(model.target, ClassTarget):
             weights = learned.array("weights", "<f8", model.target.n_classes)
-            learned.require(bool((weights > 0).all()), "weights", "more than 0")
+            learned.require(bool((weights > 0).all()), "weights", "greater than 0")
             self.class_weight = dict(zip(model.target.classes.tolist(), weights.tolist()))

@@ -1,4 +1,4 @@
-"""The estimators beside scikit-learn's on real tables."""
+"""A comparison of the estimators with scikit-learn's on real tables."""
 
 import time
 from typing import Any
@@ -60,7 +60,7 @@ def run() -> None:
 def _fit_and_predict(
     model: Any, method: str, X_train: Any, X_test: Any, y_train: Any
 ) -> tuple[Any, str, str]:
-    """Predictions, and the seconds that fitting and predicting took, as text."""
+    """Predictions, and the seconds taken by fitting and by predicting, as text."""
     start = time.perf_counter()
     model.fit(X_train, y_train)
     fitted = time.perf_counter()

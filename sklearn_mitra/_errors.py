@@ -3,8 +3,8 @@
 ::
 
     ValueError
-    ├── CheckpointError       the weights aren't available or don't fit
-    ├── BundleError           a .wlrn bundle is damaged or foreign
+    ├── CheckpointError       a checkpoint is not available or doesn't fit the task
+    ├── BundleError           a .wlrn bundle is damaged, foreign, or can't be written
     └── NotFittedError        (scikit-learn's)
         └── DisposedError     predicting after ``dispose()``
 """
@@ -22,8 +22,8 @@ class CheckpointError(ValueError):
 
 
 class BundleError(ValueError):
-    """A ``.wlrn`` bundle is damaged, foreign, or doesn't match its checkpoint."""
+    """A ``.wlrn`` bundle is damaged, foreign, can't be written, or doesn't match its checkpoint."""
 
 
 class DisposedError(NotFittedError):
-    """An estimator can't predict after ``dispose()``: it has forgotten its support set."""
+    """An estimator can't predict after ``dispose()``, which deletes its support set."""

@@ -1,4 +1,4 @@
-"""From a training table to a fitted model."""
+"""Fitting a model to a training table."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -33,7 +33,7 @@ from ._uncertainty.weights import (
 
 
 class Settings(NamedTuple):
-    """The parameters of an estimator that a fit depends on; see there."""
+    """The parameters of an estimator that a fit depends on."""
 
     max_support: int | None
     n_estimators: int | None
@@ -45,7 +45,7 @@ class Settings(NamedTuple):
 
 
 class EncodedTable(NamedTuple):
-    """A training table, encoded, and what was learned of its target.
+    """An encoded training table with its encoder and target.
 
     Attributes
     ----------
@@ -77,7 +77,7 @@ def fit_model(
     names: Any = None,
     runtime: Runtime | None = None,
 ) -> tuple[FittedModel, EncodedTable]:
-    """Fit to a table.
+    """Fit a model to a table.
 
     Parameters
     ----------
@@ -88,15 +88,15 @@ def fit_model(
     settings : Settings
     network : Network
     names : ndarray of shape (n_features,), default=None
-        Names of the columns, if they are strings.
+        Column names, if they are strings.
     runtime : Runtime, default=None
-        How held-out rows are predicted, to choose weights of members. None is one thread.
+        How to predict held-out rows, for the weights of members. None is one thread.
 
     Returns
     -------
     model : FittedModel
     table : EncodedTable
-        The same training table, encoded.
+        The encoded training table.
     """
     seed = draw_seed(settings.random_state)
     encoder, x = TableEncoder.fit(X, names)
@@ -113,9 +113,9 @@ def fit_encoded(
     indices: NDArray[np.int64] | None = None,
     runtime: Runtime | None = None,
 ) -> FittedModel:
-    """Fit to a table that is encoded already; see :func:`fit_model`.
+    """Fit a model to an encoded table; see :func:`fit_model`.
 
-    ``indices`` are the rows of the support, ascending. None selects them as the settings say.
+    ``indices`` are the rows of the support set, ascending. None selects them by the settings.
     """
     encoder, x, target, y = table
     if indices is None:
@@ -129,7 +129,7 @@ def fit_encoded(
         x, target.transform(y), indices, encoder.shown, encoder.n_categories, target.n_classes
     )
     n_outputs, is_encoded = network.config.dim_output, bool(kinds.models)
-    # many small fits, in which threads of BLAS wait for each other when other processes are busy
+    # In many small fits, threads of BLAS wait for each other if other processes are busy.
     with threadpool_limits(1, user_api="blas"):
         encoding, members, rows = build_members(
             kinds.network, training, n_outputs, seed, is_encoded=is_encoded
@@ -153,7 +153,7 @@ def _choose_kinds(
         len(table.encoder.shown),
         table.target.task,
         is_sample,
-        # "auto" has no other members than the network's if their weights aren't learned
+        # without learned weights, "auto" includes no tree models
         n_rows=0 if is_equal else len(table.y),
         n_classes=table.target.n_classes,
     )
@@ -168,10 +168,10 @@ def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArr
 
 
 def _is_scaled_by_support(kinds: Kinds, settings: Settings) -> bool:
-    """Whether targets are scaled by the support, as in JavaScript.
+    """Whether targets are scaled by the range of the support set, as in JavaScript.
 
-    Plain members see the support alone. Others learn from all training rows, whose targets have to
-    be in the range.
+    Plain members see only the support set. Others learn from all training rows, whose targets must
+    be within the range.
     """
     are_plain = {*kinds.network} == {PLAIN} and not kinds.models
     return settings.target_transform == "none" and are_plain
@@ -181,11 +181,12 @@ def _is_scaled_by_support(kinds: Kinds, settings: Settings) -> bool:
 
 
 class _HeldOut(NamedTuple):
-    """Training rows, and what members answer that haven't seen them.
+    """Held-out predictions of training rows: log-probabilities or targets.
 
     Attributes
     ----------
     rows : ndarray of shape (n_rows,), int64
+        Indices of the held-out rows.
     network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
         Log-probabilities, or targets, of the network's members together.
     models : list of ndarray, of the same shape
@@ -206,7 +207,7 @@ def _weigh(
     settings: Settings,
     runtime: Runtime,
 ) -> FittedModel:
-    """Add the members without a network to a model, and the weights of all.
+    """Add the members that need no network to a model, and the weights of all members.
 
     Parameters
     ----------
@@ -216,7 +217,7 @@ def _weigh(
     given : Weights or None
         None chooses them by held-out rows.
     training : TrainingRows
-        Those that the members were built of.
+        The training rows as members see them.
     table : EncodedTable
     settings : Settings
     runtime : Runtime
@@ -284,7 +285,7 @@ def _hold_out(
     settings: Settings,
     runtime: Runtime,
 ) -> _HeldOut:
-    """Answers of members for rows that they haven't seen: some of many rows, else all, by folds."""
+    """Predict held-out rows with all members: some if there are many, otherwise all, in folds."""
     folds = cut_held_out(table.y, model.seed)
     by_fold = []
     for fold in folds:
@@ -312,7 +313,7 @@ def _answer_held_out(
     fold: NDArray[np.int64],
     rest: NDArray[np.int64],
 ) -> NDArray[np.float64]:
-    """Answers for a fold by the network's members, whose support is of the rest."""
+    """Predict a fold with the network's members, whose support set is selected from the rest."""
     others = table.without(fold)
     support = rest[_select_support(others, settings, model.seed)]
     rows, y = training.take(support), training.table.y[support]
@@ -345,7 +346,7 @@ def _answer_held_out(
 
 
 def default_temperature(model: FittedModel) -> float:
-    """The temperature of a classifier that has not chosen one."""
+    """The default temperature of a classifier."""
     if all(member.is_plain and member.target.node is None for member in model.members):
         return 1.0
     return recommend_temperature(model.target.n_classes)
@@ -354,12 +355,12 @@ def default_temperature(model: FittedModel) -> float:
 def tune_temperature(
     model: FittedModel, table: EncodedTable, settings: Settings, network: Network, runtime: Runtime
 ) -> float:
-    """The temperature of the least log loss of rows that were held out, by folds.
+    """Choose the temperature with the lowest log loss of rows held out in folds.
 
     Parameters
     ----------
     model : FittedModel
-        Of a classifier, fitted to the whole table.
+        A classifier's model, fitted to the whole table.
     table, settings, network
         See :func:`fit_encoded`.
     runtime : Runtime
@@ -374,12 +375,12 @@ def tune_temperature(
     for rows in folds:
         fold = fit_encoded(table.without(rows), settings, network, model.seed)
         assert isinstance(fold.target, ClassTarget)
-        # nothing is kept: these tables and rows go through the network once
+        # nothing is cached, since these tables pass through the network only once
         plan, ready = fold.context.prepare(runtime, False)
         for start in range(0, len(rows), plan.chunk_rows):
             chunk = table.x[rows[start : start + plan.chunk_rows]]
             logits.append(fold.answers(*fold.run(chunk, ready)))
-        # the held out rows are as frequent as in training
+        # the classes of held-out rows have the same frequencies as in training
         corrections.append(np.tile(fold.target.log_correction(fold.support.y), (len(rows), 1)))
     y = table.y[np.concatenate(folds)]
     return choose_temperature(np.concatenate(logits), np.concatenate(corrections), y, default)

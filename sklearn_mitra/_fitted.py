@@ -1,4 +1,4 @@
-"""What ``fit`` has learned, as one object: from encoded rows to answers."""
+"""The fitted model: everything that ``fit`` learned, and predictions of encoded rows."""
 
 import time
 from collections.abc import Iterator, Sequence
@@ -26,9 +26,9 @@ from ._uncertainty.held_out import N_FOLDS, Table, cut_folds, predict_held_out
 from ._uncertainty.mixture import BinnedMember, mix
 from ._uncertainty.weights import Weights
 
-# Rows at a time where trees alone answer.
+# Rows per chunk if no member uses the network.
 _ROWS_WITHOUT_NETWORK = 10_000
-# Rows that are timed to estimate how long trees take; and about what a block of them takes.
+# Number of rows to time tree models with, and the approximate memory of a block of rows.
 _ROWS_TIMED, _BLOCK_NBYTES = 500, 2**24
 
 
@@ -41,7 +41,7 @@ class Support(NamedTuple):
     y : ndarray of shape (n_support,), int64 or float64
         Class ids, or targets.
     indices : ndarray of shape (n_support,), int64, or None
-        Which training rows they are, ascending; None if a bundle doesn't say.
+        Indices of these training rows, ascending; None if a bundle doesn't record them.
     """
 
     x: NDArray[np.float32]
@@ -50,16 +50,16 @@ class Support(NamedTuple):
 
 
 class CheckpointId(NamedTuple):
-    """Which checkpoint a model was fitted with.
+    """Identity of the checkpoint that a model was fitted with.
 
     Attributes
     ----------
     name : str
-        As asked for.
+        The name as requested.
     sha256 : str
-        Of its weights.
+        SHA-256 of the weights.
     onnx_sha256 : str or None
-        Of its interchange file, if that is known.
+        SHA-256 of the interchange file, if it is known.
     """
 
     name: str
@@ -68,13 +68,13 @@ class CheckpointId(NamedTuple):
 
 
 class Outputs(NamedTuple):
-    """What the network puts out for a chunk of a table.
+    """The network's outputs for a chunk of a table.
 
     Attributes
     ----------
     chunk : DistinctRows
     rows : Rows
-        The chunk as members get it: with the target encoding, if there is one.
+        The rows of the chunk as members receive them, with the target encoding if there is one.
     by_member : list of ndarray of shape (n_distinct, n_outputs), float32
     """
 
@@ -85,11 +85,11 @@ class Outputs(NamedTuple):
 
 @dataclass(frozen=True, eq=False)
 class FittedModel:
-    """All that ``fit`` learned.
+    """Everything that ``fit`` learned.
 
-    It is never changed, but for two caches: ``context``, the network's keys and values, and
-    ``conformal``, which takes out-of-fold predictions of the support and is made when it is first
-    asked for.
+    It never changes, except for two caches: ``context`` holds the network's keys and values, and
+    ``conformal`` is computed from out-of-fold predictions of the support set when it is first
+    needed.
 
     Attributes
     ----------
@@ -103,9 +103,9 @@ class FittedModel:
     feature_names : ndarray of shape (n_features,) or None
     conformal : Conformal or None
     models : tuple of (TreeModel or None)
-        Members that need no network; None if one has no weight.
+        The members that need no network; None for those whose weight is 0.
     weights : Weights or None
-        None if all members are the network's and count alike.
+        None if all members use the network and have the same weight.
     """
 
     encoder: TableEncoder
@@ -124,7 +124,7 @@ class FittedModel:
         vars(self)["context"] = self.new_context(self.tables())
 
     def __getstate__(self) -> dict[str, Any]:
-        """State for pickling and copying: all but the context, megabytes that can be made again."""
+        """State for pickling and copying: all but the context, which can be computed again."""
         return {name: value for name, value in vars(self).items() if name != "context"}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
@@ -133,12 +133,12 @@ class FittedModel:
 
     @property
     def context(self) -> Context:
-        """The members' tables as the network remembers them."""
+        """The network's context for the members' support tables."""
         return vars(self)["context"]
 
     @property
     def member_weights(self) -> NDArray[np.float64]:
-        """The weight of each member, those of the network first; they add up to 1."""
+        """Weight of each member, the network's members first. They add up to 1."""
         if self.weights is None:
             return np.full(self.n_members, 1 / self.n_members)
         return np.array([*self.weights.network, *self.weights.models])
@@ -151,15 +151,15 @@ class FittedModel:
         """
         return len(self.members) // self.members[0].target.n_nodes if self.members else 0
 
-    # ------------------------------------------------------------ the support
+    # ------------------------------------------------------------ support set
 
     def tables(self) -> list[Table]:
-        """The support and its target as each member shows them to the network."""
+        """The support set and its target as each member shows them to the network."""
         x, y = self._shown_support(), self.target.transform(self.support.y)
         return [member.support(x, y) for member in self.members]
 
     def _shown_support(self) -> NDArray[np.float32]:
-        """The support as members get it: with the target encoding, if there is one."""
+        """The support set as members receive it, with the target encoding if there is one."""
         x = self.support.x
         return x if self.target_encoding is None else self.target_encoding.support(x)
 
@@ -174,16 +174,16 @@ class FittedModel:
     ) -> Iterator[Outputs]:
         """Pass a table through the network, chunk by chunk.
 
-        There are no chunks if the target is constant: no network is needed then.
+        There are no chunks if the target is constant, since that needs no network.
 
         Parameters
         ----------
         queries : Queries
         runtime : Runtime
         cache : bool or "auto"
-            Whether to keep the context.
+            Whether to cache the context.
         title : str, default=None
-            Of a progress bar; None shows none.
+            Title of a progress bar. None shows no bar.
         """
         if self.target.is_constant:
             return
@@ -198,7 +198,7 @@ class FittedModel:
     def run(
         self, x: NDArray[np.float32], ready: Sequence[Member]
     ) -> tuple[Rows, list[NDArray[np.float32]]]:
-        """Pass encoded rows (n_rows, n_encoded) through members that the network is ready for."""
+        """Pass encoded rows (n_rows, n_encoded) through the network, for each of its members."""
         if self.target_encoding is not None:
             x = self.target_encoding.query(x)
         rows = Rows(x)
@@ -207,7 +207,7 @@ class FittedModel:
     def inverse_transform(
         self, rows: Rows, outputs: Sequence[NDArray[np.float32]]
     ) -> Iterator[NDArray[Any]]:
-        """Each member's answers for these rows: logits, or scaled targets."""
+        """Convert outputs to each member's answers: logits or scaled targets."""
         for member, output in zip(self.members, outputs):
             yield member.target.inverse_transform(output, rows)
 
@@ -220,13 +220,13 @@ class FittedModel:
         return average(self.inverse_transform(rows, outputs), by_member)
 
     def mix(self, rows: Rows, network: NDArray[np.float64] | None) -> NDArray[np.float64]:
-        """The answers of all members by their weights, for encoded rows.
+        """The weighted mean of all members' answers for encoded rows.
 
         Parameters
         ----------
         rows : Rows
         network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
-            Log-probabilities or targets by the network's members together.
+            Mean log-probabilities or targets of the network's members.
         """
         if self.weights is None:
             assert network is not None
@@ -238,7 +238,7 @@ class FittedModel:
         return sum(parts[1:], parts[0]) / self.weights.temperature
 
     def estimate_without_network(self, n_rows: int) -> dict[str, float]:
-        """What :meth:`BaseMitra.estimate_cost` returns if no network runs: trees are timed."""
+        """The cost of a prediction by tree models alone; see :meth:`BaseMitra.estimate_cost`."""
         x = np.resize(self._shown_support(), (_ROWS_TIMED, self._shown_support().shape[1]))
         start = time.perf_counter()
         self.mix(Rows(x), None)
@@ -252,22 +252,22 @@ class FittedModel:
         }
 
     def targets(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """A regressor's predictions (n_rows,) of encoded rows."""
+        """A regressor's predictions (n_rows,) for encoded rows."""
         assert isinstance(self.target, NumberTarget)
-        of_network = None
+        network = None
         if self.members:
-            of_network = self.target.inverse_transform(self.answers(rows, outputs))
-        return self.mix(rows, of_network)
+            network = self.target.inverse_transform(self.answers(rows, outputs))
+        return self.mix(rows, network)
 
     # ------------------------------------------------------------ uncertainty
 
     def distributions(
         self, rows: Rows, outputs: Sequence[NDArray[np.float32]], runtime: Runtime
     ) -> PredictiveDistribution:
-        """Distributions of the targets of these rows; only of a regressor.
+        """A regressor's predictive distributions for encoded rows.
 
-        With target bins, they are the mixture of the members' densities. With one output, they are
-        of the residuals of support rows that were held out.
+        With target bins, they are the mixture of the members' densities. With one output, or with
+        weighted members, they come from the residuals of held-out rows.
         """
         assert isinstance(self.target, NumberTarget)
         if self.weights is not None:
@@ -283,7 +283,7 @@ class FittedModel:
         return transform(scaled, self.target.inverse_transform)
 
     def calibrated(self, runtime: Runtime) -> Conformal:
-        """The residuals of support rows, each predicted from others, by folds."""
+        """The distribution of residuals, from out-of-fold predictions of the support rows."""
         if self.conformal is not None:
             return self.conformal
         target, y = self.target, self.support.y
@@ -291,8 +291,8 @@ class FittedModel:
         folds = cut_folds(y, N_FOLDS, self.seed)
         if len(y) < 2:
             raise ValueError(
-                "Quantiles and intervals need two support rows or more, to predict each of them "
-                f"from others. Got {len(y)}; fit with more rows, or a larger max_support."
+                "Quantiles and intervals need at least two support rows, to predict each of them "
+                f"from the others. Got {len(y)}. Fit with more rows or a larger max_support."
             )
         x = self._shown_support()
         answers = predict_held_out(

@@ -1,4 +1,4 @@
-"""Bundles of either estimator, for those who don't know which it is."""
+"""Loading of bundles of either estimator."""
 
 import contextlib
 import os
@@ -26,28 +26,28 @@ def load(
     source : str, PathLike or bytes-like
         A file, or the bundle itself.
     model : str or PathLike, default=None
-        The checkpoint or ``.onnx`` file to use, as for the parameter ``model`` of the estimators.
-        None is the checkpoint that the bundle names; "mini" if it names none, as bundles of the
-        JavaScript package do.
+        The checkpoint or ``.onnx`` file to use, as for the estimators' parameter ``model``. None is
+        the checkpoint named in the bundle, or "mini" if it names none, like bundles of the
+        JavaScript package.
     n_estimators : int, default=None
-        Ensemble members to use. None is those of the bundle; a bundle of the JavaScript package
-        has one.
+        Number of ensemble members to use. None is all members in the bundle, or one for a bundle of
+        the JavaScript package.
     trusted : bool, default=False
-        Whether you trust whoever made the bundle. If not, the checkpoint that it names has to be
-        embedded or in the hub's cache: no file or directory is looked for and nothing is
-        downloaded because a bundle says so.
+        Whether you trust the bundle's author. If not, the checkpoint named in the bundle must be
+        embedded or in the hub's cache: no other file or directory is looked up, and nothing is
+        downloaded, just because a bundle names it.
 
     Returns
     -------
     estimator : MitraClassifier or MitraRegressor
-        Fitted, with the default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
+        Fitted, with default ``n_jobs``, ``providers``, ``cache_context`` and ``verbose``.
 
     Raises
     ------
     BundleError
-        If the bundle is damaged, of a foreign type, or was made with other weights.
+        If the bundle is damaged, of a foreign type, or made with other weights.
     CheckpointError
-        If the checkpoint isn't available.
+        If the checkpoint is not available.
 
     Warns
     -----
@@ -70,16 +70,16 @@ def register_loaders(
     classifier: str | os.PathLike[str] | None = None,
     regressor: str | os.PathLike[str] | None = None,
 ) -> None:
-    """Teach PyPI's ``wlearn`` to load bundles of this package and of ``@wlearn/mitra``.
+    """Let PyPI's ``wlearn`` load bundles of this package and of ``@wlearn/mitra``.
 
     ``wlearn.load(bundle)`` then returns a :class:`MitraClassifier` or :class:`MitraRegressor`.
-    Parameters of :func:`load` go into wlearn's ``loader_options``, by the type of the bundle.
+    Pass parameters of :func:`load` in wlearn's ``loader_options``, under the type of the bundle.
 
     Parameters
     ----------
     classifier, regressor : str or PathLike, default=None
-        The checkpoint or ``.onnx`` file to use for bundles that name none, or one that can't be
-        had.
+        The checkpoint or ``.onnx`` file to use for bundles that name none, or one that is not
+        available.
 
     Raises
     ------
@@ -108,7 +108,7 @@ def register_loaders(
         if unknown:
             raise TypeError(
                 f"The loader options of {stored.type_id} must be some of "
-                f"{list(LoadOptions._fields)}. Got {sorted(unknown)} too."
+                f"{list(LoadOptions._fields)}. Got {sorted(unknown)} as well."
             )
         options, fallback = LoadOptions(**given), fallbacks[stored.type_id]
         if options.model is not None or fallback is None:

@@ -1,4 +1,4 @@
-"""The parameters that both estimators have: what they may be, and what is made of them."""
+"""The parameters that both estimators share, and their validation."""
 
 import os
 from abc import ABC
@@ -20,17 +20,17 @@ if TYPE_CHECKING:
 else:
     from sklearn.base import BaseEstimator
 
-# Those that belong to a machine and a user, not to a model.
+# Parameters that depend on the machine and the user, not on the model.
 NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
 
-# The names that wlearn gives to two of them.
+# wlearn's names for two of the parameters.
 _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
 
 E = TypeVar("E", bound="Parametrised")
 
 
 class Parametrised(BaseEstimator, ABC):
-    """An estimator with these parameters. Its class has the constructor, and further ones."""
+    """An estimator with these parameters. Subclasses add the constructor and further parameters."""
 
     _task: ClassVar[str]  # "classification" or "regression"
 
@@ -50,7 +50,7 @@ class Parametrised(BaseEstimator, ABC):
         "model": [str, os.PathLike],
         "max_support": [Interval(Integral, 1, None, closed="left"), None],
         "n_estimators": [Interval(Integral, 1, MOST_ESTIMATORS, closed="both"), None],
-        "members": [str, list, tuple],  # and as check_members says
+        "members": [str, list, tuple],  # check_members checks the rest
         "member_weights": [StrOptions({"auto", "equal"}), list, tuple, np.ndarray],
         "random_state": ["random_state"],
         "n_jobs": [
@@ -70,8 +70,8 @@ class Parametrised(BaseEstimator, ABC):
         Parameters
         ----------
         **params : dict
-            Parameters by name. wlearn's names for two of them are understood as well:
-            ``maxSupport`` for ``max_support`` and ``seed`` for ``random_state``.
+            Parameters by name. Two of them may also have wlearn's names: ``maxSupport`` for
+            ``max_support`` and ``seed`` for ``random_state``.
 
         Returns
         -------
@@ -106,7 +106,7 @@ def _check_weights(weights: Sequence[float], estimator: str) -> None:
     )
     if not (are_weights and len(weights) and sum(weights) > 0):
         raise InvalidParameterError(
-            f"The 'member_weights' parameter of {estimator} must be 'auto', 'equal', or a finite "
-            "number of 0 or more for each member, some more than 0. "
+            f"The 'member_weights' parameter of {estimator} must be 'auto', 'equal', or a list of "
+            "one finite, non-negative number for each member, not all of them 0. "
             f"Got {brief(weights)} instead."
         )

@@ -1,4 +1,4 @@
-"""A fitted model as a ``.wlrn`` bundle, and back; and the bundles of ``@wlearn/mitra``."""
+"""Fitted models as ``.wlrn`` bundles, and back; also reads bundles of ``@wlearn/mitra``."""
 
 import os
 from collections.abc import Mapping
@@ -30,14 +30,14 @@ from ._targets.numbers import NumberTarget
 from ._uncertainty.conformal import Conformal
 from ._uncertainty.weights import Weights
 
-# No path has as many characters.
+# No path is as long as this.
 _LONGEST_NAME = 4096
 _TYPES = {"classification": CLASSIFIER, "regression": REGRESSOR}
 _TASKS = {type_id: task for task, type_id in _TYPES.items()}
 
 
 class LoadOptions(NamedTuple):
-    """What somebody who loads a bundle wants; see :func:`sklearn_mitra.load`.
+    """How to load a bundle; see :func:`sklearn_mitra.load`.
 
     Attributes
     ----------
@@ -55,7 +55,7 @@ class LoadOptions(NamedTuple):
 
 
 def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[str, Any]) -> bytes:
-    """A bundle of a fitted model.
+    """Pack a fitted model as a bundle.
 
     Parameters
     ----------
@@ -72,7 +72,7 @@ def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[st
     Raises
     ------
     BundleError
-        If a class label, target or category is of a kind that a bundle can't hold.
+        If a bundle can't hold one of the class labels, targets or categories.
     """
     encoder, target, (x, y, indices) = model.encoder, model.target, model.support
     functions, max_support = Functions(), params["max_support"]
@@ -84,7 +84,7 @@ def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[st
         "checkpoint": {"name": model.checkpoint.name, "sha256": model.checkpoint.sha256},
         "featureNames": None if names is None else names.tolist(),
         **encoder.pack(),
-        # the columns with an offset, which float32 can't hold together with it
+        # columns with an offset, since float32 can't hold their values with the offset added
         "nearSupport": pack(x[:, has_offset]) if has_offset.any() else None,
         "levelMeans": None if encoding is None else encoding.pack(),
         "indices": None if indices is None else pack(indices),
@@ -97,7 +97,7 @@ def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[st
     }
     return write_bundle(
         _TYPES[target.task],
-        x + encoder.offsets,  # as readers without this package take it
+        x + encoder.offsets,  # other packages know no offsets
         y,
         target.classes if isinstance(target, ClassTarget) else None,
         model.checkpoint.onnx_sha256,
@@ -115,23 +115,23 @@ def _pack_weights(model: FittedModel, weights: Weights) -> dict[str, Any]:
 
 
 def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) -> FittedModel:
-    """Read what :func:`pack_model` wrote; what is wrong with it is a BundleError.
+    """Read what :func:`pack_model` wrote.
 
     Parameters
     ----------
     stored : Stored
     learned : BundleFields
-        Its artifact of this package.
+        The bundle's artifact ``sklearn_mitra``.
     options : LoadOptions
 
     Raises
     ------
     BundleError
-        If something is wrong with it, or it was made with other weights.
+        If the bundle is invalid, or made with other weights.
     CheckpointError
-        If the checkpoint isn't available.
+        If the checkpoint is not available.
     ValueError
-        If it hasn't so many ensemble members, and no more can be made.
+        If more ensemble members are requested than the bundle has, and no more can be made.
     """
     n_support, n_encoded = stored.x.shape
     seed = learned.get("seed", "an integer, 0 to 2**32 - 1", int)
@@ -194,7 +194,7 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
 def unpack_foreign(
     stored: Stored, model: str | os.PathLike[str], n_estimators: int, options: LoadOptions
 ) -> FittedModel:
-    """Read what JavaScript wrote, which is to predict here what it does there.
+    """Read a bundle written by JavaScript, so that it predicts the same here as there.
 
     Parameters
     ----------
@@ -218,12 +218,12 @@ def unpack_foreign(
         target, y = ClassTarget.among(np.array(stored.classes, np.int32), stored.y)
         if target.n_classes > network.config.dim_output:
             raise BundleError(
-                f"The bundle has {target.n_classes} classes, and the checkpoint {model!r} "
-                f"tells at most {network.config.dim_output} apart."
+                f"The bundle has {target.n_classes} classes, but the checkpoint {model!r} "
+                f"can tell at most {network.config.dim_output} apart."
             )
     else:
         target, y = NumberTarget.fit(stored.y, "none")
-    # constant columns, too: JavaScript doesn't leave them out
+    # including constant columns, which JavaScript doesn't leave out
     columns = np.arange(stored.x.shape[1])
     support, seed = Support(x, y), foreign_seed(stored)
     members = _make_plain(
@@ -241,7 +241,7 @@ def unpack_foreign(
 
 
 def foreign_seed(stored: Stored) -> int:
-    """The seed of a bundle of JavaScript, of which a selection takes no more than these bits."""
+    """The seed of a JavaScript bundle, reduced to the bits that the selection uses."""
     return stored.seed & 0x7FFFFFFF
 
 
@@ -254,12 +254,12 @@ def check_support(stored: Stored) -> None:
 def _unpack_support(
     learned: BundleFields, stored: Stored, encoder: TableEncoder
 ) -> tuple[NDArray[np.float32], NDArray[np.int64] | None]:
-    """The columns of the support and, if they are known, its rows."""
+    """The encoded support set and, if known, the indices of its rows."""
     x, has_offset = stored.x, encoder.offsets != 0
     if has_offset.any():
         near = learned.array("nearSupport", "<f4", len(x), int(has_offset.sum()))
         is_small = bool((np.abs(near) <= LARGEST_SHOWN).all())
-        learned.require(is_small, "nearSupport", "not so large")
+        learned.require(is_small, "nearSupport", "small enough to compute with")
         x[:, has_offset] = near
     else:
         learned.get("nearSupport", "null, since no column has an offset", type(None))
@@ -274,7 +274,7 @@ def _unpack_support(
 def _unpack_weights(
     learned: BundleFields, n_columns: int, n_classes: int
 ) -> tuple[Weights | None, tuple[TreeModel | None, ...]]:
-    """Weights of members, and the members that need no network."""
+    """The weights of the members, and the members that need no network."""
     if "models" not in learned:
         return None, ()
     packed = learned.get("models", "a list", list)
@@ -282,7 +282,8 @@ def _unpack_weights(
     models: list[TreeModel | None] = []
     given = iter(learned.objects("models", empty=True, null=True))
     for weight, fields in zip(weights.models, given):
-        learned.require((fields is not None) == (weight > 0), "models", "those that have weight")
+        fits = (fields is None) == (weight == 0)
+        learned.require(fits, "models", "null exactly where the weight is 0")
         models.append(None if fields is None else TreeModel.unpack(fields, n_columns, n_classes))
     return weights, tuple(models)
 
@@ -296,7 +297,7 @@ def _unpack_target(
 
 
 def _find_network(was: BundleFields, task: str, options: LoadOptions) -> Network:
-    """The network of a bundle of ours."""
+    """The network that one of our bundles was made with."""
     name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
     name = name[:_LONGEST_NAME]
     was.require(len(sha256) == 64, "sha256", "of 64 characters")
@@ -307,26 +308,26 @@ def _find_network(was: BundleFields, task: str, options: LoadOptions) -> Network
     if network.file.sha256 != sha256:
         raise BundleError(
             f"The bundle was made with a checkpoint {name!r} of sha256 {sha256}. "
-            f"{network.file.name!r} is another, of sha256 {network.file.sha256}. Pass the "
+            f"{network.file.name!r} is a different one, of sha256 {network.file.sha256}. Pass the "
             "former as model, for example as a directory, or fit again."
         )
     return network
 
 
 def _check_foreign_network(stored: Stored, network: Network, options: LoadOptions) -> None:
-    """Raise or warn if the network isn't the one that a bundle of JavaScript was made with."""
+    """Raise or warn if the network isn't the one that a JavaScript bundle was made with."""
     if stored.onnx_sha256 in (None, network.onnx_sha256):
         return
     made = f"The bundle was made with an .onnx file of sha256 {stored.onnx_sha256:.64}."
     if network.onnx_sha256 is not None:
         raise BundleError(
-            f"{made} {network.file.name!r} is another, of sha256 {network.onnx_sha256}. "
+            f"{made} {network.file.name!r} is a different one, of sha256 {network.onnx_sha256}. "
             "Pass the former as model."
         )
     if options.model is None:
         warn_user(
-            f"{made} It is used with the checkpoint {network.file.name!r} here, and may predict "
-            "something else. Pass the file as model, or the checkpoint that it was made of."
+            f"{made} It is loaded with the checkpoint {network.file.name!r}, and its predictions "
+            "may differ. Pass as model the file, or the checkpoint that the file was made from."
         )
 
 
@@ -337,7 +338,7 @@ def _identify(network: Network) -> CheckpointId:
 def _checked(model: FittedModel) -> FittedModel:
     for x, y in model.context.tables:
         if not (np.abs(x).max() <= LARGEST_SHOWN and np.isfinite(y).all()):
-            raise BundleError("The bundle's views show values too large to compute with.")
+            raise BundleError("The bundle's members show values too large to compute with.")
     return model
 
 
@@ -352,14 +353,14 @@ def _check_number(weights: Weights, n_members: int) -> None:
 
 
 def _change_number(model: FittedModel, n_members: int, config: Config) -> list[EnsembleMember]:
-    """So many members: the first of a bundle, or further ones if all are plain."""
+    """The first ``n_members`` members of a bundle. If all are plain, more can be made."""
     n_found = model.n_members
     if n_members <= n_found:
         return model.members[: n_members * model.members[0].target.n_nodes]
     if model.target_encoding is not None or not all(member.is_plain for member in model.members):
         raise ValueError(
-            f"The bundle has {n_found} ensemble members, made of training rows that "
-            f"it doesn't hold. Got n_estimators={n_members}; ask for no more, or fit again."
+            f"The bundle has {n_found} ensemble members, built from training rows that it doesn't "
+            f"contain. Got n_estimators={n_members}. Pass at most {n_found}, or fit again."
         )
     return _make_plain(
         model.support,

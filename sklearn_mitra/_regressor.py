@@ -27,7 +27,7 @@ if TYPE_CHECKING:
 else:
     from sklearn.base import RegressorMixin
 
-# Distributions of some of a table's rows, and which these are.
+# Indices of some rows of a table, and the distributions of these rows.
 Part = tuple[NDArray[np.int64], PredictiveDistribution]
 
 
@@ -38,148 +38,153 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     them. In prediction, a pretrained transformer passes the support set and the query rows through
     its layers and outputs targets, scaled to the range of the training targets.
 
-    A prediction is the weighted mean of an ensemble: of several such passes, most of which also
-    show features of a simple model, and, from 1000 training rows on, of scikit-learn's gradient
-    boosting and extra trees. See ``members`` and ``member_weights``.
+    A prediction is the weighted mean of an ensemble. Its members are several such passes, most of
+    which also show features of a simple model. With 1000 training rows or more, scikit-learn's
+    gradient boosting and extra trees are members, too. See ``members`` and ``member_weights``.
 
     .. warning::
-        A fitted regressor, its pickle and its bundle contain training rows: the encoded
-        columns and targets of the support, and all levels of the categorical columns. Share
-        them as you would share the data.
+        A fitted regressor, its pickle and its bundle contain training data: the encoded columns
+        and targets of the support set, and all categories of categorical columns. Share them only
+        with people who may see the data.
 
     Parameters
     ----------
     model : str or PathLike, default="mini"
         The checkpoint:
 
-        - ``"mini"``: 2.4 million parameters, embedded in this package,
-        - ``"mitra"``: AutoGluon's, 75.7 million parameters, from the Hugging Face hub;
-          ``"mitra-2"`` is its second version,
-        - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub,
-        - a directory with ``config.json`` and ``model.safetensors``,
-        - an ``.onnx`` file made of one of these by ``sklearn_mitra.export.convert``, or by
-          others with the same inputs. Every prediction then passes the support set through the
+        - ``"mini"``: 2.4 million parameters, embedded in this package.
+        - ``"mitra"``: AutoGluon's checkpoint with 75.7 million parameters, from the Hugging Face
+          hub. ``"mitra-2"`` is its second version.
+        - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub.
+        - A directory with ``config.json`` and ``model.safetensors``.
+        - An ``.onnx`` file that ``sklearn_mitra.export.convert`` made from one of these, or any
+          other with the same inputs. Every prediction then passes the support set through the
           network again.
 
     max_support : int or None, default=512
-        Largest number of training rows in the support set, chosen at random; None is all of them.
-        Time and memory of the first prediction grow with it. Those of later predictions grow more
-        slowly.
+        Largest number of training rows in the support set, selected at random; None uses all rows.
+        The time and memory of the first prediction grow with it. Those of later predictions grow
+        more slowly.
 
     n_estimators : int, default=None
-        Number of ensemble members that the network answers for. All but the first see random
-        columns reversed, and every other plain one a reversed target. None is one for each of
-        ``members`` if that is a list, else the checkpoint's recommendation, 4 for "mini" and 1 for
-        others.
+        Number of ensemble members that use the network. All but the first see some columns
+        reversed, chosen at random, and every second plain member sees the target reversed. None is
+        one for each kind if ``members`` is a list, and otherwise the checkpoint's recommendation: 4
+        for "mini", 1 for others.
 
     members : {"auto", "plain"} or list of str, default="auto"
-        The kind of each ensemble member. Of a member that the network answers for, it is what the
+        The kind of each ensemble member. For members that use the network, it determines what the
         network sees:
 
-        - ``"plain"``: the table as it is,
-        - ``"target_encoding"``: the table, but in columns of 30 categories or more the mean target
-          of a row's category. All kinds below see such columns this way, too,
-        - ``"components"``: the table and its principal components,
-        - ``"scores"``: the table and the prediction of the baseline, an additive ridge regression
-          and boosted trees, of which each has the share that is best out of fold. The baseline is
-          fitted to all training rows, 10,000 at most. Support rows have out-of-fold predictions,
-        - ``"compressed"``: components and scores instead of the table. In tables of many columns
-          this takes much less time,
-        - ``"residual"``: the table, and as its target what the baseline leaves. 20 % of the
-          member's answer is added to the baseline's prediction,
-        - several of these joined by "+", such as ``"components+residual"``.
+        - ``"plain"``: the table as it is.
+        - ``"target_encoding"``: the table, with the mean target of a row's category in place of the
+          category in columns of 30 categories or more. All kinds below do this as well.
+        - ``"components"``: the table and its principal components.
+        - ``"scores"``: the table and the prediction of the baseline, which mixes additive ridge
+          regression and boosted trees in the proportion that is best out of fold. The baseline is
+          fitted to all training rows, up to 10,000. Predictions for support rows are out of fold.
+        - ``"compressed"``: components and scores instead of the table. With many columns, this
+          takes much less time.
+        - ``"residual"``: the table, with the residuals of the baseline as the target. 20 % of the
+          member's answer is added to the baseline's prediction.
+        - Several of these joined by "+", such as ``"components+residual"``.
 
         Two kinds need no network. scikit-learn fits them to all training rows:
 
-        - ``"boosting"``: histogram gradient boosting,
-        - ``"extra_trees"``: 100 extremely randomised trees, of 20,000 rows at most.
+        - ``"boosting"``: histogram gradient boosting.
+        - ``"extra_trees"``: 100 extremely randomised trees, fitted to at most 20,000 rows.
 
-        "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds;
-        compressed and residual ones in tables of more than 40 columns, or of more rows than
-        ``max_support``. From 1000 training rows on, boosting and extra trees belong to it, unless
+        "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds, or only
+        "compressed+residual" in tables with more than 40 columns or more rows than ``max_support``.
+        With 1000 training rows or more, it includes boosting and extra trees, unless
         ``member_weights`` is "equal".
 
     member_weights : {"auto", "equal"} or list of float, default="auto"
-        How much each member counts. Predictions are averaged by these weights.
+        The weight of each member in the average of the predictions.
 
-        - "auto" weighs the network's members together against boosting and extra trees, if there
-          are any. The weights have the least squared error of held-out rows: 500 rows, or all rows
-          in three folds if there are less than 1000. A small penalty favours the network. A member
-          without weight costs nothing in prediction. The residuals of these rows are those of
-          intervals and quantiles, too.
+        - "auto" learns the weights of boosting, of extra trees, and of all other members together,
+          if there are boosting or extra trees. The weights minimise the squared error of held-out
+          rows: 500 rows, or all rows in three folds if there are fewer than 1000. A small penalty
+          favours the network. Members with a weight of 0 cost nothing in predictions. Intervals and
+          quantiles use the residuals of the same rows.
         - "equal" gives all members the same weight.
-        - A list has a number for each member, those of the network first.
+        - A list has a weight for each member, the members that use the network first.
 
     target_transform : {"auto", "none", "clip", "asinh"}, default="auto"
-        What is done to targets before they are scaled to the range that the network knows. "clip"
-        takes outliers, more than 5 interquartile ranges from the quartiles, for the nearest
-        other target; "asinh" is nearly linear in the middle and logarithmic outside, for heavy
-        tails, and is inverted in prediction. "auto" does nothing unless the range is
-        more than 20 interquartile ranges. Then it warns, and clips outliers if they are 1 % of
-        the rows at most, else transforms by "asinh". "none" takes targets as they are; if all
-        members are plain, it also scales them by their range in the support, as the JavaScript
-        package does, not by that of all training rows.
+        The transform of targets before they are scaled to the range that the network expects.
+
+        - "clip" replaces outliers, which are more than 5 interquartile ranges from the quartiles,
+          with the nearest other target.
+        - "asinh" is for heavy tails. It is nearly linear in the middle and logarithmic outside, and
+          is inverted in predictions.
+        - "auto" does nothing unless the range is more than 20 interquartile ranges. Then it warns,
+          and uses "clip" if at most 1 % of the rows are outliers, and "asinh" otherwise.
+        - "none" leaves targets as they are. If all members are plain, targets are also scaled by
+          the range of the support set, as in the JavaScript package, and not by that of all
+          training rows.
 
     random_state : int, RandomState instance or None, default=42
-        Chooses the support rows, and the random part of what members see. An int chooses the rows
-        that the JavaScript package ``@wlearn/mitra`` chooses for this seed.
+        Seed of the choice of support rows and of the random differences between members. With an
+        int, the support rows are those that the JavaScript package ``@wlearn/mitra`` selects for
+        this seed.
 
     n_jobs : int, default=None
-        Threads of onnxruntime. None is all cores that this process may use, or its share of
-        them in a worker process of joblib; -1 is all cores. There are never more than cores.
+        Number of threads of onnxruntime. None is all cores that this process may use, or its share
+        of them in a joblib worker process; -1 is all cores. Threads never outnumber cores.
 
     providers : list of (str or (str, dict)), default=None
-        Execution providers of onnxruntime in order of preference, each by its name or as a pair of
-        its name and its options. None is the CPU.
+        Execution providers of onnxruntime in order of preference, each given as its name or as a
+        pair of name and options. None is the CPU.
 
     precision : {"float32", "int8"}, default="float32"
-        "int8" computes most matrix products in 8-bit integers: faster and smaller, a little less
-        accurate, and a row's prediction then depends a little on the rows it is predicted with. The
-        weights are converted once and kept in the cache folder of ``huggingface_hub``.
+        "int8" computes most matrix products in 8-bit integers, which is faster, takes less memory
+        and is slightly less accurate. A row's prediction then depends slightly on the rows that are
+        predicted with it. The weights are converted once and kept in the cache folder of
+        ``huggingface_hub``.
 
     cache_context : bool or "auto", default="auto"
-        Whether to cache the context, the network's keys and values of the support set. A cached
-        context makes later predictions many times faster than the first; ``context_nbytes_`` is
-        its size. "auto" caches it if it fits the budget, a quarter of the machine's memory for the
-        contexts of all estimators; see :func:`~sklearn_mitra.set_context_budget`. Without it, and
-        always with an ``.onnx`` file, every prediction passes the support set through the network
-        again.
+        Whether to cache the context, the network's keys and values of the support set. This makes
+        later predictions many times faster than the first; ``context_nbytes_`` is the size. "auto"
+        caches the context if it fits the budget, which is a quarter of the machine's memory for the
+        contexts of all estimators; see :func:`~sklearn_mitra.set_context_budget`. Without a cached
+        context, and always with an ``.onnx`` file, every prediction passes the support set through
+        the network again.
 
     verbose : int, default=0
-        1 shows a progress bar in predictions that take several chunks of rows.
+        1 shows a progress bar if a prediction takes several chunks of rows.
 
     Attributes
     ----------
     target_min_, target_max_ : float
-        Range of the targets in training, which the network's answers are scaled to. It is that of
-        the support if ``target_transform="none"`` and all members are plain, and in a regressor
-        loaded from a bundle that another package wrote.
+        Range of the targets in training, which the network's answers are scaled to. It is the range
+        of the support set if ``target_transform="none"`` and all members are plain, and in a
+        regressor loaded from another package's bundle.
     member_weights_ : ndarray of shape (n_members,), float64
-        The weight of each ensemble member, those of the network first.
+        Weight of each ensemble member, the members that use the network first.
     target_transform_ : str
-        "none", "clip" or "asinh": how the targets were transformed.
+        How the targets were transformed: "none", "clip" or "asinh".
     support_indices_ : ndarray of shape (n_support,), int64
-        Rows of the training data that are the support set, ascending. Missing in a regressor
-        loaded from a bundle that another package wrote.
+        Indices of the training rows in the support set, ascending. Not available in a regressor
+        loaded from another package's bundle.
     X_support_ : ndarray of shape (n_support, n_encoded), float32
-        The support set with encoded categories and filled missing values. Each feature is one
-        encoded column; dates are up to five. If float32 could hardly tell a column's values apart,
-        such as times in seconds since 1970, its mean in training is subtracted.
+        The support set, with categories encoded and missing values filled in. Each feature is one
+        encoded column, or up to five for dates. If float32 could hardly tell a column's values
+        apart, such as times in seconds since 1970, the column's mean in training is subtracted.
     y_support_ : ndarray of shape (n_support,), float64
-        Targets of the support.
+        Targets of the support set.
     context_nbytes_ : int
         Size of the cached context in bytes, available after the first prediction; 0 if nothing is
         cached.
     checkpoint_ : dict
         ``name`` and ``sha256`` of the checkpoint in use.
     n_features_in_ : int
-        Number of features seen in fit.
+        Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
-        Names of the features, if ``X`` had names that are all strings.
+        Names of the features, if all column names of ``X`` were strings.
 
     See Also
     --------
-    MitraClassifier : The same for classes; its notes and references hold here, too.
+    MitraClassifier : The classifier. Its notes and references apply to the regressor as well.
 
     Examples
     --------
@@ -235,18 +240,17 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.verbose = verbose
 
     def fit(self, X: Any, y: ArrayLike) -> "MitraRegressor":
-        """Choose the support rows and encode them.
+        """Select the support set, encode it, and build the ensemble members.
 
-        No weights of the network are trained. The checkpoint is looked up (and downloaded, if it is
-        on the hub). The network itself first runs in the first prediction, unless boosting or extra
-        trees are among the members. These are fitted here, and held-out rows are predicted to
-        choose the weights.
+        No weights of the network are trained. The checkpoint is looked up, and downloaded if it is
+        on the hub. The network runs here only if boosting or extra trees are among the members, to
+        choose the weights. Otherwise it first runs in the first prediction.
 
         Parameters
         ----------
         X : array-like, sparse matrix or DataFrame of shape (n_samples, n_features)
-            Numbers, booleans, strings, categories, dates or durations; NaN, None, pandas' NA and
-            NaT are missing. A sparse matrix is made dense, up to 1 GiB.
+            Numbers, booleans, strings, categories, dates or durations. NaN, None, and pandas' NA
+            and NaT are missing values. A sparse matrix is made dense, up to 1 GiB.
         y : array-like of shape (n_samples,)
             Targets.
 
@@ -259,23 +263,23 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         CheckpointError
             If ``model`` can't be found, downloaded or used for regression.
         TypeError, ValueError
-            If a parameter, ``X`` or ``y`` is not of a kind described here.
+            If a parameter, ``X`` or ``y`` is invalid.
         """
         return self._fit(X, y)
 
     def predict(
         self, X: Any, output: Literal["mean", "median", "mode"] = "mean"
     ) -> NDArray[np.float64]:
-        """Targets of rows.
+        """Predict the targets of rows.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_samples, n_features)
-            Columns as in training.
+            A table with the columns of training.
         output : {"mean", "median", "mode"}, default="mean"
-            "mean" is what the network predicts, on average over the ensemble. "median" and "mode"
-            are those of ``predict_distribution``; with target bins and one member, the mode is
-            AutoGluon's prediction.
+            "mean" is the weighted mean of the members' predictions. "median" and "mode" belong to
+            the distributions of ``predict_distribution``. With target bins and a single member, the
+            mode is AutoGluon's prediction.
 
         Returns
         -------
@@ -286,9 +290,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         NotFittedError
             Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
         CheckpointError
-            If the checkpoint of the fit is gone or has changed.
+            If the checkpoint is gone or has changed since ``fit``.
         TypeError, ValueError
-            If ``X`` is not of the kind seen in training, or ``output`` is none of these.
+            If ``X`` doesn't match the training table, or ``output`` is none of these.
         """
         if output == "mean":
             return self._predict(X)
@@ -299,35 +303,35 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         return _collect(self._distributions(X), getattr(PredictiveDistribution, output))
 
     def predict_quantiles(self, X: Any, quantiles: ArrayLike) -> NDArray[np.float64]:
-        """Quantiles of the targets of rows.
+        """Predict quantiles of the targets of rows.
 
-        With a checkpoint of one output, such as "mini", the first call after ``fit`` also
-        predicts support rows from others, to see how far off predictions are. That takes about
-        five times as long as the first prediction. It is kept, and goes into pickles and bundles.
-        With boosting or extra trees among the members, ``fit`` has done it already.
-        The same holds for all methods but ``predict`` with ``output="mean"``.
+        With a checkpoint of one output, such as "mini", the first call after ``fit`` also makes
+        out-of-fold predictions of the support rows, to learn their residuals. That takes about five
+        times as long as the first prediction. The result is kept, also in pickles and bundles.
+        With boosting or extra trees among the members, ``fit`` does this.
+        The same holds for all methods except ``predict`` with ``output="mean"``.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_rows, n_features)
-            Columns as in training.
+            A table with the columns of training.
         quantiles : array-like of shape (n_quantiles,)
             Probabilities, 0 to 1, in any order.
 
         Returns
         -------
         y : ndarray of shape (n_rows, n_quantiles), float64
-            Those of higher probabilities are never less.
+            Never decreasing with the probability.
 
         Raises
         ------
         NotFittedError
             Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
         CheckpointError
-            If the checkpoint of the fit is gone or has changed.
+            If the checkpoint is gone or has changed since ``fit``.
         TypeError, ValueError
-            If ``X`` is not of the kind seen in training, ``quantiles`` are not probabilities, or
-            there is only one support row.
+            If ``X`` doesn't match the training table, ``quantiles`` are not probabilities, or there
+            is only one support row.
 
         Examples
         --------
@@ -346,18 +350,18 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         return _collect(self._distributions(X), lambda part: part.quantile(levels))
 
     def predict_interval(self, X: Any, coverage: float = 0.9) -> NDArray[np.float64]:
-        """Intervals that targets of rows lie in with a given probability.
+        """Predict intervals that contain the targets of rows with a given probability.
 
-        As much probability is below the interval as above.
+        The probabilities of a target below and above the interval are equal.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_rows, n_features)
-            Columns as in training.
+            A table with the columns of training.
         coverage : float, default=0.9
-            The probability, more than 0 and less than 1. With one output and ``n`` support rows,
-            no interval reaches further than the residuals of these rows, and so none covers more
-            than about ``1 - 2 / (n + 1)``.
+            The probability, between 0 and 1. With one output and ``n`` support rows, no interval
+            reaches further than the residuals of these rows, so the largest possible coverage is
+            about ``1 - 2 / (n + 1)``.
 
         Returns
         -------
@@ -367,7 +371,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         Raises
         ------
         NotFittedError, CheckpointError, TypeError, ValueError
-            As ``predict_quantiles`` raises them.
+            See :meth:`predict_quantiles`.
         """
         checked = check_levels(coverage, "coverage")
         if checked.ndim or not 0 < checked < 1:
@@ -379,69 +383,69 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         return _collect(self._distributions(X), lambda part: part.quantile([tail, 1 - tail]))
 
     def predict_std(self, X: Any) -> NDArray[np.float64]:
-        """Standard deviations of the predicted distributions of rows.
+        """Predict standard deviations of the targets of rows.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_rows, n_features)
-            Columns as in training.
+            A table with the columns of training.
 
         Returns
         -------
         std : ndarray of shape (n_rows,), float64
-            In the units of the target.
+            Standard deviations of the predictive distributions, in the units of the target.
 
         Raises
         ------
         NotFittedError, CheckpointError, TypeError, ValueError
-            As ``predict_quantiles`` raises them.
+            See :meth:`predict_quantiles`.
         """
         return _collect(self._distributions(X), PredictiveDistribution.std)
 
     def predict_distribution(self, X: Any) -> PredictiveDistribution:
-        """Distributions of the targets of rows, to ask several things of them.
+        """Predict distributions of the targets of rows, for several summaries of one prediction.
 
-        They take 4 to 8 kB of memory for each row, and 64 kB with four members of 1000 target bins
-        some of which are residual. ``predict_quantiles`` keeps no more than what it returns.
+        They take 4 to 8 kB of memory for each row, or 64 kB with 1000 target bins and four members
+        if some of these are residual. ``predict_quantiles`` keeps only what it returns.
 
         Parameters
         ----------
         X : array-like or DataFrame of shape (n_rows, n_features)
-            Columns as in training.
+            A table with the columns of training.
 
         Returns
         -------
         distribution : PredictiveDistribution
-            Of ``n_rows`` rows.
+            One distribution for each row.
 
         Raises
         ------
         NotFittedError, CheckpointError, TypeError, ValueError
-            As ``predict_quantiles`` raises them.
+            See :meth:`predict_quantiles`.
         """
         indices, parts = zip(*self._distributions(X))
         return join(parts)[np.argsort(np.concatenate(indices))]
 
-    # ------------------------------------------------------------ what was learned
+    # ------------------------------------------------------------ learned attributes
 
     @property
     def y_support_(self) -> NDArray[np.float64]:
-        """Targets of the support."""
+        """Targets of the support set."""
         return self._fitted().support.y
 
     @property
     def target_min_(self) -> float:
-        """Smallest target of the range that is scaled to 0..1."""
+        """Lower end of the target range that is scaled to 0..1."""
         return self._number_target.low
 
     @property
     def target_max_(self) -> float:
-        """Largest target of the range that is scaled to 0..1."""
+        """Upper end of the target range that is scaled to 0..1."""
         return self._number_target.high
 
     @property
     def target_transform_(self) -> str:
-        """How targets were transformed: "none", "clip" or "asinh"."""
+        """How the targets were transformed: "none", "clip" or "asinh"."""
         return self._number_target.reshaping.kind
 
     @property
@@ -450,7 +454,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         assert isinstance(target, NumberTarget)
         return target
 
-    # ------------------------------------------------------------ how
+    # ------------------------------------------------------------ implementation
 
     def _check_target(self, y: Any) -> Any:
         check_numbers(y)
@@ -468,7 +472,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         return self._model.targets(rows, outputs)
 
     def _distributions(self, X: Any) -> Iterator[Part]:
-        """Distributions of a table's rows, chunk by chunk."""
+        """Predictive distributions of a table's rows, chunk by chunk."""
         ready = self._ready()
         n_rows, chunks = ready._outputs(X)
         target, runtime = ready._number_target, ready._make_runtime()
@@ -482,7 +486,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     def _predict_with_quantiles(
         self, X: Any, levels: Sequence[float]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """What ``predict`` and ``predict_quantiles`` return, by one run of the network."""
+        """The results of ``predict`` and ``predict_quantiles``, from one run of the network."""
         ready = self._ready()
         n_rows, chunks = ready._outputs(X)
         means = ready._number_target.constant_answers(n_rows)
@@ -497,7 +501,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 def _collect(
     parts: Iterable[Part], summary: Callable[[PredictiveDistribution], NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """What a summary makes of each row, in the order of the table."""
+    """Summaries of all rows, in the order of the table."""
     pairs = [(indices, summary(part)) for indices, part in parts]
     indices, values = (np.concatenate(arrays) for arrays in zip(*pairs))
     ordered = np.empty_like(values)

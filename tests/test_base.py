@@ -633,9 +633,7 @@ def test_disposed_estimators_raise_until_the_next_fit(cls):
     if cls is MitraClassifier:
         methods.append(estimator.predict_proba)
     for method in methods:
-        with pytest.raises(
-            DisposedError, match="disposed of: its support is gone. Call 'fit'"
-        ) as e:
+        with pytest.raises(DisposedError, match="has no support set any more. Call 'fit'") as e:
             method(X)
         assert isinstance(e.value, NotFittedError)
     same(outputs(estimator.fit(X, y), X), expected)

@@ -1,1 +1,1 @@
-"""Ensemble members: their kinds, what each is made of, and how it shows a table to the network."""
+"""Ensemble members: their kinds, how they are built, and how they present tables."""

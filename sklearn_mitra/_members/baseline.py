@@ -1,7 +1,7 @@
-"""Linear models of a training table, for the columns and targets of ensemble members.
+"""Linear models of a training table, for the features and targets of ensemble members.
 
-Those of the target are linear in pieces: they may bend at the quartiles of a column of numbers.
-Boosted trees are added to the regression, as much of them as helps.
+Models of the target are piecewise linear: they may bend at the quartiles of a column of numbers.
+In regression, boosted trees are mixed in, with the share that is best out of fold.
 """
 
 from collections.abc import Callable
@@ -21,31 +21,31 @@ from .standardised import StandardisedTerms, frequent_codes
 from .target_views import Baseline, LogitBlend
 from .training_table import TrainingTable
 
-# Most principal components; fewer in tables of few rows or columns.
+# Largest number of principal components. Tables with few rows or columns have fewer.
 _MOST_COMPONENTS = 16
 # Quantiles at which a piecewise linear function of a column may bend.
 _KNOTS = (0.25, 0.5, 0.75)
-# Most terms to have with bends; in tables of more, functions are straight.
+# With more terms than this, functions don't bend.
 _MOST_TERMS = 500
-# Most rows, and most rows times terms, to fit to; the support is among them at any size.
+# Limits on the rows to fit to, and on rows times terms. The support rows are always included.
 _MOST_ROWS, _MOST_CELLS = 10_000, 4_000_000
-# A model of fewer rows tells nothing; trees need more.
+# With fewer rows, models are of no use. Trees need more.
 _FEWEST_ROWS, _FEWEST_ROWS_OF_TREES = 10, 40
 
 _N_FOLDS = 5
-_PENALTIES = np.logspace(-1, 4, 11)  # of ridge regression; generalised cross-validation chooses
+_PENALTIES = np.logspace(-1, 4, 11)  # of ridge regression, chosen by generalised cross-validation
 _INVERSE_PENALTY = 0.3  # of logistic regression
-# Of a residual member's answer. On the tables of benchmarks/accuracy.py, mean R2 was .618 with 1,
-# .630 with 0.5 and .631 with less.
+# Share of a residual member's answer that is added to the baseline. On the tables of
+# benchmarks/accuracy.py, mean R2 was .618 with 1, .630 with 0.5 and .631 with less.
 _SHARE = 0.2
-# Of a logistic regression in the logits of a member that is shown them.
+# Weight of the logistic regression in the logits of members that are shown its logits.
 _BLEND = 0.3
-# Most classes whose logits are shown as they are. Those of more are shown by their components.
+# With more classes than this, principal components of the logits are shown in their place.
 _MOST_SHOWN = 10
 
 
 class LinearModels:
-    """Linear models of a training table, each fitted when it is first asked for.
+    """Linear models of a training table, each fitted when it is first needed.
 
     Parameters
     ----------
@@ -72,15 +72,15 @@ class LinearModels:
 
     @property
     def are_possible(self) -> bool:
-        """Whether there is something to fit a model to."""
+        """Whether there are enough rows, columns that vary, and not just one class."""
         return (
             len(self._x) >= _FEWEST_ROWS and self._straight.z.shape[1] > 0 and self._n_classes != 1
         )
 
     @cached_property
     def components(self) -> Features:
-        """The first principal components."""
-        from sklearn.decomposition import PCA  # here: importing the package is quick without
+        """The first principal components of the table."""
+        from sklearn.decomposition import PCA  # here, to keep the import of the package fast
 
         table = self._straight
         n_rows, n_terms = table.z.shape
@@ -93,14 +93,14 @@ class LinearModels:
 
     @cached_property
     def scores(self) -> Features:
-        """A simple model's prediction, out of fold for support rows.
+        """Predictions of a simple model, out of fold for support rows.
 
-        For classes these are the logits of a logistic regression, for two classes their difference;
-        for numbers the prediction of the :attr:`baseline`.
+        In classification, these are the logits of a logistic regression, or their difference for
+        two classes. In regression, they are the predictions of the :attr:`baseline`.
         """
         if not self._n_classes:
-            function, of_rows = self._prediction
-            return Features(function, of_rows[self._support, None])
+            function, held_out_numbers = self._prediction
+            return Features(function, held_out_numbers[self._support, None])
         weights, intercepts = self._fit_scores(np.arange(len(self._y)))
         held_out = self._held_out_logits
         if self._n_classes > _MOST_SHOWN:
@@ -116,30 +116,31 @@ class LinearModels:
 
     @cached_property
     def _held_out_logits(self) -> NDArray[np.float64]:
-        """Out-of-fold logits of all rows; for two classes the differences, (n_rows, 1)."""
+        """Out-of-fold logits of all rows, or their differences (n_rows, 1) for two classes."""
         return self._held_out(self._fit_scores)
 
     @cached_property
     def baseline(self) -> Baseline:
-        """A prediction by ridge regression and trees, out of fold for support rows."""
+        """The prediction of ridge regression and trees, out of fold for support rows."""
         function, held_out = self._prediction
-        of_support = held_out[self._support]
-        rest = self._y[self._support] - of_support
-        return Baseline(function, float(rest.min()), float(rest.max()), _SHARE, of_support)
+        predictions = held_out[self._support]
+        residuals = self._y[self._support] - predictions
+        low, high = float(residuals.min()), float(residuals.max())
+        return Baseline(function, low, high, _SHARE, predictions)
 
     @cached_property
     def _prediction(self) -> tuple[Linear, NDArray[np.float32]]:
-        """Ridge regression plus trees, and each row's out-of-fold prediction.
+        """Ridge regression mixed with trees, and the out-of-fold prediction of each row.
 
-        The trees have the share, from 0 to 1, that is best out of fold.
+        The share of the trees, from 0 to 1, is the one that is best out of fold.
         """
         weights, intercepts = self._fit_ridge(np.arange(len(self._y)))
         held_out = self._held_out(self._fit_ridge)[:, 0]
         trees = None
         if len(self._y) >= _FEWEST_ROWS_OF_TREES:
             y = self._y.astype(np.float64)
-            trees, of_trees = fit_trees(self._x, y, self._columns, self._folds, self._seed)
-            difference = of_trees - held_out
+            trees, by_trees = fit_trees(self._x, y, self._columns, self._folds, self._seed)
+            difference = by_trees - held_out
             norm = float(difference @ difference)
             share = min(max(0.0, float(difference @ (y - held_out)) / norm), 1.0) if norm else 0.0
             held_out += share * difference
@@ -150,9 +151,10 @@ class LinearModels:
 
     @cached_property
     def blend(self) -> LogitBlend:
-        """The logistic regression's logits, made comparable with the network's.
+        """The logits of the logistic regression, made comparable with those of the network.
 
-        They are shifted to the class frequencies of the support, and multiplied by the temperature.
+        They are shifted to the class frequencies of the support set and multiplied by the
+        temperature.
         """
         weights, intercepts = self._logits
         intercepts = intercepts + self._shift
@@ -163,15 +165,15 @@ class LinearModels:
 
     @property
     def _shift(self) -> NDArray[np.float64]:
-        """What takes logits to the class frequencies of the support."""
-        of_support, of_all = (
+        """The shift of logits from the class frequencies in training to those of the support."""
+        support, everything = (
             np.maximum(np.bincount(y, minlength=self._n_classes), 0.5) / len(y)
             for y in (self._y[self._support], self._y)
         )
-        return np.log(of_support / of_all)
+        return np.log(support / everything)
 
     def out_of_fold(self) -> list[tuple[Linear, NDArray[np.float64]]]:
-        """The functions that were made of the target, and their out-of-fold values of ``rows``."""
+        """The functions fitted to the target so far, with their out-of-fold values for ``rows``."""
         made = vars(self)
         found: list[tuple[Linear, NDArray[np.float64]]] = []
         if "_prediction" in made:
@@ -192,7 +194,7 @@ class LinearModels:
     def _choose_rows(
         self, n_rows: int, support: NDArray[np.int64], n_terms: int
     ) -> NDArray[np.int64]:
-        """The support, and others as many as may be; ascending."""
+        """The support rows and as many others as the limits allow, ascending."""
         most = min(_MOST_ROWS, _MOST_CELLS // max(1, n_terms))
         others = np.setdiff1d(np.arange(n_rows), support)
         n_others = min(len(others), max(0, most - len(support)))
@@ -201,12 +203,12 @@ class LinearModels:
 
     @cached_property
     def _folds(self) -> list[NDArray[np.int64]]:
-        """Disjoint sets of rows, each with about the same targets."""
+        """Stratified folds of the rows."""
         shuffled = self._generator.permutation(len(self._y))
         return stratified_folds(shuffled, self._y, _N_FOLDS)
 
     def _held_out(self, fit: Callable[[NDArray[np.int64]], Any]) -> NDArray[np.float64]:
-        """Of all rows, what a model says that was fitted to the other folds."""
+        """Out-of-fold predictions of all rows: each fold by a model fitted to the others."""
         everything = np.arange(len(self._y))
         by_fold = [(fold, *fit(np.setdiff1d(everything, fold))) for fold in self._folds]
         held_out = np.empty((len(self._y), len(by_fold[0][2])))
@@ -246,7 +248,7 @@ class LinearModels:
     def _fit_logits(
         self, rows: NDArray[np.int64]
     ) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
-        """A class without rows gets the logit of half a row."""
+        """Fit a logistic regression. A class without rows gets the logit of half a row."""
         from sklearn.linear_model import LogisticRegression
 
         y = self._y[rows]

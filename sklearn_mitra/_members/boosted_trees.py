@@ -1,4 +1,4 @@
-"""Boosted regression trees of a training table, for what linear functions of it miss.
+"""Boosted regression trees, for the part of a target that linear functions miss.
 
 They are fitted by scikit-learn and kept as plain arrays.
 """
@@ -15,30 +15,30 @@ from .._bundles.fields import BundleFields, pack
 
 # Chosen on the tables of benchmarks/accuracy.py.
 _N_TREES, _DEPTH, _LEARNING_RATE, _FEWEST_IN_LEAF = 60, 4, 0.15, 5
-# A tree is fitted to half of the rows, and a split chooses among half of the columns; but no more.
+# Each tree is fitted to half of the rows, and each split chooses among half of the columns, up to:
 _MOST_ROWS, _MOST_COLUMNS = 1000, 32
-# Rows and trees at a time in a prediction, which takes memory for every row and tree.
+# Rows and trees per block of a prediction, whose memory grows with both.
 _BLOCK_ROWS, _BLOCK_TREES = 1000, 300
-# More of these would be a damaged bundle.
+# A bundle with deeper or more trees is damaged.
 _DEEPEST, _MOST_TREES = 10, 10_000
 _LARGEST = float(np.finfo(np.float32).max)
 
 
 @dataclass(frozen=True)
 class Trees:
-    """A sum of regression trees, each split at every node to the same depth.
+    """A sum of complete binary regression trees, all of the same depth.
 
-    Nodes are numbered level by level from the root, 0: node ``i`` sends a row to node
-    ``2 * i + 1``, or to ``2 * i + 2`` if the row's value is above the node's limit.
+    Nodes are numbered level by level, starting from 0 at the root. Node ``i`` sends a row to node
+    ``2 * i + 2`` if the row's value is above the node's limit, and otherwise to ``2 * i + 1``.
 
     Attributes
     ----------
     sources : ndarray of shape (n_trees, 2**depth - 1), int32
         The encoded column that a node reads.
     limits : ndarray of shape (n_trees, 2**depth - 1), float32
-        The largest value of the column that goes left.
+        The largest value that goes left.
     values : ndarray of shape (n_trees, 2**depth), float32
-        What a tree adds for rows that end in a leaf.
+        The value that each leaf adds.
     """
 
     sources: NDArray[np.int32]
@@ -46,7 +46,7 @@ class Trees:
     values: NDArray[np.float32]
 
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Values (n_rows,) of encoded columns (n_rows, n_features)."""
+        """Sums over all trees (n_rows,) for encoded columns (n_rows, n_features)."""
         total = np.zeros(len(x))
         for i in range(0, len(x), _BLOCK_ROWS):
             rows = slice(i, i + _BLOCK_ROWS)
@@ -58,12 +58,12 @@ class Trees:
 
     @property
     def n_steps(self) -> int:
-        """How many nodes and leaves a row passes in all trees."""
+        """Number of nodes and leaves that a row passes in all trees."""
         n_trees, n_leaves = self.values.shape
         return n_trees * n_leaves.bit_length()
 
     def _add(self, x: NDArray[np.float32], total: NDArray[np.float64]) -> None:
-        """Add the trees' values of rows to a total (n_rows,), which changes."""
+        """Add the values of all trees to a total (n_rows,), in place."""
         n_trees, n_leaves = self.values.shape
         first_nodes = np.arange(n_trees)[:, None] * (n_leaves - 1)
         sources, limits, rows = self.sources.ravel(), self.limits.ravel(), np.arange(len(x))
@@ -76,21 +76,21 @@ class Trees:
             total += values[leaf]
 
     def __mul__(self, factor: float) -> "Trees":
-        """The same trees with other values."""
+        """The same trees, with their values multiplied by a factor."""
         return Trees(self.sources, self.limits, (self.values * factor).astype(np.float32))
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {name: pack(values) for name, values in vars(self).items()}
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_features: int) -> "Trees":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         values = fields.array("values", "<f4", None, None)
         n_trees, n_leaves = values.shape
         depth = n_leaves.bit_length() - 1
         is_whole = n_trees > 0 and 1 <= depth <= _DEEPEST and n_leaves == 2**depth
-        fields.require(is_whole, "values", f"of trees whose depth is 1 to {_DEEPEST}")
+        fields.require(is_whole, "values", f"of trees of depth 1 to {_DEEPEST}")
         fields.require(n_trees <= _MOST_TREES, "values", f"of at most {_MOST_TREES} trees")
         sources = fields.array("sources", "<i4", n_trees, n_leaves - 1)
         fits = bool(((sources >= 0) & (sources < n_features)).all())
@@ -105,47 +105,48 @@ def fit_trees(
     folds: Sequence[NDArray[np.int64]],
     seed: int,
 ) -> tuple[Trees, NDArray[np.float64]]:
-    """Fit boosted trees to the rows outside of each fold, and average what they say.
+    """Fit boosted trees to the rows outside each fold, and average them.
 
     Parameters
     ----------
     x : ndarray of shape (n_rows, n_features), float32
     y : ndarray of shape (n_rows,), float64
     columns : ndarray of int64
-        The columns to read.
+        The columns that the trees may read.
     folds : sequence of ndarray of int64
-        Disjoint sets of rows, all rows together.
+        A partition of the rows.
     seed : int
 
     Returns
     -------
     trees : Trees
+        The average over all folds.
     held_out : ndarray of shape (n_rows,), float64
-        What those trees say of a row that haven't seen it.
+        Out-of-fold predictions.
     """
-    from sklearn.ensemble import GradientBoostingRegressor  # here: it takes long to import
+    from sklearn.ensemble import GradientBoostingRegressor  # here: it is slow to import
 
     held_out = np.empty(len(y))
     parts = []
     for fold in folds:
-        rest = np.setdiff1d(np.arange(len(y)), fold)
+        train = np.setdiff1d(np.arange(len(y)), fold)
         model = GradientBoostingRegressor(
             n_estimators=_N_TREES,
             max_depth=_DEPTH,
             learning_rate=_LEARNING_RATE,
             min_samples_leaf=_FEWEST_IN_LEAF,
-            subsample=min(0.5, _MOST_ROWS / len(rest)),
+            subsample=min(0.5, _MOST_ROWS / len(train)),
             max_features=max(1, min(len(columns) // 2, _MOST_COLUMNS)),
             init="zero",
             random_state=seed,
         )
-        # else every tree checks its parameters, which are the same: a quarter of the time
+        # otherwise every tree validates the same parameters, which takes a quarter of the time
         with config_context(skip_parameter_validation=True):
-            model.fit(x[np.ix_(rest, columns)], y[rest] - y[rest].mean())
+            model.fit(x[np.ix_(train, columns)], y[train] - y[train].mean())
         trees = [_complete(tree.tree_, columns) for tree in model.estimators_[:, 0]]
         sources, limits, values = map(np.stack, zip(*trees))
         values = _LEARNING_RATE * values
-        values[0] += y[rest].mean()
+        values[0] += y[train].mean()
         part = Trees(sources.astype(np.int32), limits.astype(np.float32), values.astype(np.float32))
         held_out[fold] = part.transform(x[fold])
         parts.append(part * (1 / len(folds)))
@@ -156,7 +157,7 @@ def fit_trees(
 def _complete(
     tree: Any, columns: NDArray[np.int64]
 ) -> tuple[NDArray[np.int64], NDArray[np.float64], NDArray[np.float64]]:
-    """A tree of scikit-learn with the nodes below its leaves, which send all rows left."""
+    """A scikit-learn tree completed to full depth: nodes below its leaves send all rows left."""
     sources, limits = [], []
     nodes = np.zeros(1, np.int64)
     for _ in range(_DEPTH):

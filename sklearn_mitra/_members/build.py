@@ -1,4 +1,4 @@
-"""The members of an ensemble, built from a training table."""
+"""Building the members of an ensemble from a training table."""
 
 from collections.abc import Sequence
 
@@ -23,15 +23,15 @@ def build_members(
     seed: int,
     is_encoded: bool = False,
 ) -> tuple[TargetEncoding | None, list[EnsembleMember], TrainingRows]:
-    """The members of an ensemble, and the target encoding that they have in common.
+    """Build the network's members of an ensemble, and the target encoding that they share.
 
     Parameters
     ----------
     kinds : sequence of str
-        Of each member. If all are plain, nothing is learned of the table.
+        The kind of each member. If all are plain, nothing is learned from the table.
     table : TrainingTable
     n_outputs : int
-        Of the network. If there are more classes, each member is a tree of members.
+        Number of outputs of the network. With more classes than that, each member is a class tree.
     seed : int
     is_encoded : bool, default=False
         Whether there is a target encoding even if all members are plain.
@@ -40,9 +40,9 @@ def build_members(
     -------
     encoding : TargetEncoding or None
     members : list of EnsembleMember
-        The nodes of one member after those of the other.
+        The nodes of a class tree follow one another.
     training : TrainingRows
-        All training rows, as members see rows that they haven't seen.
+        All training rows, with out-of-fold features.
     """
     x, y = table.x[table.support], table.y[table.support]
     is_learned = bool({*kinds} - {PLAIN})
@@ -74,15 +74,15 @@ def draw_members(
 ) -> list[EnsembleMember]:
     """Draw signs and permutations for members of these kinds.
 
-    The first member, if it is plain, sees the table unchanged. Those of a class tree's nodes are
-    each the first of their draws, so their columns and classes are as they are.
+    The first member keeps its columns and classes in their original direction and order. So do all
+    nodes of a class tree, since each is drawn as a first member.
 
     Parameters
     ----------
     kinds : sequence of str
-        Of each member.
+        The kind of each member.
     models : LinearModels or None
-        None makes all members plain.
+        With None, all members are plain.
     columns : ndarray of int64
         The columns that plain members show.
     n_classes : int
@@ -90,16 +90,16 @@ def draw_members(
     seed : int
         0 to 2**32 - 1.
     encoded : ndarray of int64, default=None
-        The columns that other members show, if not the same: those of the target encoding.
+        The columns that other members show, with the target encoding. None is the same columns.
     node : ClassNode, default=None
-        That of the members, if there are more classes than outputs.
+        The node of a class tree that the members belong to, if there are more classes than outputs.
 
     Returns
     -------
     members : list of EnsembleMember
-        Asking for more members with the same seed gives the same ones first.
+        With the same seed, a longer list of kinds starts with the same members.
     """
-    # The stream of RandomState is frozen: a seed means the same members in every NumPy version.
+    # The stream of RandomState is frozen: a seed gives the same members in every NumPy version.
     generator = np.random.RandomState(seed)
     has_models = models is not None and models.are_possible
     members = []
@@ -115,16 +115,16 @@ def draw_members(
             chosen, signs = chosen[:0], signs[:0]
         names = {name for part in parts for name in part.features}
         features: list[Features] = [getattr(models, name) for name in sorted(names)]
-        for further in features:
-            more = generator.choice([-1, 1], further.n_columns).astype(np.float32)
-            signs = np.concatenate([signs, more])
+        for feature in features:
+            drawn = generator.choice([-1, 1], feature.n_columns).astype(np.float32)
+            signs = np.concatenate([signs, drawn])
         target: ClassView | NumberView
         if n_classes:
             is_blended = any(part.is_blended for part in parts)
             target = ClassView(permutation, models.blend if models and is_blended else None, node)
         else:
             has_baseline = any(part.has_baseline for part in parts)
-            mirror = i % 2 == 1 and not parts  # others were worse with a mirrored target
+            mirror = i % 2 == 1 and not parts  # a mirrored target made other members worse
             target = NumberView(mirror, models.baseline if models and has_baseline else None)
         members.append(EnsembleMember(chosen, signs, target, tuple(features)))
     return members

@@ -1,7 +1,8 @@
-"""More classes than a network has outputs: a tree of problems that it can answer.
+"""Class trees: classification with more classes than the network has outputs.
 
-The root tells groups of similar classes apart. A node for each group tells its classes apart, with
-the group's rows as its support. The probability of a class is the product along its path.
+The root tells groups of similar classes apart. A node for each group then tells its classes apart,
+with the rows of the group as its support set. The probability of a class is the product of the
+probabilities along its path.
 """
 
 from collections.abc import Sequence
@@ -14,24 +15,24 @@ from numpy.typing import NDArray
 from .._bundles.fields import BundleFields, pack
 from .._common.means import log_softmax
 
-# More would be a damaged bundle.
+# A bundle with a larger logit is damaged.
 _LARGEST = 1e6
 
 
 @dataclass(frozen=True)
 class ClassNode:
-    """A node of the tree: the classes that it tells apart, alone or in groups.
+    """A node of a class tree, with the classes or groups of classes that it tells apart.
 
     Attributes
     ----------
     groups : ndarray of shape (n_classes,), int64
-        Class ``k`` is class ``groups[k]`` here; -1 if its rows don't get here.
+        Class ``k`` belongs to group ``groups[k]`` of the node; -1 if its rows don't reach the node.
     n_nodes : int
-        How many nodes the tree has. Logits of all of them are to be added up; as views' are
-        averaged, each is multiplied by this.
+        Number of nodes of the tree. The logits of all nodes must be summed, but those of members
+        are averaged, so each node multiplies its logits by this.
     other : float
-        Logit of a class whose rows don't get here: 0, but in the root, where such a class has no
-        rows in the support at all.
+        Logit of a class whose rows don't reach the node. It is 0 except at the root, where such a
+        class has no support rows at all.
     """
 
     groups: NDArray[np.int64]
@@ -40,27 +41,27 @@ class ClassNode:
 
     @property
     def n_groups(self) -> int:
-        """How many classes the network is to tell apart here."""
+        """Number of groups that the network tells apart at this node."""
         return int(self.groups.max()) + 1
 
     def find(self, y: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which of these rows, class ids (n_rows,), get here."""
+        """Indices of the rows, given by their class ids (n_rows,), that reach this node."""
         return np.flatnonzero(self.groups[y] >= 0)
 
     def spread(self, logits: NDArray[Any]) -> NDArray[np.float64]:
-        """Logits (n_rows, n_groups) as this node's part of those of all classes."""
+        """Convert logits (n_rows, n_groups) to this node's part of the logits of all classes."""
         parts = np.full((len(logits), len(self.groups)), self.other)
         is_here = self.groups >= 0
         parts[:, is_here] = log_softmax(logits)[:, self.groups[is_here]]
         return self.n_nodes * parts
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {"groups": pack(self.groups), "nNodes": self.n_nodes, "other": self.other}
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_classes: int) -> "ClassNode":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         groups = fields.array("groups", "<i8", n_classes)
         found = np.unique(groups)
         found = found[found >= 0]
@@ -69,7 +70,7 @@ class ClassNode:
         n_nodes = fields.count("nNodes")
         fields.require(n_nodes < n_classes, "nNodes", f"fewer than the {n_classes} classes")
         other: float = fields.get("other", "a number", float)
-        fields.require(abs(other) <= _LARGEST, "other", "not so large")
+        fields.require(abs(other) <= _LARGEST, "other", f"at most {_LARGEST:g} in size")
         return cls(groups, n_nodes, other)
 
 
@@ -81,11 +82,11 @@ def divide(
     n_outputs: int,
     seed: int,
 ) -> list[tuple[Sequence[str], ClassNode | None]]:
-    """Kinds of ensemble members, and the node that their views are of.
+    """Divide the kinds of members among the nodes of class trees.
 
-    All kinds and None, unless there are more classes than the network has outputs. Then each
-    member has a tree of its own, and a pair for every node; see :func:`grow_tree` for the
-    parameters.
+    Each pair holds kinds of members and their node. There is one pair, of all kinds and None,
+    unless there are more classes than the network has outputs. Then each member has a class tree
+    of its own, with a pair for every node. See :func:`grow_tree` for the parameters.
     """
     if n_classes <= n_outputs:
         return [(kinds, None)]
@@ -96,25 +97,25 @@ def divide(
 def grow_tree(
     x: NDArray[np.float32], y: NDArray[np.int64], n_classes: int, n_outputs: int, seed: int
 ) -> list[ClassNode]:
-    """Divide classes among nodes that a network of so many outputs can answer.
+    """Divide classes among nodes, each with at most as many groups as the network has outputs.
 
     Parameters
     ----------
     x : ndarray of shape (n_support, n_columns), float32
-        Encoded columns of the support. Classes with similar means get into the same groups.
+        Encoded columns of the support set. Classes with similar means form groups.
     y : ndarray of shape (n_support,), int64
-        Class ids.
+        Class ids of the support set.
     n_classes : int
         More than ``n_outputs``.
     n_outputs : int
         2 or more.
     seed : int
-        Columns get random weights, for trees of other seeds to be others.
+        Seed of random column weights, which make the trees of different seeds differ.
 
     Returns
     -------
     nodes : list of ClassNode
-        The root first.
+        The root comes first.
     """
     seen = np.unique(y)
     weights = np.random.RandomState(seed % 2**32).exponential(size=x.shape[1])
@@ -132,14 +133,14 @@ def grow_tree(
 
 
 def is_tree(nodes: Sequence[ClassNode], y: NDArray[np.int64]) -> bool:
-    """Whether these are all nodes of a tree that tells apart the classes of the support.
+    """Whether nodes form a complete tree that tells all classes of the support set apart.
 
     Parameters
     ----------
     nodes : sequence of ClassNode
-        The root first.
+        The root comes first.
     y : ndarray of shape (n_support,), int64
-        Class ids of the support.
+        Class ids of the support set.
     """
     are_all = all(node.n_nodes == len(nodes) for node in nodes)
     paths = np.column_stack([node.groups for node in nodes])
@@ -152,10 +153,10 @@ def is_tree(nodes: Sequence[ClassNode], y: NDArray[np.int64]) -> bool:
 def _find_centres(
     x: NDArray[np.float32], y: NDArray[np.int64], seen: NDArray[np.int64]
 ) -> NDArray[np.float64]:
-    """Means of the classes, in standard deviations within classes."""
+    """Means of the classes, in units of the standard deviation within classes."""
     means = np.array([x[y == k].mean(axis=0, dtype=np.float64) for k in seen])
-    rest = x - means[np.searchsorted(seen, y)]
-    deviations = np.sqrt(np.square(rest).mean(axis=0))
+    differences = x - means[np.searchsorted(seen, y)]
+    deviations = np.sqrt(np.square(differences).mean(axis=0))
     scales = np.where(deviations > 0, deviations, 1)
     return (means - means.mean(axis=0)) / scales
 
@@ -163,7 +164,7 @@ def _find_centres(
 def _divide(
     classes: NDArray[np.int64], centres: NDArray[np.float64], n_outputs: int
 ) -> list[list[NDArray[np.int64]]]:
-    """The parts of each node below these classes, of their own node first."""
+    """The parts of each node of a tree of these classes, the root first."""
     if len(classes) <= n_outputs:
         return [[classes[i : i + 1] for i in range(len(classes))]]
     n_parts = min(-(-len(classes) // n_outputs), n_outputs)
@@ -175,12 +176,12 @@ def _divide(
 def _cut(
     classes: NDArray[np.int64], centres: NDArray[np.float64], n_parts: int
 ) -> list[NDArray[np.int64]]:
-    """Cut along the longest axis, and the pieces again, into parts of about the same size."""
+    """Cut classes along their longest axis, recursively, into parts of about the same size."""
     if n_parts == 1:
         return [np.sort(classes)]
     points = centres[classes] - centres[classes].mean(axis=0)
     axis = np.linalg.svd(points, full_matrices=False)[2][0]
-    axis *= np.sign(axis[np.abs(axis).argmax()])  # which else depends on the machine
+    axis *= np.sign(axis[np.abs(axis).argmax()])  # otherwise it depends on the machine
     along = classes[np.argsort(points @ axis, kind="stable")]
     n_left = n_parts // 2
     place = len(classes) * n_left // n_parts

@@ -1,6 +1,6 @@
-"""Features that ensemble members are shown beside a table's columns, or instead of them.
+"""Features that ensemble members show beside a table's columns, or instead of them.
 
-The network sees the ranks of single columns. What many columns tell together, it can only guess.
+The network sees the ranks of single columns. Combinations of columns are hard for it to find.
 """
 
 from dataclasses import dataclass
@@ -16,15 +16,15 @@ from .functions import Functions, Linear, Rows, StoredFunctions
 
 @dataclass(frozen=True)
 class Features:
-    """Values of functions of a table, each of which is a column to the network.
+    """Functions of a table whose values are shown to the network as columns.
 
     Attributes
     ----------
     function : Linear
-        Of query rows.
+        Computes the values of query rows.
     held_out : ndarray of shape (n_member_rows, n_functions), float32, or None
-        Of the member's support rows, if other than what ``function`` makes of them: a model that
-        has seen a row's target would tell it.
+        Out-of-fold values of the member's support rows, if the function was fitted to targets: in
+        sample, it would give them away. None if the function's own values can be used.
     """
 
     function: Linear
@@ -32,7 +32,7 @@ class Features:
 
     @property
     def n_columns(self) -> int:
-        """How many columns these are."""
+        """Number of columns."""
         return len(self.function.intercepts)
 
     def support(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
@@ -45,13 +45,13 @@ class Features:
         return values.astype(np.float32)
 
     def pack(self, functions: Functions) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         held_out = None if self.held_out is None else pack(self.held_out)
         return {"function": functions.place(self.function), "heldOut": held_out}
 
     @classmethod
     def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_rows: int) -> "Features":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         function = functions.find(fields)
         held_out = None
         if fields.optional("heldOut"):

@@ -1,4 +1,4 @@
-"""Binary decision trees as plain arrays, which scikit-learn's ensembles of trees become."""
+"""Binary decision trees as plain arrays, converted from scikit-learn's tree ensembles."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -9,33 +9,35 @@ from numpy.typing import NDArray
 
 from .._bundles.fields import BundleFields, pack
 
-# Rows times trees at a time in a prediction.
+# Rows times trees per block of a prediction.
 _BLOCK = 300_000
-# Levels between two looks at which rows are in a leaf already.
+# Levels to descend between two checks of which rows have reached a leaf.
 _STRIDE = 4
-# A chain of nodes makes predictions slow: of damaged bundles, and of tables with heavy tails.
+# Long chains of nodes make predictions slow. They occur in damaged bundles and with heavy tails.
 DEEPEST = 48
 _LARGEST = 1e30
 
 
 @dataclass(frozen=True)
 class Forest:
-    """Trees whose leaves add up.
+    """A sum of binary trees.
 
-    A node sends a row left if the row's value is at most the node's limit. Nodes of all trees are
-    in one array, parents before their children.
+    A node sends a row left if the row's value is at most the node's limit. The nodes of all trees
+    are in one array, parents before their children.
 
     Attributes
     ----------
     sources : ndarray of shape (n_nodes,), int32
-        The column that a node reads; -1 in a leaf.
+        The column that a node reads; -1 for a leaf.
     limits : ndarray of shape (n_nodes,), float32
         The largest value that goes left.
     lefts, rights : ndarray of shape (n_nodes,), int32
-        The children; of a leaf, its place in ``values``, twice.
+        The children of a node. Both are the index in ``values`` for a leaf.
     roots : ndarray of shape (n_trees,), int32
+        The root of each tree.
     values : ndarray of shape (n_leaves, n_values), float32
-        What a leaf adds: to all outputs or, if there is one value, to one of them, in turn by tree.
+        What a leaf adds to all outputs. A single value is added to one output, and the trees take
+        turns with the outputs.
     """
 
     sources: NDArray[np.int32]
@@ -46,9 +48,9 @@ class Forest:
     values: NDArray[np.float32]
 
     def transform(self, x: NDArray[np.float32], n_outputs: int) -> NDArray[np.float64]:
-        """Sums over trees, (n_rows, n_outputs), for rows (n_rows, n_columns).
+        """Sums over all trees (n_rows, n_outputs) for rows (n_rows, n_columns).
 
-        They are added tree by tree, in the same order for any batch.
+        Trees are added one by one, in the same order for any batch.
         """
         total = np.zeros((len(x), n_outputs))
         step = max(1, _BLOCK // len(self.roots))
@@ -63,7 +65,7 @@ class Forest:
         return total
 
     def _find_leaves(self, x: NDArray[np.float32]) -> NDArray[np.int32]:
-        """Places in ``values``, (n_trees, n_rows), of the leaves that rows end in."""
+        """Indices in ``values`` (n_trees, n_rows) of the leaves that rows reach."""
         n_trees, n_rows = len(self.roots), len(x)
         nodes = np.repeat(self.roots.astype(np.int64), n_rows)
         active = np.arange(len(nodes))
@@ -79,21 +81,19 @@ class Forest:
         return self.lefts[nodes].reshape(n_trees, n_rows)
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {name: pack(values) for name, values in vars(self).items()}
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_columns: int, n_outputs: int) -> "Forest":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         sources = fields.array("sources", "<i4", None)
         n_nodes = len(sources)
         fits = n_nodes > 0 and bool(((sources >= -1) & (sources < n_columns)).all())
         fields.require(fits, "sources", f"columns, 0 to {n_columns - 1}, or -1")
         limits = fields.array("limits", "<f4", n_nodes)
-        lefts, rights = (
-            fields.array("lefts", "<i4", n_nodes),
-            fields.array("rights", "<i4", n_nodes),
-        )
+        lefts = fields.array("lefts", "<i4", n_nodes)
+        rights = fields.array("rights", "<i4", n_nodes)
         roots = fields.array("roots", "<i4", None)
         fits = len(roots) > 0 and bool(((roots >= 0) & (roots < n_nodes)).all())
         fits = fits and bool((np.diff(roots) > 0).all())
@@ -107,14 +107,14 @@ class Forest:
             fits = bool((inside | is_leaf).all())
             fields.require(fits, name, "nodes that come after their parents")
             fits = bool(((children >= 0) & (children < len(values)))[is_leaf].all())
-            fields.require(fits, name, f"in leaves, places of values, 0 to {len(values) - 1}")
+            fields.require(fits, name, f"in leaves, indices of values, 0 to {len(values) - 1}")
         forest = cls(sources, limits, lefts, rights, roots, values)
         fields.require(forest.depth <= DEEPEST, "lefts", f"nodes of at most {DEEPEST} levels")
         return forest
 
     @property
     def depth(self) -> int:
-        """Levels of the deepest tree below its root; more than ``DEEPEST`` are not counted."""
+        """Number of levels below the root of the deepest tree, counted up to ``DEEPEST + 1``."""
         nodes, depth = np.unique(self.roots), 0
         while depth <= DEEPEST:
             nodes = nodes[self.sources[nodes] >= 0]
@@ -126,24 +126,24 @@ class Forest:
 
 
 def join_trees(trees: Sequence[tuple[NDArray[Any], ...]]) -> Forest:
-    """A forest of trees of their own nodes.
+    """Join separate trees into a forest.
 
     Parameters
     ----------
     trees : sequence of tuple
-        For each tree the arrays ``sources``, -1 in leaves, ``limits`` in float64, ``lefts`` and
-        ``rights``, all of shape (n_nodes,), and ``values`` (n_nodes, n_values).
+        The arrays of each tree: ``sources``, -1 in leaves, ``limits`` in float64, ``lefts`` and
+        ``rights``, all of shape (n_nodes,), and ``values`` of shape (n_nodes, n_values).
     """
     parts: list[tuple[NDArray[Any], ...]] = []
     roots, values = [], []
     n_nodes = n_leaves = 0
-    for sources, limits, lefts, rights, of_nodes in trees:
+    for sources, limits, lefts, rights, node_values in trees:
         is_leaf = sources < 0
         leaves = n_leaves + np.cumsum(is_leaf) - 1
-        children = (np.where(is_leaf, leaves, n_nodes + child) for child in (lefts, rights))
-        parts.append((sources, _round_down(limits), *children))
+        left, right = (np.where(is_leaf, leaves, n_nodes + child) for child in (lefts, rights))
+        parts.append((sources, _round_down(limits), left, right))
         roots.append(n_nodes)
-        values.append(of_nodes[is_leaf])
+        values.append(node_values[is_leaf])
         n_nodes, n_leaves = n_nodes + len(sources), n_leaves + int(is_leaf.sum())
     sources, limits, lefts, rights = map(np.concatenate, zip(*parts))
     return Forest(
@@ -157,7 +157,7 @@ def join_trees(trees: Sequence[tuple[NDArray[Any], ...]]) -> Forest:
 
 
 def _round_down(limits: NDArray[np.float64]) -> NDArray[np.float32]:
-    """The largest float32 that are no more: they divide numbers of float32 as the limits do."""
+    """Round limits down to float32, where they split float32 numbers in the same way."""
     largest = float(np.finfo(np.float32).max)
     rounded = np.clip(limits, -largest, largest).astype(np.float32)
     below = np.nextafter(rounded, np.float32(-np.inf))

@@ -1,4 +1,4 @@
-"""Functions of a table's encoded columns: linear ones, and boosted trees added to them."""
+"""Functions of encoded columns: linear ones, to which boosted trees may be added."""
 
 from dataclasses import dataclass
 from typing import Any
@@ -9,28 +9,29 @@ from numpy.typing import NDArray
 from .._bundles.fields import BundleFields, pack
 from .boosted_trees import Trees
 
-# More than that, times the width of a float32 column, could overflow.
+# Larger numbers, times the width of a float32 column, could overflow.
 LARGEST = 1e100
-# Rows and terms at a time: a table of many would take hundreds of times its memory as terms, and a
-# block that fits a cache is no slower.
+# Rows and terms per block. All terms of a large table would take hundreds of times its memory, and
+# blocks that fit into the cache are no slower.
 _BLOCK_ROWS, _BLOCK_TERMS = 1000, 64
 
 
 @dataclass(frozen=True)
 class Terms:
-    """What linear functions of a table add up: its numbers, and its categories level by level.
+    """The terms of linear functions of a table: numbers, and indicators of categories.
 
-    A number outside of its range in training counts as the nearest number inside: a linear
-    function sees no further than the network does.
+    Numbers outside their range in training are clipped to it, so a linear function extrapolates no
+    further than the network does.
 
     Attributes
     ----------
     sources : ndarray of shape (n_terms,), int64
         The encoded column that a term reads.
     levels : ndarray of shape (n_terms,), float64
-        A code: the term is 1 where the column has it, else 0. -1: the term is the number itself.
+        The code of a category, if the term is 1 for that category and 0 otherwise; -1 if the term
+        is the number itself.
     lows, highs, means : ndarray of shape (n_terms,), float64
-        Range and mean in training. The mean is subtracted.
+        Range and mean of the term in training. The mean is subtracted.
     """
 
     sources: NDArray[np.int64]
@@ -40,19 +41,19 @@ class Terms:
     means: NDArray[np.float64]
 
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Encoded columns (n_rows, n_features) as terms (n_rows, n_terms)."""
+        """Convert encoded columns (n_rows, n_features) to terms (n_rows, n_terms)."""
         values = x[:, self.sources].astype(np.float64)
         is_number = self.levels < 0
         values = np.where(is_number, values, values == self.levels)
         return np.clip(values, self.lows, self.highs) - self.means
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {name: pack(values) for name, values in vars(self).items()}
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_features: int) -> "Terms":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         sources = fields.array("sources", "<i8", None)
         fits = bool(((sources >= 0) & (sources < n_features)).all())
         fields.require(fits, "sources", f"columns, 0 to {n_features - 1}")
@@ -75,7 +76,7 @@ class Linear:
     weights : ndarray of shape (n_terms, n_functions), float64
     intercepts : ndarray of shape (n_functions,), float64
     trees : Trees or None
-        Added to each of the functions.
+        Added to each function.
     """
 
     terms: Terms
@@ -85,11 +86,11 @@ class Linear:
 
     @property
     def n_steps(self) -> int:
-        """How many terms, nodes and leaves it takes for a row."""
+        """Number of terms, nodes and leaves to compute for a row."""
         return len(self.weights) + (0 if self.trees is None else self.trees.n_steps)
 
     def transform(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Encoded columns (n_rows, n_features) as values (n_rows, n_functions)."""
+        """Values (n_rows, n_functions) for encoded columns (n_rows, n_features)."""
         total = np.tile(self.intercepts, (len(x), 1))
         for start in range(0, len(x), _BLOCK_ROWS):
             rows = slice(start, start + _BLOCK_ROWS)
@@ -99,9 +100,9 @@ class Linear:
         return total
 
     def _add_terms(self, x: NDArray[np.float32], total: NDArray[np.float64]) -> None:
-        """Add the terms of rows to their values, which change.
+        """Add weighted terms to the values of rows, in place.
 
-        One by one: the bits of a matrix product depend on the number of rows.
+        They are added one by one, since the bits of a matrix product depend on the number of rows.
         """
         for start in range(0, len(self.weights), _BLOCK_TERMS):
             block = slice(start, start + _BLOCK_TERMS)
@@ -110,7 +111,7 @@ class Linear:
                 total += term[:, None] * weights
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle, without its terms."""
+        """Fields to store in a bundle, without the terms."""
         return {
             "weights": pack(self.weights),
             "intercepts": pack(self.intercepts),
@@ -119,7 +120,7 @@ class Linear:
 
     @classmethod
     def unpack(cls, fields: BundleFields, terms: Terms, n_features: int) -> "Linear":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         intercepts = fields.array("intercepts", "<f8", None)
         fields.require(len(intercepts) > 0, "intercepts", "one or more numbers")
         weights = fields.array("weights", "<f8", len(terms.sources), len(intercepts))
@@ -133,7 +134,7 @@ class Linear:
 
 
 class Rows:
-    """Encoded query rows, and what functions make of them, each computed once.
+    """Encoded query rows, and the values of functions for them, each computed once.
 
     Parameters
     ----------
@@ -142,10 +143,12 @@ class Rows:
 
     def __init__(self, x: NDArray[np.float32]) -> None:
         self.x = x
-        self._values: dict[int, NDArray[np.float64]] = {}  # by id: whoever asks keeps the function
+        self._values: dict[
+            int, NDArray[np.float64]
+        ] = {}  # by id: callers keep their functions alive
 
     def apply(self, function: Linear) -> NDArray[np.float64]:
-        """Values (n_rows, n_functions) of a function; not to be written to."""
+        """Values (n_rows, n_functions) of a function; don't write to them."""
         if id(function) not in self._values:
             self._values[id(function)] = function.transform(self.x)
         return self._values[id(function)]
@@ -153,29 +156,29 @@ class Rows:
     def replace(
         self, function: Linear, places: NDArray[np.int64], values: NDArray[np.float64]
     ) -> None:
-        """Have a function make other values (n_places, n_functions) of some of the rows."""
+        """Set the values (n_places, n_functions) of a function for some of the rows."""
         self.apply(function)[places] = values
 
 
 class Functions:
-    """The functions of views as a bundle is to hold them: each once, and their terms, too."""
+    """Collects the functions of members for a bundle, which stores each of them once."""
 
     def __init__(self) -> None:
         self._functions: list[Linear] = []
 
     def place(self, function: Linear) -> int:
-        """Where a function is in the bundle; it is added if it isn't there yet."""
+        """The index of a function in the bundle. A new function is added."""
         return _place(function, self._functions)
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         terms: list[Terms] = []
         packed = [{"terms": _place(f.terms, terms), **f.pack()} for f in self._functions]
         return {"terms": [t.pack() for t in terms], "functions": packed}
 
 
 def _place(item: Any, items: list[Any]) -> int:
-    """Where an object is in a list, to which it is added if it isn't there yet."""
+    """The index of an object in a list. A new object is appended."""
     for place, known in enumerate(items):
         if known is item:
             return place
@@ -184,14 +187,14 @@ def _place(item: Any, items: list[Any]) -> int:
 
 
 class StoredFunctions:
-    """The functions in a bundle; what is wrong with them is a BundleError.
+    """The functions stored in a bundle. Invalid ones raise a BundleError.
 
     Parameters
     ----------
     fields : BundleFields
-        What :meth:`Functions.pack` wrote.
+        Fields that :meth:`Functions.pack` wrote.
     n_features : int
-        Columns that functions may read.
+        Number of columns that functions may read.
     """
 
     def __init__(self, fields: BundleFields, n_features: int) -> None:
@@ -203,12 +206,12 @@ class StoredFunctions:
             self._functions.append(Linear.unpack(packed, own, n_features))
 
     def find(self, fields: BundleFields, n_values: int | None = None) -> Linear:
-        """The function that ``fields`` names, of so many values; of any number if None."""
+        """The function that ``fields`` refers to. It must have ``n_values`` values, if given."""
         function = self._functions[fields.place("function", len(self._functions))]
         fits = n_values in (None, len(function.intercepts))
-        fields.require(fits, "function", f"that of a function of {n_values} values")
+        fields.require(fits, "function", f"the index of a function with {n_values} values")
         return function
 
     def take_steps(self, fields: BundleFields, function: Linear, n_rows: int) -> None:
-        """Count a function of the support rows: a byte for each step, which takes more time."""
+        """Charge the bundle's budget for a function of support rows: a byte for each step."""
         fields.take("function", n_rows * function.n_steps)

@@ -1,7 +1,7 @@
-"""The kinds of ensemble members: "plain", the table as it is, or parts joined by "+"; and trees.
+"""Kinds of ensemble members: "plain", parts joined by "+", and the tree models.
 
-A new kind is an entry in :data:`PARTS`. If it shows what no model makes yet, the model becomes a
-property of :class:`~sklearn_mitra._members.baseline.LinearModels`.
+A new kind is an entry in :data:`PARTS`. If it needs a new model, the model becomes a property of
+:class:`~sklearn_mitra._members.baseline.LinearModels`.
 """
 
 from collections.abc import Sequence
@@ -12,24 +12,25 @@ from sklearn.utils._param_validation import InvalidParameterError
 from .._common.fields import brief
 
 PLAIN = "plain"
-# Members that need no network; they are not joined with others.
+# Members that need no network. They are not joined with other parts.
 BOOSTING, EXTRA_TREES = MODELS = ("boosting", "extra_trees")
 
 
 class Part(NamedTuple):
-    """What a kind of member does.
+    """What a part of a kind adds to a member.
 
     Attributes
     ----------
     features : tuple of str
-        The models whose features are added, by their names in ``LinearModels``.
+        Properties of ``LinearModels`` whose features are added.
     replaces : bool
-        Whether these take the place of the table's columns.
+        Whether the features replace the table's columns.
     is_blended : bool
         Whether a classifier's logits are blended with those of the logistic regression.
     has_baseline : bool
-        Whether a regressor's member predicts what the baseline leaves of the target.
+        Whether a regressor's member predicts the residuals of the baseline.
     tasks : tuple of str
+        The tasks that the part is for.
     """
 
     features: tuple[str, ...] = ()
@@ -40,31 +41,31 @@ class Part(NamedTuple):
 
 
 PARTS = {
-    # all members but plain ones: in columns of many levels, the mean target takes the code's place
+    # nothing more: all members but plain ones have target encoding in columns of many categories
     "target_encoding": Part(),
     # principal components beside the columns
     "components": Part(features=("components",)),
-    # beside the columns, logits of a logistic regression or the baseline's prediction
+    # logits of a logistic regression, or predictions of the baseline, beside the columns
     "scores": Part(features=("scores",), is_blended=True),
     # components and scores instead of the columns
     "compressed": Part(features=("components", "scores"), replaces=True, is_blended=True),
-    # the target is what ridge regression and trees leave of it
+    # the residuals of the baseline (ridge regression and trees) as the target
     "residual": Part(has_baseline=True, tasks=("regression",)),
 }
-# Chosen on real tables, see benchmarks/accuracy.py; no dearer than as many plain members.
+# Chosen on real tables, see benchmarks/accuracy.py. They cost no more than as many plain members.
 _RECOMMENDED = {
     "classification": ("components+scores", "compressed", PLAIN, "compressed"),
     "regression": ("residual", "compressed+residual", PLAIN, "compressed+residual"),
 }
-# The same for tables whose columns cost more than they are worth: of more than so many; and for
-# regression on tables of which the support is a sample, while trends are fitted to all rows.
+# Chosen for tables with more columns than this, which would cost more than they are worth, and for
+# regression if the support set is a sample of the training rows, since baselines are fitted to all.
 _MANY_COLUMNS = 40
 _RECOMMENDED_COMPRESSED = {
     "classification": ("compressed",),
     "regression": ("compressed+residual",),
 }
 
-# From so many training rows on, trees that read all of them are members by default.
+# With this many training rows, the tree models are members by default.
 _MANY_ROWS = 1000
 # From so many classes on, the default temperature is the same. With more, boosting is no member by
 # default: it makes a tree for each class in every step, and took 48 s for 1200 rows of 100 classes.
@@ -72,14 +73,14 @@ _MOST_CLASSES = 10
 
 
 def check_members(members: str | Sequence[str], task: str, estimator: str) -> None:
-    """Raise an error unless these are kinds of members of that task.
+    """Raise an error unless these are kinds of members for the task.
 
     Parameters
     ----------
     members : str or sequence of str
     task : {"classification", "regression"}
     estimator : str
-        The name that the error gives.
+        Name of the estimator in the error message.
     """
     if members in ("auto", PLAIN):
         return
@@ -93,20 +94,20 @@ def check_members(members: str | Sequence[str], task: str, estimator: str) -> No
     if not are_kinds:
         raise InvalidParameterError(
             f"The 'members' parameter of {estimator} must be 'auto', 'plain', or a list of "
-            f"one or more strings that are 'plain', some of {[*parts]} joined by '+', or at most "
-            f"once each 'boosting' and 'extra_trees'. Got {brief(members)} instead."
+            f"one or more strings: 'plain', some of {[*parts]} joined by '+', or 'boosting' and "
+            f"'extra_trees', at most once each. Got {brief(members)} instead."
         )
 
 
 class Kinds(NamedTuple):
-    """The kinds of an ensemble's members.
+    """The kind of each member of an ensemble.
 
     Attributes
     ----------
     network : list of str
-        Of each member that the network answers for.
+        Kinds of the members that use the network.
     models : list of str
-        Of each other member.
+        Kinds of the other members.
     """
 
     network: list[str]
@@ -123,21 +124,22 @@ def choose_kinds(
     n_rows: int = 0,
     n_classes: int = 0,
 ) -> Kinds:
-    """The kind of each member.
+    """Choose the kind of each member.
 
     Parameters
     ----------
     members : str or sequence of str
-        "auto", "plain" or kinds.
+        "auto", "plain" or a list of kinds.
     n_members : int or None
-        Members that the network answers for. None is one for each kind, or as many as recommended
-        if no kinds are given.
+        Number of members that use the network. None is one for each kind in the list, or
+        ``n_recommended`` without a list.
     n_recommended : int
+        The checkpoint's recommendation.
     n_columns : int
-        Of the table.
+        Number of columns of the table.
     task : {"classification", "regression"}
     is_sample : bool, default=False
-        Whether the support lacks some of the training rows.
+        Whether the support set lacks some of the training rows.
     n_rows : int, default=0
         Training rows. If there are many, "auto" has all kinds of trees, unless one member is asked
         for.
@@ -147,8 +149,7 @@ def choose_kinds(
     Returns
     -------
     kinds : Kinds
-        Kinds are repeated if there are fewer than members. One member that is chosen
-        automatically is plain.
+        Kinds are repeated if there are more members. If "auto" has only one member, it is plain.
     """
     models: list[str] = []
     if not isinstance(members, str):
@@ -167,9 +168,10 @@ def choose_kinds(
 
 
 def recommend_temperature(n_classes: int) -> float:
-    """The default for members that are not plain: they hedge too much, and more among many classes.
+    """The default temperature of members that are not plain.
 
-    On the tables of benchmarks/accuracy.py, 0.9 was best for two classes, 0.7 for four, 0.5 for
-    nine. It stays there for more classes, of which there are trees.
+    Their probabilities are too cautious, the more so with more classes. On the tables of
+    benchmarks/accuracy.py, 0.9 was best for two classes, 0.7 for four and 0.5 for nine. It is the
+    same for more classes, which are split among class trees.
     """
     return float(0.9 * (2 / min(n_classes, _MOST_CLASSES)) ** (1 / 3))

@@ -1,7 +1,7 @@
-"""Ensemble members: how each shows a table to the network, and the way back.
+"""Ensemble members: how each shows a table to the network, and converts the outputs back.
 
-The network has no notion of an order of the classes or of a direction of a column, but it answers a
-little differently for each. Averaging over a few members cancels part of that.
+The order of the classes and the direction of a column carry no meaning for the network, but its
+answers depend on them a little. Averaging over a few members cancels part of that.
 """
 
 from collections.abc import Sequence
@@ -18,28 +18,28 @@ from .features import Features
 from .functions import Functions, Rows, StoredFunctions
 from .target_views import ClassView, NumberView
 
-# Most features of a member, and most columns of each, or one for each class.
+# Limits on the features of a member and on the columns of each, or one column for each class.
 _MOST_FEATURES, _MOST_COLUMNS = 2, 16
-# The network keeps 999 quantiles of each column, float32.
+# Size of the 999 float32 quantiles that the network stores for each column.
 _QUANTILES_NBYTES = 4 * 999
 
 
 @dataclass(frozen=True)
 class EnsembleMember:
-    """One way of showing a table: its columns and its target.
+    """One way of showing a table to the network: its columns and its target.
 
-    An ensemble member of a classifier with more classes than the network has outputs is a tree of
-    these, one for each node.
+    If a classifier has more classes than the network has outputs, a member of its ensemble is a
+    class tree, with an instance of this class for every node.
 
     Attributes
     ----------
     columns : ndarray of shape (n_chosen,), int64
-        Which of the encoded columns it shows.
+        The encoded columns that are shown.
     signs : ndarray of shape (n_columns,), float32
-        1 or -1: whether a column is turned over, the chosen ones first.
+        Each column is multiplied by 1 or -1, the encoded columns before the features.
     target : ClassView or NumberView
     features : tuple of Features
-        Further columns, after the chosen ones.
+        Further columns, shown after the encoded ones.
     """
 
     columns: NDArray[np.int64]
@@ -49,20 +49,20 @@ class EnsembleMember:
 
     @property
     def is_plain(self) -> bool:
-        """Whether nothing was learned for it: no features, no baseline, no blend."""
+        """Whether nothing was learned for it: it has no features, baseline or logit blend."""
         return not self.features and self.target.is_plain
 
     def support(
         self, x: NDArray[np.float32], y: NDArray[Any]
     ) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        """The support that the network is to see.
+        """The support set as this member shows it to the network.
 
         Parameters
         ----------
         x : ndarray of shape (n_support, n_features), float32
             Encoded columns of all support rows.
         y : ndarray of shape (n_support,), int64 or float32
-            Their class ids, of all classes, or scaled targets.
+            Class ids, before any grouping, or scaled targets.
 
         Returns
         -------
@@ -78,14 +78,14 @@ class EnsembleMember:
     def training_support(
         self, rows: Rows, y: NDArray[Any]
     ) -> tuple[NDArray[np.float32], NDArray[Any]]:
-        """The same for training rows that are not the model's support.
+        """Do the same for training rows other than the model's support set.
 
         Parameters
         ----------
         rows : Rows
-            Those of :meth:`~sklearn_mitra._members.training_rows.TrainingRows.take`.
+            From :meth:`~sklearn_mitra._members.training_rows.TrainingRows.take`.
         y : ndarray of shape (n_rows,), int64 or float32
-            Their class ids, of all classes, or scaled targets.
+            Class ids, before any grouping, or scaled targets.
         """
         places = self.target.find(y)
         predictions: Any = self.target.query_predictions(rows)
@@ -94,7 +94,7 @@ class EnsembleMember:
         return self.query(rows)[places], self.target.transform(y[places], predictions)
 
     def query(self, rows: Rows) -> NDArray[np.float32]:
-        """Query rows as the network is to see them, (n_rows, n_columns)."""
+        """Query rows (n_rows, n_columns) as this member shows them to the network."""
         return self._show(rows.x, [features.query(rows) for features in self.features])
 
     def _show(
@@ -105,7 +105,7 @@ class EnsembleMember:
         return shown
 
     def pack(self, y: NDArray[Any], functions: Functions) -> dict[str, Any]:
-        """The member as an object in a bundle of these support targets and functions."""
+        """Fields to store in a bundle, given the support's targets and the shared functions."""
         rows = self.target.find(y)
         return {
             "rows": None if len(rows) == len(y) else pack(rows),
@@ -119,17 +119,17 @@ class EnsembleMember:
     def unpack(
         cls, fields: BundleFields, functions: StoredFunctions, y: NDArray[Any], n_classes: int
     ) -> "EnsembleMember":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError.
 
         Parameters
         ----------
         fields : BundleFields
         functions : StoredFunctions
-            Those of the bundle.
+            The functions in the bundle.
         y : ndarray of shape (n_support,), int64 or float64
-            Class ids or targets of the support.
+            Class ids or targets of the support set.
         n_classes : int
-            Of the table in the bundle; 0 for regression.
+            Number of classes in the bundle; 0 for regression.
         """
         target: ClassView | NumberView
         if n_classes:
@@ -139,9 +139,9 @@ class EnsembleMember:
         rows = target.find(y)
         if fields.optional("rows"):
             are_same = np.array_equal(fields.array("rows", "<i8", None), rows)
-            fields.require(are_same, "rows", "those whose classes the view tells apart")
+            fields.require(are_same, "rows", "the rows whose classes it tells apart")
         else:
-            fields.require(len(rows) == len(y), "rows", "those whose classes the view tells apart")
+            fields.require(len(rows) == len(y), "rows", "the rows whose classes it tells apart")
         fields.require(len(rows) > 0, "rows", "one or more rows")
         columns = _unpack_places(fields, "columns", functions.n_features)
         packed = fields.objects("derived", empty=True)
@@ -150,9 +150,9 @@ class EnsembleMember:
         features = tuple(Features.unpack(d, functions, len(rows)) for d in packed)
         most = max(_MOST_COLUMNS, target.n_shown)
         fits = all(f.n_columns <= most for f in features)
-        fields.require(fits, "derived", f"functions of at most {most} values")
+        fields.require(fits, "derived", f"functions with at most {most} values")
         n_columns = len(columns) + sum(f.n_columns for f in features)
-        fields.require(n_columns > 0, "columns", "one or more, if none are derived")
+        fields.require(n_columns > 0, "columns", "one or more, since 'derived' is empty")
         fields.take("columns", _shown_nbytes(len(rows), n_columns))
         signs = fields.array("signs", "<f4", n_columns)
         fields.require((np.abs(signs) == 1).all(), "signs", "1 or -1")
@@ -160,46 +160,46 @@ class EnsembleMember:
 
 
 def _unpack_places(fields: BundleFields, key: str, length: int) -> NDArray[np.int64]:
-    """Places in 0..length-1, ascending."""
+    """Read indices in 0..length-1, ascending."""
     places = fields.array(key, "<i8", None)
     in_range = bool(((places >= 0) & (places < length)).all())
     fits = in_range and bool((np.diff(places) > 0).all())
-    fields.require(fits, key, f"ascending places, 0 to {length - 1}")
+    fields.require(fits, key, f"ascending indices, 0 to {length - 1}")
     return places
 
 
 def _shown_nbytes(n_rows: int, n_columns: int) -> int:
-    """Size of what a member shows: float32 columns, a target of up to 8 bytes, and quantiles."""
+    """Memory of a member's table: float32 columns, a target of up to 8 bytes, and quantiles."""
     return n_rows * (4 * n_columns + 8) + n_columns * _QUANTILES_NBYTES
 
 
 def unpack_members(
     fields: BundleFields, y: NDArray[Any], n_features: int, n_classes: int
 ) -> list[EnsembleMember]:
-    """The members in a bundle of ours; what is wrong with them is a BundleError.
+    """Read the members in a bundle. Invalid ones raise a BundleError.
 
     Parameters
     ----------
     fields : BundleFields
         The artifact ``sklearn_mitra``.
     y : ndarray of shape (n_support,), int64 or float64
-        Class ids or targets of the support.
+        Class ids or targets of the support set.
     n_features, n_classes : int
-        Of the table in the bundle; 0 classes for regression.
+        Number of columns and classes in the bundle; 0 classes for regression.
     """
     functions = StoredFunctions(fields, n_features)
     packed = fields.objects("views")
     first = EnsembleMember.unpack(packed[0], functions, y, n_classes)
     fits = len(packed) <= MOST_ESTIMATORS * first.target.n_nodes
-    fields.require(fits, "views", f"those of at most {MOST_ESTIMATORS} ensemble members")
-    rest = [EnsembleMember.unpack(view, functions, y, n_classes) for view in packed[1:]]
-    members = [first, *rest]
-    fields.require(_are_whole(members, y), "views", "whole trees of the classes in the support")
+    fields.require(fits, "views", f"at most {MOST_ESTIMATORS} ensemble members")
+    others = [EnsembleMember.unpack(view, functions, y, n_classes) for view in packed[1:]]
+    members = [first, *others]
+    fields.require(_are_whole(members, y), "views", "complete trees of the support's classes")
     return members
 
 
 def _are_whole(members: Sequence[EnsembleMember], y: NDArray[Any]) -> bool:
-    """Whether members are whole class trees, or none has a node."""
+    """Whether the members form complete class trees, or none of them has a node."""
     n_nodes = members[0].target.n_nodes
     for start in range(0, len(members), n_nodes):
         nodes = [member.target.node for member in members[start : start + n_nodes]]

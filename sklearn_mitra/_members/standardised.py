@@ -1,4 +1,4 @@
-"""The terms of linear models, standardised on the rows to fit to."""
+"""Standardised terms of linear models."""
 
 from collections.abc import Sequence
 from dataclasses import replace
@@ -9,12 +9,12 @@ from numpy.typing import NDArray
 
 from .functions import Linear, Terms
 
-# Most levels of a category that get a term of their own: the most frequent.
+# Largest number of categories of a column with a term of their own: the most frequent ones.
 _MOST_CODES = 30
 
 
 class StandardisedTerms(NamedTuple):
-    """Terms, and what they make of the rows to fit to, divided by the standard deviations.
+    """Terms, and their values for the rows to fit to, divided by the standard deviations.
 
     Attributes
     ----------
@@ -22,6 +22,7 @@ class StandardisedTerms(NamedTuple):
     scales : ndarray of shape (n_terms,), float64
         The standard deviations.
     z : ndarray of shape (n_rows, n_terms), float64
+        The standardised terms.
     """
 
     terms: Terms
@@ -32,13 +33,13 @@ class StandardisedTerms(NamedTuple):
     def fit(
         cls, x: NDArray[np.float32], codes: dict[int, list[float]], knots: Sequence[float] = ()
     ) -> "StandardisedTerms":
-        """Learn means and deviations, and leave out what doesn't vary.
+        """Learn means and standard deviations, and leave out terms that don't vary.
 
         Parameters
         ----------
         x : ndarray of shape (n_rows, n_features), float32
         codes : dict of int to list of float
-            The columns to read, each with what :func:`frequent_codes` says of it.
+            The columns to read, each with the codes that :func:`frequent_codes` returns for it.
         knots : sequence of float, default=()
             Quantiles at which a function of a column of numbers may bend.
         """
@@ -50,26 +51,27 @@ class StandardisedTerms(NamedTuple):
         return cls(Terms(*arrays), scales[varies], (values - means)[:, varies] / scales[varies])
 
     def function(self, weights: NDArray[np.float64], intercepts: NDArray[np.float64]) -> Linear:
-        """Linear functions of z as those of a table."""
+        """Convert linear functions of ``z`` to functions of a table."""
         return Linear(self.terms, weights / self.scales[:, None], intercepts)
 
 
 def frequent_codes(column: NDArray[np.float32], n_categories: int) -> list[float]:
-    """The codes that get a term of their own; -1 for a column of numbers."""
+    """The codes of a column that get a term of their own; only -1 for a column of numbers."""
     if not n_categories:
         return [-1.0]
     codes, counts = np.unique(column, return_counts=True)
     by_count = codes[np.argsort(-counts, kind="stable")]
-    return [float(c) for c in by_count if c == int(c)][:_MOST_CODES]  # a mean is no level
+    # a fractional code is the mean of the codes, in place of missing values
+    return [float(c) for c in by_count if c == int(c)][:_MOST_CODES]
 
 
 def _make_terms(
     x: NDArray[np.float32], codes: dict[int, list[float]], knots: Sequence[float]
 ) -> Terms:
-    """Terms of every column, their means still 0.
+    """The terms of every column, with means of 0.
 
-    A number has one over its range and, for a function that may bend at the knots, one from
-    each knot to the end of the range.
+    A category has an indicator. A number has a term over its range and, for functions that may
+    bend, one from each knot to the end of the range.
     """
     terms = []
     for j, own in codes.items():

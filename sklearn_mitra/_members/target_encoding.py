@@ -1,6 +1,6 @@
-"""Columns of many levels by what tells: the mean target of each level.
+"""Target encoding: in columns of many categories, the mean target takes the place of the code.
 
-Codes of levels have no order that tells something, and the network sees their ranks.
+The network sees ranks, and the rank of a category's code has no meaning.
 """
 
 from collections.abc import Sequence
@@ -13,33 +13,33 @@ from numpy.typing import NDArray
 from .._bundles.fields import BundleFields, pack
 from .training_table import TrainingTable
 
-# Fewest levels of a column whose mean targets are worth it; linear models have a term for each
-# level of a column with fewer.
+# Columns with fewer categories are not encoded. Linear models have a term for each of these
+# categories.
 FEWEST_CATEGORIES = 30
 _N_FOLDS = 5
-# Rows of the mean of all that are added to those of a level.
+# Smoothing: the overall mean counts as this many rows of every category.
 _PRIOR_ROWS = 2.0
 _LARGEST = 1e30
 
 
 @dataclass(frozen=True)
 class TargetEncoding:
-    """Mean targets of levels, columns after a table's encoded ones.
+    """Mean targets of categories, in columns that follow a table's encoded ones.
 
     Attributes
     ----------
     sources : ndarray of shape (n_sources,), int64
-        The encoded columns with codes of levels, ascending.
+        The encoded columns that hold the codes of categories, ascending.
     n_categories : ndarray of shape (n_sources,), int64
-        How many levels each has.
+        Number of categories of each.
     means : ndarray of shape (sum of n_categories, n_targets), float64
-        By level, one source after the other. For classes a target is to be of the class, for two
-        classes of the second.
+        Means of each category, one source after the other. In classification, the targets are
+        indicators of the classes, or of the second of two classes.
     default : ndarray of shape (n_targets,), float64
-        Of missing values and unseen levels.
+        Means for missing values and unseen categories.
     held_out : ndarray of shape (n_support, n_sources * n_targets), float32
-        Of the stored support rows, by rows that don't include them: a level's mean would tell
-        the target of a row that is one of few.
+        Out-of-fold means for the support rows. Otherwise, the mean of a rare category would give
+        away the target of a support row.
     """
 
     sources: NDArray[np.int64]
@@ -50,15 +50,15 @@ class TargetEncoding:
 
     @property
     def n_columns(self) -> int:
-        """How many columns these are."""
+        """Number of columns."""
         return self.held_out.shape[1]
 
     def support(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encoded columns of the stored support rows, and the means of other rows."""
+        """Encoded columns of the support rows, followed by their out-of-fold means."""
         return np.hstack([x, self.held_out])
 
     def query(self, x: NDArray[np.float32]) -> NDArray[np.float32]:
-        """Encoded columns (n_rows, n_encoded) of query rows, and their means."""
+        """Encoded columns (n_rows, n_encoded) of query rows, followed by their means."""
         starts = np.cumsum(self.n_categories) - self.n_categories
         columns = [x]
         for j, start, n_categories in zip(self.sources, starts, self.n_categories):
@@ -67,7 +67,7 @@ class TargetEncoding:
         return np.hstack(columns)
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {
             "sources": pack(self.sources),
             "means": pack(self.means),
@@ -79,14 +79,14 @@ class TargetEncoding:
     def unpack(
         cls, fields: BundleFields, n_support: int, n_categories: Sequence[int], n_classes: int
     ) -> "TargetEncoding":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError.
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError.
 
         Parameters
         ----------
         fields : BundleFields
         n_support : int
         n_categories : sequence of int, of length n_encoded
-            Number of levels behind each encoded column.
+            Number of categories of each encoded column.
         n_classes : int
             0 for regression.
         """
@@ -95,7 +95,7 @@ class TargetEncoding:
         fits = fits and bool((np.diff(sources) > 0).all())
         fields.require(fits, "sources", f"ascending columns, 0 to {len(n_categories) - 1}")
         counts = np.array(n_categories, np.int64)[sources]
-        fields.require(bool((counts > 0).all()), "sources", "columns of levels")
+        fields.require(bool((counts > 0).all()), "sources", "columns of categories")
         n_targets = count_targets(n_classes)
         means = fields.array("means", "<f8", int(counts.sum()), n_targets)
         default = fields.array("default", "<f8", n_targets)
@@ -107,14 +107,14 @@ class TargetEncoding:
 
 
 def count_targets(n_classes: int) -> int:
-    """How many means a level has."""
+    """Number of means of a category."""
     return n_classes if n_classes > 2 else 1
 
 
 def fit_target_encoding(
     table: TrainingTable, seed: int
 ) -> tuple[TargetEncoding, TrainingTable] | None:
-    """Mean targets of a training table's columns of many levels.
+    """Learn the target encoding of a training table's columns of many categories.
 
     Parameters
     ----------
@@ -123,9 +123,9 @@ def fit_target_encoding(
 
     Returns
     -------
-    means : TargetEncoding
+    encoding : TargetEncoding
     table : TrainingTable
-        It shows the means instead; those of each row are ones that the row has no part in.
+        The same table, showing out-of-fold means in place of these columns.
 
     None if there are no such columns.
     """
@@ -139,28 +139,28 @@ def fit_target_encoding(
         targets = np.eye(n_classes)[y]
     folds = np.arange(len(x)) % n_folds
     np.random.RandomState(seed).shuffle(folds)
-    tables, held_out = [], []
+    means, held_out = [], []
     for j in sources:
-        tables.append(_fit(x[:, j], targets, n_categories[j]))
+        means.append(_fit(x[:, j], targets, n_categories[j]))
         values = np.empty_like(targets)
         for k in range(n_folds):
-            rest = _fit(x[folds != k, j], targets[folds != k], n_categories[j])
+            others = _fit(x[folds != k, j], targets[folds != k], n_categories[j])
             default = targets[folds != k].mean(axis=0)
-            values[folds == k] = _look_up(x[folds == k, j], rest, default)
+            values[folds == k] = _look_up(x[folds == k, j], others, default)
         held_out.append(values)
-    columns_out = np.hstack(held_out).astype(np.float32)
+    encoded = np.hstack(held_out).astype(np.float32)
     counts = np.array([n_categories[j] for j in sources], np.int64)
-    means = TargetEncoding(
-        sources, counts, np.vstack(tables), targets.mean(axis=0), columns_out[support]
+    encoding = TargetEncoding(
+        sources, counts, np.vstack(means), targets.mean(axis=0), encoded[support]
     )
-    return means, table.showing(np.hstack([x, columns_out]), sources)
+    return encoding, table.showing(np.hstack([x, encoded]), sources)
 
 
 def _fit(
     codes: NDArray[np.float32], targets: NDArray[np.float64], n_categories: int
 ) -> NDArray[np.float64]:
-    """Mean targets of levels (n_categories, n_targets), drawn to the mean of all."""
-    is_category = codes == np.floor(codes)  # a missing value is a mean of codes
+    """Mean targets of categories (n_categories, n_targets), smoothed by the overall mean."""
+    is_category = codes == np.floor(codes)  # missing values are the mean of the codes
     ids = codes[is_category].astype(np.int64)
     counts = np.bincount(ids, minlength=n_categories)[:, None]
     sums = np.column_stack(

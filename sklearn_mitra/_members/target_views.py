@@ -1,7 +1,7 @@
-"""How an ensemble member sees the target, and the way back from the network's outputs.
+"""How an ensemble member sees the target, and how the network's outputs are converted back.
 
 Classes may be permuted, grouped by a node of a class tree, and their logits blended with those of a
-logistic regression. Numbers may be turned over, or be what a baseline leaves of them.
+logistic regression. Numbers may be mirrored, or replaced by the residuals of a baseline.
 """
 
 from dataclasses import dataclass
@@ -20,12 +20,12 @@ from .functions import LARGEST, Functions, Linear, Rows, StoredFunctions
 
 @dataclass(frozen=True)
 class LogitBlend:
-    """The logits of a logistic regression, blended with those of a member.
+    """The logits of a logistic regression, to blend with those of a member.
 
     Attributes
     ----------
     function : Linear
-        As many functions as there are classes.
+        One function for each class.
     share : float
         Weight of the logistic regression.
     """
@@ -38,14 +38,14 @@ class LogitBlend:
         return (1 - self.share) * logits + self.share * rows.apply(self.function)
 
     def pack(self, functions: Functions) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {"function": functions.place(self.function), "share": self.share}
 
     @classmethod
     def unpack(
         cls, fields: BundleFields, functions: StoredFunctions, n_classes: int
     ) -> "LogitBlend":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         function = functions.find(fields, n_classes)
         return cls(function, _unpack_share(fields))
 
@@ -60,8 +60,8 @@ class ClassView:
         Class ``k`` is shown to the network as class ``permutation[k]``.
     blend : LogitBlend or None
     node : ClassNode or None
-        If there are more classes than outputs: the groups of classes that the member tells apart.
-        Then these are what is permuted, and what ``blend`` has logits of.
+        If there are more classes than outputs, the groups of classes that the member tells apart.
+        ``permutation`` and ``blend`` are then about these groups.
     """
 
     permutation: NDArray[np.int64]
@@ -70,12 +70,12 @@ class ClassView:
 
     @property
     def n_shown(self) -> int:
-        """How many classes the network is to tell apart."""
+        """Number of classes or groups that the network tells apart."""
         return len(self.permutation)
 
     @property
     def n_nodes(self) -> int:
-        """How many nodes the class tree has."""
+        """Number of nodes of the class tree."""
         return 1 if self.node is None else self.node.n_nodes
 
     @property
@@ -84,28 +84,28 @@ class ClassView:
         return self.blend is None
 
     def find(self, ids: NDArray[np.int64]) -> NDArray[np.int64]:
-        """Which rows of these class ids (n_rows,) the member sees."""
+        """Indices of the rows, given by their class ids (n_rows,), that the member sees."""
         return np.arange(len(ids)) if self.node is None else self.node.find(ids)
 
     def support_predictions(self, x: NDArray[np.float32]) -> None:
-        """There are none that its target depends on."""
+        """Return None: class labels don't depend on predictions."""
 
     def query_predictions(self, rows: Rows) -> None:
-        """There are none that its target depends on."""
+        """Return None: class labels don't depend on predictions."""
 
     def transform(self, ids: NDArray[np.int64], predictions: None) -> NDArray[np.int64]:
-        """Class ids (n_member_rows,) of the rows that it sees, as the network is to see them."""
+        """Convert class ids (n_member_rows,) to those shown to the network."""
         return self.permutation[ids if self.node is None else self.node.groups[ids]]
 
     def inverse_transform(self, outputs: NDArray[np.float32], rows: Rows) -> NDArray[Any]:
-        """Outputs (n_rows, n_outputs >= n_shown) as logits (n_rows, n_classes)."""
+        """Convert outputs (n_rows, n_outputs >= n_shown) to logits (n_rows, n_classes)."""
         logits: NDArray[Any] = outputs[:, self.permutation]
         if self.blend is not None:
             logits = self.blend.add(logits, rows)
         return logits if self.node is None else self.node.spread(logits)
 
     def pack(self, functions: Functions) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {
             "trend": None,
             "vote": None if self.blend is None else self.blend.pack(functions),
@@ -117,7 +117,7 @@ class ClassView:
     def unpack(
         cls, fields: BundleFields, functions: StoredFunctions, n_classes: int
     ) -> "ClassView":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         node = None
         if "node" in fields:
             node = ClassNode.unpack(fields.fields("node"), n_classes)
@@ -141,15 +141,15 @@ class Baseline:
     Attributes
     ----------
     function : Linear
-        One function, of targets scaled to 0..1.
+        A single function, which predicts targets scaled to 0..1.
     low, high : float
-        Range of the residuals in training, which is scaled to 0..1 in turn.
+        Range of the residuals in training, which is scaled to 0..1 again.
     share : float
-        How much of what the member answers is added to the prediction. Most residuals are noise in
-        most tables.
+        Share of the member's answer that is added to the prediction, since residuals are mostly
+        noise.
     held_out : ndarray of shape (n_support,), float32, or None
-        Out-of-fold predictions of the support rows, if others than ``function`` makes: a model that
-        has seen a row's target leaves less of it.
+        Out-of-fold predictions of the support rows, whose residuals are larger than in sample. None
+        if the function's own predictions can be used.
     """
 
     function: Linear
@@ -159,26 +159,26 @@ class Baseline:
     held_out: NDArray[np.float32] | None = None
 
     def support(self, x: NDArray[np.float32]) -> NDArray[Any]:
-        """Predictions (n_support,) of the support rows."""
+        """Predictions (n_support,) for the support rows."""
         return self.function.transform(x)[:, 0] if self.held_out is None else self.held_out
 
     def query(self, rows: Rows) -> NDArray[np.float64]:
-        """Predictions (n_rows,) of query rows."""
+        """Predictions (n_rows,) for query rows."""
         return rows.apply(self.function)[:, 0]
 
     def residuals(self, y: NDArray[np.float32], predictions: NDArray[Any]) -> NDArray[np.float32]:
-        """Scaled targets (n_rows,) with their predictions as residuals, scaled to 0..1."""
-        rest = y - predictions - self.low
+        """Residuals of scaled targets (n_rows,), scaled to 0..1."""
+        residuals = y - predictions - self.low
         scale = self.high - self.low
-        return (rest / scale if scale else rest).astype(np.float32)
+        return (residuals / scale if scale else residuals).astype(np.float32)
 
     def add(self, y: NDArray[Any], predictions: NDArray[Any]) -> NDArray[np.float64]:
-        """A member's answers (n_rows,), added to the predictions of the same rows."""
-        rest = y * (self.high - self.low) + self.low
-        return self.share * rest + predictions
+        """Add a member's answers (n_rows,) to the predictions for the same rows."""
+        residuals = y * (self.high - self.low) + self.low
+        return self.share * residuals + predictions
 
     def pack(self, functions: Functions) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {
             "function": functions.place(self.function),
             "range": pack([self.low, self.high]),
@@ -188,7 +188,7 @@ class Baseline:
 
     @classmethod
     def unpack(cls, fields: BundleFields, functions: StoredFunctions, n_rows: int) -> "Baseline":
-        """Read what :meth:`pack` wrote."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         low, high = fields.array("range", "<f8", 2).tolist()
         fields.require(-LARGEST < low <= high < LARGEST, "range", "two numbers, ascending")
         held_out = None
@@ -209,7 +209,7 @@ class NumberView:
     mirror : bool
         Whether a scaled target ``y`` is shown as ``1 - y``.
     baseline : Baseline or None
-        The member is shown its residuals, before they are mirrored.
+        If there is one, its residuals are shown, and mirrored after that.
     """
 
     mirror: bool
@@ -223,33 +223,33 @@ class NumberView:
         return self.baseline is None
 
     def find(self, y: NDArray[np.float32]) -> NDArray[np.int64]:
-        """Which support rows the member sees: all."""
+        """Indices of the rows that the member sees: all of them."""
         return np.arange(len(y))
 
     def support_predictions(self, x: NDArray[np.float32]) -> NDArray[Any] | None:
-        """The baseline's predictions (n_support,) of the support rows, if there is one."""
+        """The baseline's predictions (n_support,) for the support rows, if there is one."""
         return None if self.baseline is None else self.baseline.support(x)
 
     def query_predictions(self, rows: Rows) -> NDArray[Any] | None:
-        """The baseline's predictions (n_rows,) of query rows, if there is one."""
+        """The baseline's predictions (n_rows,) for query rows, if there is one."""
         return None if self.baseline is None else self.baseline.query(rows)
 
     def transform(
         self, y: NDArray[np.float32], predictions: NDArray[Any] | None
     ) -> NDArray[np.float32]:
-        """Scaled targets (n_rows,), with the baseline's predictions, as the network sees them."""
+        """Convert scaled targets (n_rows,) to those shown to the network."""
         if self.baseline is not None and predictions is not None:
             y = self.baseline.residuals(y, predictions)
         return 1 - y if self.mirror else y
 
     def inverse_transform(self, outputs: NDArray[np.float32], rows: Rows) -> NDArray[np.float64]:
-        """Outputs (n_rows, n_outputs) for query rows as scaled targets (n_rows,)."""
+        """Convert outputs (n_rows, n_outputs) for query rows to scaled targets (n_rows,)."""
         return self.add_baseline(outputs, self.query_predictions(rows))
 
     def add_baseline(
         self, outputs: NDArray[np.float32], predictions: NDArray[Any] | None
     ) -> NDArray[np.float64]:
-        """The same, given the baseline's predictions (n_rows,) of these rows."""
+        """Do the same with given predictions (n_rows,) of the baseline."""
         y = outputs_to_targets(outputs)
         if self.mirror:
             y = 1 - y
@@ -258,7 +258,7 @@ class NumberView:
         return self.baseline.add(y, predictions)
 
     def pack(self, functions: Functions) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         return {
             "trend": None if self.baseline is None else self.baseline.pack(functions),
             "vote": None,
@@ -269,7 +269,7 @@ class NumberView:
     def unpack(
         cls, fields: BundleFields, functions: StoredFunctions, y: NDArray[Any]
     ) -> "NumberView":
-        """Read what :meth:`pack` wrote. ``y`` are the targets of the support."""
+        """Read what :meth:`pack` wrote. ``y`` holds the targets of the support set."""
         baseline = None
         if fields.optional("trend"):
             baseline = Baseline.unpack(fields.fields("trend"), functions, len(y))

@@ -1,4 +1,4 @@
-"""Training rows as an ensemble is to see them in prediction: by models that haven't seen them."""
+"""Training rows with the out-of-fold values of an ensemble's models."""
 
 from typing import NamedTuple
 
@@ -12,7 +12,7 @@ from .training_table import TrainingTable
 
 
 class _Known(NamedTuple):
-    """Out-of-fold values of a function, of some training rows, ascending."""
+    """Out-of-fold values of a function for some of the training rows, ascending."""
 
     function: Linear
     rows: NDArray[np.int64]
@@ -20,12 +20,12 @@ class _Known(NamedTuple):
 
 
 class TrainingRows:
-    """A training table, and what the models of an ensemble predict of its rows out of fold.
+    """A training table, with the out-of-fold predictions of an ensemble's models.
 
     Parameters
     ----------
     table : TrainingTable
-        With the target encoding, if there is one; out of fold, too.
+        With the out-of-fold target encoding, if there is one.
     """
 
     def __init__(self, table: TrainingTable) -> None:
@@ -33,13 +33,13 @@ class TrainingRows:
         self._known: list[_Known] = []
 
     def add(self, models: LinearModels, node: ClassNode | None) -> None:
-        """Take over the predictions of models, which are of a node's rows if there is one."""
+        """Add the out-of-fold predictions of models, which may belong to a class tree's node."""
         rows = models.rows if node is None else node.find(self.table.y)[models.rows]
         for function, values in models.out_of_fold():
             self._known.append(_Known(function, rows, values))
 
     def take(self, indices: NDArray[np.int64]) -> Rows:
-        """Some of the rows, as query rows.
+        """Return some of the rows as query rows.
 
         Parameters
         ----------

@@ -1,4 +1,4 @@
-"""A training table, encoded: what simple models and views are learned of."""
+"""The encoded training table, from which members and their models are built."""
 
 from collections.abc import Sequence
 from typing import Any, NamedTuple
@@ -10,20 +10,20 @@ from .class_tree import ClassNode
 
 
 class TrainingTable(NamedTuple):
-    """An encoded table, its target, and which rows are the support.
+    """An encoded table, its target, and the indices of the support rows.
 
     Attributes
     ----------
     x : ndarray of shape (n_rows, n_features), float32
         Encoded columns of all training rows.
     y : ndarray of shape (n_rows,), int64 or float32
-        Their class ids, or targets scaled to 0..1.
+        Class ids, or targets scaled to 0..1.
     support : ndarray of shape (n_support,), int64
-        Which rows are the support.
+        Indices of the support rows.
     columns : ndarray of int64
-        The columns to show.
+        The columns to show to the network.
     n_categories : sequence of int, of length n_features
-        Number of levels of a category; 0 for a column of numbers.
+        Number of categories of each column; 0 for a column of numbers.
     n_classes : int
         0 for regression.
     """
@@ -36,9 +36,9 @@ class TrainingTable(NamedTuple):
     n_classes: int
 
     def showing(self, x: NDArray[np.float32], sources: NDArray[np.int64]) -> "TrainingTable":
-        """The table with further columns of numbers, shown instead of those in ``sources``.
+        """The table with further columns of numbers, which are shown in place of ``sources``.
 
-        ``x`` has the table's own columns first.
+        ``x`` has the table's own columns, followed by the further ones.
         """
         n_columns, n_all = self.x.shape[1], x.shape[1]
         others = np.setdiff1d(self.columns, sources)
@@ -47,7 +47,7 @@ class TrainingTable(NamedTuple):
         return self._replace(x=x, columns=columns, n_categories=n_categories)
 
     def at(self, node: ClassNode) -> "TrainingTable":
-        """The rows that get to a node of a class tree, and what it tells apart."""
+        """The rows that reach a node of a class tree, with the groups that it tells apart."""
         here = node.find(self.y)
         support = np.searchsorted(here, self.support[node.find(self.y[self.support])])
         y = node.groups[self.y[here]]

@@ -1,6 +1,7 @@
-"""Ensemble members that need no network: boosted trees and extra trees on all training rows.
+"""Ensemble members that need no network: boosted trees and extra trees.
 
-scikit-learn fits them to the encoded columns, with the target encoding if there is one.
+scikit-learn fits them to the encoded columns of all training rows, with the target encoding if
+there is one.
 """
 
 from dataclasses import dataclass
@@ -16,30 +17,32 @@ from .forest import DEEPEST, Forest, join_trees
 from .kinds import BOOSTING, EXTRA_TREES
 from .training_table import TrainingTable
 
-# The least log-probability of a class, for one row not to outweigh all others.
+# The smallest log-probability of a class, so that a single row can't outweigh all others.
 LEAST = -7.0
 _N_TREES, _FEWEST_IN_LEAF = 100, 2
-# Most rows that extra trees are fitted to, and most numbers in their leaves: a bundle holds them.
+# Limits on the rows that extra trees are fitted to, and on the numbers in their leaves: bundles
+# hold them.
 _MOST_ROWS, _MOST_VALUES = 20_000, 500_000
-# In smaller tables, threads wait for each other longer than they work; with other processes on the
-# cores a fit of 0.1 s took a minute with two threads.
+# Smaller tables are fitted in one thread: several would wait for each other longer than they work.
+# With other processes on the cores, a fit of 0.1 s took a minute with two threads.
 _MANY_CELLS = 1_000_000
 
 
 @dataclass(frozen=True)
 class TreeModel:
-    """A fitted member without a network.
+    """A fitted member that needs no network.
 
     Attributes
     ----------
     kind : {"boosting", "extra_trees"}
     forest : Forest
     start : ndarray of shape (n_outputs,), float64
-        What the trees add to: raw scores of classes (one for two classes), or a target.
+        The values that the trees add to: raw scores of the classes (a single one for two classes),
+        or a target.
     n_classes : int
         0 for regression.
     scale : float
-        The unit of what regression trees add up.
+        Multiplies the sum of regression trees; 1 for classes.
     """
 
     kind: str
@@ -49,7 +52,7 @@ class TreeModel:
     scale: float = 1.0
 
     def answers(self, x: NDArray[np.float32]) -> NDArray[np.float64]:
-        """Log-probabilities (n_rows, n_classes) or targets (n_rows,) of encoded rows."""
+        """Log-probabilities (n_rows, n_classes) or targets (n_rows,) for encoded rows."""
         total = self.start + self.scale * self.forest.transform(x, len(self.start))
         if not self.n_classes:
             return total[:, 0]
@@ -60,15 +63,15 @@ class TreeModel:
         return np.maximum(log_softmax(total), LEAST)
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         numbers = {"start": pack(self.start), "scale": self.scale}
         return {"kind": self.kind, **numbers, **self.forest.pack()}
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_columns: int, n_classes: int) -> "TreeModel":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
-        kind = fields.get("kind", "a kind of trees", str)
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         known = [BOOSTING, EXTRA_TREES]
+        kind = fields.get("kind", f"one of {known}", str)
         fields.require(kind in known, "kind", f"one of {known}")
         n_outputs = count_outputs(kind, n_classes)
         start = fields.array("start", "<f8", n_outputs)
@@ -79,7 +82,7 @@ class TreeModel:
 
 
 def count_outputs(kind: str, n_classes: int) -> int:
-    """How many numbers the trees of a kind add up."""
+    """Number of outputs that the trees of a kind add to."""
     return 1 if n_classes == 0 or (kind == BOOSTING and n_classes == 2) else n_classes
 
 
@@ -91,20 +94,20 @@ def fit_tree_model(
     seed: int,
     n_threads: int,
 ) -> TreeModel:
-    """Fit a member to rows of a training table.
+    """Fit a member to some rows of a training table.
 
     Parameters
     ----------
     kind : {"boosting", "extra_trees"}
     table : TrainingTable
     y : ndarray of shape (n_rows,), int64 or float64
-        Class ids or targets of all rows of the table, as they are: to trees, outliers and heavy
-        tails are as good as other targets, and a transform would bend the mean.
+        Class ids or untransformed targets of all rows of the table. Trees cope with outliers and
+        heavy tails, and a transform would bias the mean.
     rows : ndarray of int64
-        Those to fit to.
+        The rows to fit to.
     seed : int
     n_threads : int
-        Most threads of scikit-learn and of the libraries behind it.
+        Largest number of threads of scikit-learn and of the libraries it uses.
     """
     x, y, unit, middle = table.x[np.ix_(rows, table.columns)], y[rows], 1.0, 0.0
     if not table.n_classes:
@@ -125,7 +128,7 @@ def fit_tree_model(
 
 
 def _constant(kind: str, class_id: int, n_classes: int) -> TreeModel:
-    """A member that has seen one class only."""
+    """A member fitted to rows of a single class."""
     n_outputs = count_outputs(kind, n_classes)
     none = np.zeros(1, np.int32)
     leaf = Forest(none - 1, np.zeros(1, np.float32), none, none, none, np.zeros((1, 1), np.float32))
@@ -150,8 +153,8 @@ def _fit_boosting(
     for predictor in (p for iteration in model._predictors for p in iteration):
         nodes = predictor.nodes
         sources = np.where(nodes["is_leaf"], -1, nodes["feature_idx"].astype(np.int64))
-        children = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
-        trees.append((sources, nodes["num_threshold"], *children, nodes["value"][:, None]))
+        lefts, rights = nodes["left"].astype(np.int64), nodes["right"].astype(np.int64)
+        trees.append((sources, nodes["num_threshold"], lefts, rights, nodes["value"][:, None]))
     forest = join_trees(trees)
     classes = model.classes_ if n_classes else ()
     if n_classes and len(classes) < n_classes:
@@ -162,10 +165,10 @@ def _fit_boosting(
 def _spread(
     forest: Forest, start: NDArray[np.float64], classes: NDArray[np.int64], n_classes: int
 ) -> tuple[Forest, NDArray[np.float64]]:
-    """Boosting that lacks rows of some classes, whose scores are then far below all others."""
+    """Extend boosting to classes without rows, whose scores are far below all others."""
     values = np.zeros((len(forest.values), n_classes), np.float32)
     spread = np.full(n_classes, 2 * LEAST + min(0.0, float(start.min())))
-    if len(classes) == 2:  # one score, of the second
+    if len(classes) == 2:  # a single score, that of the second class
         values[:, classes[1]] = forest.values[:, 0]
         spread[classes] = 0.0, start[0]
     else:
@@ -205,6 +208,6 @@ def _fit_extra_trees(
             values[:, model.classes_] = shares / shares.sum(axis=1, keepdims=True)
         else:
             values[:] = tree.value[:, 0, :1]
-        children = tree.children_left, tree.children_right
-        trees.append((sources, tree.threshold, *children, values / len(model.estimators_)))
+        lefts, rights = tree.children_left, tree.children_right
+        trees.append((sources, tree.threshold, lefts, rights, values / len(model.estimators_)))
     return join_trees(trees), np.zeros(n_outputs)

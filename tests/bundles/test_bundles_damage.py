@@ -506,7 +506,7 @@ def test_means_of_columns_without_levels_are_refused():
     manifest, parsed = opened(fitted(MitraRegressor, frame, y, members=["target_encoding"]).save())
     means = parsed["sklearn_mitra"]["levelMeans"]
     means["sources"], means["means"] = pack(np.array([0])), pack(np.zeros((0, 1)))
-    with pytest.raises(BundleError, match="'sources' in 'levelMeans' .* columns of levels"):
+    with pytest.raises(BundleError, match="'sources' in 'levelMeans' .* columns of categories"):
         sklearn_mitra.load(closed(manifest, parsed))
 
 
@@ -626,7 +626,7 @@ def test_more_features_than_any_member_has_are_refused():
     def repeat(ours):
         ours["views"][0]["derived"] *= 3
 
-    for change, message in ((widen, "functions of at most 16"), (repeat, "at most 2 objects")):
+    for change, message in ((widen, "functions with at most 16"), (repeat, "at most 2 objects")):
         with pytest.raises(BundleError, match=f"'derived' .* {message}"):
             sklearn_mitra.load(with_member(change, members=["components"]))
 
@@ -646,7 +646,7 @@ def test_members_of_infinite_numbers_are_refused():
     def narrow(ours):
         ours["views"][0]["trend"]["range"] = pack([0.0, 5e-324])
 
-    with pytest.raises(BundleError, match="views show values too large to compute with"):
+    with pytest.raises(BundleError, match="members show values too large to compute with"):
         sklearn_mitra.load(with_member(narrow, members=["residual"]))
 
 
@@ -709,7 +709,7 @@ def test_javascript_bundle_of_more_classes_than_outputs_is_refused():
     manifest, parsed = opened(INTEROP / "classifier_labels125_40_seed3.wlrn")
     parsed["support_y"] = (np.arange(40) % 11).astype("<i4").tobytes()
     parsed["meta"]["classes"] = list(range(11))
-    with pytest.raises(BundleError, match="has 11 classes, and .* 'mini' tells at most 10"):
+    with pytest.raises(BundleError, match="has 11 classes, but .* 'mini' can tell at most 10"):
         sklearn_mitra.load(closed(manifest, parsed))
 
 

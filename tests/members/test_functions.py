@@ -187,7 +187,7 @@ def test_wrong_functions_are_named(weights, intercepts, name):
 def test_a_function_of_other_values_is_named():
     stored = store(make_linear(2))
     assert stored.find(fields({"function": 0})) is stored.find(fields({"function": 0}), 2)
-    with pytest.raises(BundleError, match="'function' in a view must be .* of 3 values"):
+    with pytest.raises(BundleError, match="'function' in a view must be .* with 3 values"):
         stored.find(fields({"function": 0}), 3)
 
 

@@ -179,7 +179,7 @@ def test_rows_are_written_only_if_they_are_not_all():
 def test_a_member_has_columns_or_features():
     packed = through_json(make_plain(0), 0)
     member = EnsembleMember(np.array([], int), np.ones(0, "f4"), NumberView(False))
-    with pytest.raises(BundleError, match="'columns' in a view must be one or more, if none are d"):
+    with pytest.raises(BundleError, match="'columns' in a view must be one or more, since 'deri"):
         unpack(through_json(member, 0), 0)
     for derived, message in (
         ([7], r"'derived'\[0\] in a view must be an object"),
@@ -196,7 +196,7 @@ def test_features_of_too_many_columns_are_refused():
         np.array([], int), signs, NumberView(False), (Features(make_linear(17)),)
     )
     with pytest.raises(
-        BundleError, match="'derived' in a view must be functions of at most 16 val"
+        BundleError, match="'derived' in a view must be functions with at most 16 val"
     ):
         unpack(through_json(member, 0), 0)
 
@@ -214,7 +214,7 @@ WRONG_ROWS = {
 @pytest.mark.parametrize("rows", WRONG_ROWS.values(), ids=WRONG_ROWS)
 def test_other_rows_than_the_nodes_are_named(rows):
     packed = {**through_json(make_node(), 4), "rows": pack(rows)}
-    with pytest.raises(BundleError, match="'rows' in a view must be those whose classes the view"):
+    with pytest.raises(BundleError, match="'rows' in a view must be the rows whose classes it"):
         unpack(packed, 4)
 
 
@@ -225,7 +225,7 @@ def test_a_node_has_rows_and_a_member_without_one_has_all():
         ({**through_json(make_plain(3), 3), "rows": some}, 3),
         ({**through_json(make_plain(0), 0), "rows": some}, 0),
     ):
-        with pytest.raises(BundleError, match="'rows' in a view must be those whose classes"):
+        with pytest.raises(BundleError, match="'rows' in a view must be the rows whose classes"):
             unpack(packed, n_classes)
     others = np.zeros(N_SUPPORT, int)  # of a class that the node doesn't tell apart
     packed = {**through_json(make_node(), 4), "rows": pack(WRONG_ROWS["none"])}

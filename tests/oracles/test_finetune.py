@@ -571,7 +571,7 @@ def _interrupt_after(path, n_lines):
         ({"directory": b"tuned"}, TypeError, "'directory' must be a str or PathLike"),
         ({"estimator": MitraClassifier(class_weight="foo")}, ValueError, "class_weight"),
         ({"estimator": MitraClassifier(class_weight={9: 2.0})}, ValueError, "not a class"),
-        ({"estimator": MitraClassifier(class_weight={0: -1.0})}, ValueError, "more than 0"),
+        ({"estimator": MitraClassifier(class_weight={0: -1.0})}, ValueError, "greater than 0"),
         ({"estimator": MitraClassifier(prior_correction="x")}, ValueError, "prior_correction"),
         (
             {"estimator": MitraRegressor(), "X_val": np.ones((2, 4)), "y_val": [0, np.nan]},

@@ -311,7 +311,7 @@ def test_bundles_record_and_check_the_file(cls, profile, make_file, tmp_path):
     moved = shutil.copy(file, tmp_path / "moved.onnx")
     same(outputs(sklearn_mitra.load(bundle, model=moved), X), outputs(estimator, X))
     for other in ("mini", make_file(cls, "wlearn" if profile == "upstream" else "upstream")):
-        with pytest.raises(BundleError, match=f"of sha256 {sha256}.*is another"):
+        with pytest.raises(BundleError, match=f"of sha256 {sha256}.*is a different one"):
             sklearn_mitra.load(bundle, model=other)
 
 

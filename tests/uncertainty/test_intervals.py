@@ -254,7 +254,7 @@ def test_one_support_row_is_an_error_that_says_what_to_do():
     X, y = make_table()
     reg = small(max_support=1).fit(X, y)
     reg.predict(X[:2])
-    with pytest.raises(ValueError, match="need two support rows or more, .*Got 1; .*max_support"):
+    with pytest.raises(ValueError, match="need at least two support rows, .*Got 1. .*max_support"):
         reg.predict_interval(X[:2])
 
 
