@@ -199,7 +199,7 @@ def test_range_beyond_float64_is_an_error_that_says_what_to_do():
     [
         (
             ["low", "high"] * 40,
-            "targets that are numbers. Got 'low'. For classes there is MitraClassifier",
+            "needs numeric targets. Got .low.. For classes, use MitraClassifier",
         ),
         (np.full(80, 1j), "Complex data not supported"),
         (pd.Series([1.0, None] * 40), "Input y contains NaN"),
