@@ -160,5 +160,6 @@ def _round_down(limits: NDArray[np.float64]) -> NDArray[np.float32]:
     """The largest float32 that are no more: they divide numbers of float32 as the limits do."""
     largest = float(np.finfo(np.float32).max)
     rounded = np.clip(limits, -largest, largest).astype(np.float32)
-    below = np.nextafter(rounded, np.float32(-np.inf))
+    with np.errstate(over="ignore"):  # below the least there is -inf
+        below = np.nextafter(rounded, np.float32(-np.inf))
     return np.where(rounded > limits, below, rounded)
