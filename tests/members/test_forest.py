@@ -118,7 +118,7 @@ def make_table(n_classes, n_rows=300, seed=0):
 def fit_all(kind, x, y, n_classes):
     rows, columns = np.arange(len(x)), np.arange(x.shape[1])
     table = TrainingTable(x, y, rows, columns, [0] * x.shape[1], n_classes)
-    return fit_tree_model(kind, table, rows, seed=3, n_threads=1)
+    return fit_tree_model(kind, table, table.y, rows, seed=3, n_threads=1)
 
 
 @pytest.mark.parametrize("n_classes", [2, 3, 12])

@@ -24,7 +24,8 @@ def fit(kind, x, y, n_classes=0, rows=None, columns=None, seed=0, n_threads=1):
     everything = np.arange(len(x))
     columns = np.arange(x.shape[1]) if columns is None else np.array(columns)
     table = TrainingTable(x, y, everything, columns, [0] * x.shape[1], n_classes)
-    return fit_tree_model(kind, table, everything if rows is None else rows, seed, n_threads)
+    rows = everything if rows is None else rows
+    return fit_tree_model(kind, table, y, rows, seed=seed, n_threads=n_threads)
 
 
 def assert_same(model, other):
@@ -51,7 +52,7 @@ def test_answers_are_log_probabilities_that_tell_classes_apart(kind, n_classes):
 
 
 @both_kinds
-def test_answers_are_scaled_targets(kind):
+def test_answers_are_targets(kind):
     x = draw_columns()
     y = (1 / (1 + np.exp(-x[:, 1]))).astype(np.float32)
     answers = fit(kind, x, y).answers(x)
