@@ -108,7 +108,9 @@ def test_the_format_tells_whether_members_have_weights():
     formats = [opened(bundle)[1]["sklearn_mitra"]["format"] for bundle in (of_network, weighted)]
     assert formats == [4, 5]
     for bundle, version in ((of_network, 5), (weighted, 4)):
-        with pytest.raises(BundleError, match="'format' .* must be 5 if there are 'models', else 4"):
+        with pytest.raises(
+            BundleError, match="'format' .* must be 5 if there are 'models', else 4"
+        ):
             sklearn_mitra.load(changed(bundle, "sklearn_mitra", format=version))
 
 
