@@ -42,13 +42,13 @@ def assert_same(model, other):
 @pytest.mark.parametrize("n_classes", [2, 3, 5])
 def test_answers_are_log_probabilities_that_tell_classes_apart(kind, n_classes):
     x = draw_columns()
-    y = np.searchsorted(np.linspace(-1, 1, n_classes - 1), x[:, 1])
+    y = np.digitize(x[:, 1], np.linspace(-0.7, 0.7, n_classes + 1)[1:-1])
     answers = fit(kind, x, y, n_classes).answers(x)
     assert answers.shape == (200, n_classes) and answers.dtype == np.float64
     assert (answers >= LEAST).all()
     sums = np.exp(answers).sum(axis=1)  # those below the least are raised to it
     assert (sums > 1 - 1e-6).all() and (sums < 1 + n_classes * np.exp(LEAST)).all()
-    assert (answers.argmax(axis=1) == y).mean() > 0.9
+    assert (answers.argmax(axis=1) == y).mean() > 0.8
 
 
 @both_kinds
@@ -169,12 +169,16 @@ def test_classes_of_one_row_leave_boosting_of_the_others_as_it_is(n_rows):
     assert (answers[others].argmax(axis=1) == y[others]).mean() > 0.99
 
 
-@pytest.mark.parametrize("n_rows", [60, 10_500])
-def test_boosting_may_have_one_class_of_several_rows(n_rows):
+@pytest.mark.parametrize("n_rows", [2, 60, 10_500])
+@pytest.mark.parametrize("n_classes", [2, 3])
+def test_boosting_of_one_class_of_several_rows_answers_with_frequencies(n_rows, n_classes):
     y = np.zeros(n_rows, np.int64)
-    y[7] = 1
-    answers = fit("boosting", draw_columns(n_rows, 2), y, 3).answers(draw_columns(50, 2, seed=1))
-    assert (answers[:, 0] > np.log(0.9)).all()
+    y[1] = 1
+    model = fit("boosting", draw_columns(n_rows, 2), y, n_classes)
+    shares = np.maximum(np.bincount(y, minlength=n_classes) / n_rows, np.exp(LEAST))
+    expected = np.tile(shares / shares.sum(), (50, 1))
+    answers = model.answers(draw_columns(50, 2, seed=1))
+    np.testing.assert_allclose(np.exp(answers), expected, rtol=2e-3)
 
 
 # ---- seeds and threads ---------------------------------------------------------------------------
