@@ -7,6 +7,7 @@ from pathlib import Path
 import numpy as np
 import wlearn
 from estimators import outputs, same
+from tables import make_three_classes
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
@@ -27,28 +28,21 @@ JAVASCRIPT = {
 }
 
 
-def make_table(n_rows=60, n_features=3, seed=0):
-    """A table, and y that both a classifier (three classes) and a regressor can take."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, n_features))
-    return X, np.digitize(X[:, 0], [-0.5, 0.5])
-
-
 def fitted(cls=MitraClassifier, X=None, y=None, **params):
     if X is None:
-        X, y = make_table()
+        X, y = make_three_classes()
     return cls(**{"max_support": 30, "n_estimators": 2, **params}).fit(X, y)
 
 
 @functools.cache
 def fitted_once(cls=MitraClassifier, **params):
-    """The same estimator for all who ask, who must leave it as it is."""
+    """An estimator that tests share, so none of them may change it."""
     return fitted(cls, **params)
 
 
 @functools.cache
 def saved(cls=MitraClassifier, **params):
-    """The bundle of such an estimator, of which each is fitted only once."""
+    """The bundle of such an estimator, which is fitted only once."""
     return fitted(cls, **params).save()
 
 
@@ -68,7 +62,7 @@ def packed_members(estimator):
 
 
 def assert_same(loaded, estimator, X, params=None):
-    """Equal in type, parameters, learned attributes with their dtypes, and every bit predicted."""
+    """Assert equal types, parameters, learned attributes with their dtypes, and predictions."""
     assert type(loaded) is type(estimator)
     assert loaded.get_params() == {**estimator.get_params(), **(params or {})}
     found, expected = learned(loaded), learned(estimator)
@@ -80,7 +74,7 @@ def assert_same(loaded, estimator, X, params=None):
 
 
 def assert_survives(estimator, X, **options):
-    """Through a bundle and back, and the bundle made again is the same."""
+    """Assert that a bundle keeps an estimator, and that saving it again gives the same bytes."""
     bundle = estimator.save()
     loaded = sklearn_mitra.load(bundle, **options)
     assert_same(loaded, estimator, X)
@@ -98,7 +92,7 @@ def opened(bundle):
 
 
 def closed(manifest, parsed):
-    """A bundle with right sizes and hashes, whatever is in it."""
+    """A bundle with correct sizes and hashes, whatever it holds."""
     artifacts = {}
     for name, value in parsed.items():
         data = value if isinstance(value, bytes) else json.dumps(value).encode()

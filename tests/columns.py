@@ -24,7 +24,7 @@ def draw(kind, n_rows, seed=0):
 
 
 def with_missing(x, share, rng):
-    """A copy in float64 that lacks a share of its cells."""
+    """A copy in float64 with a share of its cells missing."""
     x = np.array(x, np.float64)
     x[rng.random(x.shape) < share] = np.nan
     return x

@@ -29,6 +29,11 @@ settings.register_profile("fuzz", max_examples=5000, deadline=None, print_blob=T
 settings.load_profile("quick")
 
 
+def pytest_collection_modifyitems(items):
+    """Put what takes longest first: started last, one worker would run it while others are idle."""
+    items.sort(key=lambda item: "oracles" not in item.path.parts)
+
+
 @pytest.fixture(scope="session", autouse=True)
 def without_oracles_torch_stays_unloaded(request):
     yield

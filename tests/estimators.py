@@ -1,23 +1,18 @@
-"""Small tables and estimators for the tests of both estimators."""
+"""Small estimators for the tests of both estimators."""
 
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 import pytest
+from tables import make_table
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._network.runtime import Runtime
 
-ESTIMATORS = [MitraClassifier, MitraRegressor]
+TASKS = {MitraClassifier: "classification", MitraRegressor: "regression"}
+ESTIMATORS = [*TASKS]
 both = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
-
-
-def make_table(n_rows=80, n_features=4, seed=0):
-    """A table, and y that both a classifier (0 or 1) and a regressor can take."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, n_features))
-    return X, (X[:, 0] + 0.5 * X[:, -1] > 0).astype(int)
 
 
 def small(cls=MitraClassifier, **params):
@@ -32,7 +27,7 @@ def outputs(estimator, X):
 
 
 def member_outputs(estimator, x):
-    """What the network puts out for encoded rows: a list of (EnsembleMember, outputs)."""
+    """The network's outputs for encoded rows: a list of (EnsembleMember, outputs)."""
     model = estimator._model
     _, ready = model.context.prepare(Runtime.resolve(1))
     return list(zip(model.members, model.run(x, ready)[1]))

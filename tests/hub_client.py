@@ -49,7 +49,7 @@ def _run(program, arguments, environment, directory):
 
 
 def resolve(models, empty_the_cache=False):
-    """What becomes of (model, task) pairs: facts of checkpoints, or errors."""
+    """The results for (model, task) pairs: facts about checkpoints, or errors."""
     results, connections = [], []
     sys.addaudithook(lambda event, args: event == "socket.connect" and connections.append(args[1]))
     for model, task in models:
@@ -73,7 +73,7 @@ def resolve(models, empty_the_cache=False):
 
 
 def load(pairs):
-    """What becomes of (bundle, trusted) pairs: names of checkpoints, or errors."""
+    """The results for (bundle, trusted) pairs: names of checkpoints, or errors."""
     results = []
     for bundle, trusted in pairs:
         try:

@@ -10,13 +10,6 @@ from sklearn_mitra._members.functions import Functions, Linear, StoredFunctions,
 N_FEATURES = 3
 
 
-def make_table(n_rows=40, seed=0):
-    """Two columns of numbers, and one of three levels."""
-    rng = np.random.default_rng(seed)
-    numbers, levels = rng.normal(size=(n_rows, 2)), rng.integers(0, 3, n_rows)
-    return np.column_stack([numbers, levels]).astype(np.float32)
-
-
 def make_terms():
     """Of a column of numbers, from -1 to 2, and two levels of a category."""
     return Terms(
@@ -35,12 +28,12 @@ def make_linear(n_functions=2):
 
 
 def fields(packed):
-    """An object of a bundle, as it is read."""
+    """An object of a bundle, ready to be read."""
     return BundleFields(json.loads(json.dumps(packed)), "a view")
 
 
 def unpack(part, size):
-    """A part of a member out of a bundle, of so many support rows, or shown classes."""
+    """A part of a member as a bundle gives it back, for so many support rows or shown classes."""
     functions = Functions()
     packed = part.pack(functions)
     stored = StoredFunctions(fields(functions.pack()), N_FEATURES)

@@ -60,8 +60,8 @@ TABLES = {
 }
 
 
-def make_table(name, config):
-    """A table with class ids or targets in [0, 1], as the checkpoint has it."""
+def make_inputs(name, config):
+    """A table with class ids or targets in [0, 1], whichever the checkpoint predicts."""
     x_support, x_query, y = TABLES[name]()
     if config.task == "regression":
         y = np.random.default_rng(1).random(len(y), np.float32)

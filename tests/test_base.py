@@ -14,12 +14,13 @@ import numpy as np
 import pandas as pd
 import pytest
 from bundle_tools import packed_members
-from estimators import ESTIMATORS, both, make_table, outputs, same, small, with_value
+from estimators import ESTIMATORS, TASKS, both, outputs, same, small, with_value
 from sklearn import config_context
 from sklearn.base import clone
 from sklearn.ensemble import RandomForestClassifier
 from sklearn.exceptions import NotFittedError
 from sklearn.utils._param_validation import InvalidParameterError
+from tables import make_table
 from wlearn._capabilities import estimator_capabilities
 
 from sklearn_mitra import CheckpointError, DisposedError, MitraClassifier
@@ -71,7 +72,7 @@ WRONG_FOR_CLASSIFIER = [
     ],
     ids=lambda value: value.__name__ if isinstance(value, type) else str(value),
 )
-def test_wrong_parameters_are_refused_before_anything_else_is_looked_at(cls, name, value):
+def test_invalid_parameters_are_refused_before_anything_else(cls, name, value):
     message = rf"The '{name}' parameter of {cls.__name__} must be .* Got {value!r} instead"
     estimator = cls(**{name: value})
     with pytest.raises(InvalidParameterError, match=message):
@@ -87,14 +88,14 @@ def test_constructor_and_set_params_keep_values_as_they_are(cls):
 
 
 @both
-def test_unknown_provider_is_named_with_those_there_are(cls):
+def test_an_unknown_provider_is_named_beside_the_available_ones(cls):
     message = "providers .*CPUExecutionProvider.* has, or pairs .* Got .*'NoSuchExecutionProvider'"
     with pytest.raises(ValueError, match=message):
         cls(providers=["CPUExecutionProvider", "NoSuchExecutionProvider"]).fit(None, None)
 
 
 @both
-def test_named_cpu_provider_predicts_the_same(cls):
+def test_naming_the_cpu_provider_changes_nothing(cls):
     X, y = make_table()
     default = small(cls).fit(X, y)
     named = small(cls, providers=("CPUExecutionProvider",)).fit(X, y)
@@ -102,7 +103,7 @@ def test_named_cpu_provider_predicts_the_same(cls):
 
 
 @both
-def test_number_of_threads_changes_no_bit(cls):
+def test_the_number_of_threads_changes_no_bit(cls):
     X, y = make_table()
     predictions = [outputs(small(cls, n_jobs=n).fit(X, y), X[:20]) for n in (1, 2, -1, None)]
     for other in predictions[1:]:
@@ -110,9 +111,9 @@ def test_number_of_threads_changes_no_bit(cls):
 
 
 @both
-def test_none_estimators_is_the_number_that_the_checkpoint_recommends(cls, tmp_path):
+def test_n_estimators_none_is_the_number_that_the_checkpoint_recommends(cls, tmp_path):
     X, _ = table = make_table()
-    embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
+    embedded = Path(resolve_checkpoint("mini", TASKS[cls]).weights_file).parent
     copy = shutil.copytree(embedded, tmp_path / "copy")
     by_default = small(cls, n_estimators=None).fit(*table)
     X = X[:9]
@@ -125,7 +126,7 @@ def test_none_estimators_is_the_number_that_the_checkpoint_recommends(cls, tmp_p
 
 @both
 @pytest.mark.parametrize("model", ["no such checkpoint", "./nowhere", Path("nowhere")], ids=str)
-def test_missing_checkpoint_is_an_error_of_fit(cls, model):
+def test_a_missing_checkpoint_is_an_error_of_fit(cls, model):
     X, y = make_table()
     estimator = cls(model=model)
     with pytest.raises(CheckpointError, match=re.escape(str(model).strip("./"))):
@@ -135,18 +136,18 @@ def test_missing_checkpoint_is_an_error_of_fit(cls, model):
 
 
 @both
-def test_checkpoint_of_the_other_task_is_refused(cls, tmp_path):
+def test_a_checkpoint_for_the_other_task_is_refused(cls, tmp_path):
     X, y = make_table()
-    other = {"classification": "regression", "regression": "classification"}[cls._task]
+    (other,) = {*TASKS.values()} - {TASKS[cls]}
     directory = Path(resolve_checkpoint("mini", other).weights_file).parent
-    with pytest.raises(CheckpointError, match=f"is for {other}, but was asked for {cls._task}"):
+    with pytest.raises(CheckpointError, match=f"is for {other}, but was asked for {TASKS[cls]}"):
         cls(model=directory).fit(X, y)
 
 
 @both
-def test_checkpoint_that_changes_between_fit_and_prediction_is_refused(cls, tmp_path):
+def test_a_checkpoint_that_changes_between_fit_and_prediction_is_refused(cls, tmp_path):
     X, y = make_table()
-    embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
+    embedded = Path(resolve_checkpoint("mini", TASKS[cls]).weights_file).parent
     copy = shutil.copytree(embedded, tmp_path / "copy")
     estimator = small(cls, model=str(copy)).fit(X, y)
     weights = bytearray((copy / "model.safetensors").read_bytes())
@@ -162,7 +163,7 @@ def test_checkpoint_that_changes_between_fit_and_prediction_is_refused(cls, tmp_
 
 
 @both
-def test_int_seed_gives_the_same_bits_again(cls):
+def test_an_int_as_random_state_gives_the_same_bits_again(cls):
     X, y = make_table()
     first, again = (small(cls, n_estimators=2, random_state=3).fit(X, y) for _ in range(2))
     same(again.support_indices_, first.support_indices_)
@@ -172,14 +173,14 @@ def test_int_seed_gives_the_same_bits_again(cls):
 
 
 @both
-def test_none_draws_a_new_support_each_time(cls):
+def test_random_state_none_draws_a_new_support_each_time(cls):
     X, y = make_table()
     first, again = (small(cls, random_state=None).fit(X, y) for _ in range(2))
     assert not np.array_equal(again.support_indices_, first.support_indices_)
 
 
 @both
-def test_random_state_instance_is_drawn_from(cls):
+def test_a_random_state_instance_is_drawn_from(cls):
     X, y = make_table()
     generator = np.random.RandomState(5)
     first = small(cls, random_state=generator).fit(X, y).support_indices_
@@ -242,7 +243,7 @@ def test_changes_to_the_callers_arrays_after_fit_change_nothing(cls):
 
 @both
 @pytest.mark.parametrize(("n_rows", "n_support"), [(80, 40), (41, 40), (40, 40), (7, 7)])
-def test_support_is_training_rows_in_order(cls, n_rows, n_support):
+def test_the_support_is_training_rows_in_order(cls, n_rows, n_support):
     X, y = make_table(n_rows)
     estimator = small(cls)
     assert estimator.fit(X, y) is estimator
@@ -270,7 +271,7 @@ def test_frames_lists_and_arrays_of_the_same_numbers_give_the_same_bits(cls):
 
 
 @both
-def test_categories_are_ranks_of_their_levels(cls):
+def test_categories_are_encoded_as_their_ranks(cls):
     X, y = make_table()
     ranks = np.digitize(X[:, 1], [-0.5, 0.5])
     levels = ["small", "medium", "large"]
@@ -286,7 +287,7 @@ class Size(str, enum.Enum):
 
 
 @both
-def test_strings_with_another_str_are_the_categories_they_equal(cls):
+def test_string_enums_are_the_categories_that_they_equal(cls):
     X, y = make_table()
     names = np.where(X[:, 0] > 0, "s", "l").astype(object)
     sizes = np.array([Size(name) for name in names], dtype=object)
@@ -295,7 +296,7 @@ def test_strings_with_another_str_are_the_categories_they_equal(cls):
 
 
 @both
-def test_refit_forgets_the_former_table(cls):
+def test_a_refit_forgets_the_previous_table(cls):
     X, y = make_table()
     frame = pd.DataFrame(X[:, :2], columns=["a", "b"])
     estimator = small(cls).fit(frame, y)
@@ -388,7 +389,7 @@ def test_few_training_rows_are_enough(cls, n_rows):
 @pytest.mark.filterwarnings("ignore:In column 1, the values differ by 1.8e-300:UserWarning")
 @both
 @pytest.mark.parametrize("value", [1.6e38, -1.6e38, 1e-300, 5e-324], ids=str)
-def test_large_and_tiny_numbers_predict_something_finite(cls, value):
+def test_predictions_for_large_and_tiny_numbers_are_finite(cls, value):
     X, y = make_table()
     X[:, 1] *= value / np.abs(X[:, 1]).max()
     assert np.isfinite(outputs(small(cls).fit(X, y), X)).all()
@@ -435,7 +436,7 @@ BAD_TABLES = {
 @pytest.mark.parametrize(("X", "error", "message"), BAD_TABLES.values(), ids=BAD_TABLES)
 @pytest.mark.filterwarnings("ignore:X does not have valid feature names")
 @pytest.mark.filterwarnings("ignore:X has feature names, but")
-def test_wrong_tables_are_refused_in_fit_and_in_prediction(cls, X, error, message):
+def test_invalid_tables_are_refused_in_fit_and_in_prediction(cls, X, error, message):
     good, y = make_table()
     estimator = small(cls)
     with pytest.raises(error, match=message):
@@ -446,14 +447,14 @@ def test_wrong_tables_are_refused_in_fit_and_in_prediction(cls, X, error, messag
 
 
 @both
-def test_an_argument_that_there_is_not_is_refused_in_the_name_of_the_estimator(cls):
+def test_an_unknown_argument_of_fit_is_refused_in_the_name_of_the_estimator(cls):
     X, y = make_table()
     with pytest.raises(TypeError, match=rf"{cls.__name__}.fit\(\) got an unexpected .*'sample_wei"):
         cls().fit(X, y, sample_weight=np.ones(len(X)))
 
 
 @both
-def test_none_is_all_rows(cls):
+def test_max_support_none_takes_all_rows(cls):
     X, y = make_table(520)  # more than the default
     estimator = small(cls, max_support=None).fit(X, y)
     same(estimator.support_indices_, np.arange(520))
@@ -461,7 +462,7 @@ def test_none_is_all_rows(cls):
 
 
 @both
-def test_integral_floats_are_refused_as_scikit_learn_does(cls):
+def test_integral_floats_are_refused_as_by_scikit_learn(cls):
     X, y = make_table()
     for estimator in (cls(max_support=1e1), RandomForestClassifier(n_estimators=1e1)):
         with pytest.raises(InvalidParameterError, match="must be an int .* Got 10.0 instead"):
@@ -469,7 +470,7 @@ def test_integral_floats_are_refused_as_scikit_learn_does(cls):
 
 
 @both
-def test_other_number_of_columns_is_refused(cls):
+def test_another_number_of_columns_is_refused(cls):
     X, y = make_table()
     estimator = small(cls).fit(X, y)
     message = f"X has 3 features, but {cls.__name__} is expecting 4 features as input"
@@ -478,7 +479,7 @@ def test_other_number_of_columns_is_refused(cls):
 
 
 @both
-def test_columns_have_to_come_by_the_names_and_in_the_order_of_training(cls):
+def test_columns_need_the_names_and_the_order_of_training(cls):
     X, y = make_table()
     frame = pd.DataFrame(X, columns=list("abcd"))
     estimator = small(cls).fit(frame, y)
@@ -504,7 +505,7 @@ def test_strings_for_numbers_and_numbers_for_strings_are_refused_in_prediction(c
 
 
 @both
-def test_lengths_of_table_and_target_have_to_agree(cls):
+def test_table_and_target_need_the_same_length(cls):
     X, y = make_table()
     with pytest.raises(ValueError, match=r"inconsistent numbers of samples: \[80, 79\]"):
         cls().fit(X, y[:-1])
@@ -521,7 +522,7 @@ def test_lengths_of_table_and_target_have_to_agree(cls):
     ],
     ids=["None", "two columns", "NaN", "infinity"],
 )
-def test_wrong_targets_are_refused(cls, y, message):
+def test_invalid_targets_are_refused(cls, y, message):
     X, _ = make_table()
     with pytest.raises(ValueError, match=message):
         cls().fit(X, y)
@@ -553,7 +554,7 @@ FAILING = {
 @both
 @pytest.mark.parametrize("named", [False, True], ids=["array", "frame"])
 @pytest.mark.parametrize("failing", FAILING)
-def test_failed_refit_leaves_the_former_fit(cls, named, failing):
+def test_a_failed_refit_leaves_the_previous_fit(cls, named, failing):
     X, y = make_table()
     X = pd.DataFrame(X, columns=list("abcd")) if named else X
     estimator = small(cls).fit(X, y)
@@ -582,7 +583,7 @@ def test_nothing_is_predicted_or_saved_before_fit(cls, method):
 
 
 @both
-def test_dispose_drops_what_was_learned_and_its_memory(cls):
+def test_dispose_drops_what_fit_learned_and_frees_its_memory(cls):
     X, y = make_table()
     estimator = small(cls).fit(X, y)
     estimator.predict(X)
@@ -595,7 +596,7 @@ def test_dispose_drops_what_was_learned_and_its_memory(cls):
 
 
 @both
-def test_dispose_keeps_what_was_asked_of_the_routing_of_metadata(cls):
+def test_dispose_keeps_requests_for_metadata(cls):
     X, y = make_table()
     with config_context(enable_metadata_routing=True):
         estimator = small(cls).set_score_request(sample_weight=True).fit(X, y)
@@ -604,7 +605,7 @@ def test_dispose_keeps_what_was_asked_of_the_routing_of_metadata(cls):
 
 
 @both
-def test_learned_attributes_are_there_from_fit_to_dispose(cls):
+def test_learned_attributes_exist_from_fit_to_dispose(cls):
     X, y = make_table()
     table = pd.DataFrame(X, columns=list("abcd"))
     names = re.findall(r"^    (\w+_) : ", cls.__doc__, re.MULTILINE)
@@ -671,7 +672,7 @@ def test_parameters_set_after_fit_are_checked_before_they_take_effect(cls, param
 
 
 @both
-def test_a_model_set_after_fit_is_not_taken_for_the_fitted_one(cls):
+def test_a_model_set_after_fit_does_not_replace_the_fitted_one(cls):
     X, y = make_table()
     estimator = small(cls).fit(X, y)
     bundle = estimator.save()

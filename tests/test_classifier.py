@@ -3,9 +3,10 @@
 import numpy as np
 import pandas as pd
 import pytest
-from estimators import make_table, member_outputs, same, small, with_value
+from estimators import member_outputs, same, small, with_value
 from scipy.special import softmax
 from sklearn.datasets import make_blobs
+from tables import make_table
 
 from sklearn_mitra import MitraClassifier, MitraRegressor, load
 
@@ -71,7 +72,7 @@ def test_probabilities_sum_to_one(n_classes):
 
 
 @pytest.mark.parametrize("labels", [np.array(["only"]), np.array([-3])], ids=["str", "int"])
-def test_one_class_is_certain(labels):
+def test_a_single_class_is_certain(labels):
     X, _ = make_table()
     clf = small().fit(X, labels.repeat(80))
     same(clf.predict(X), labels.repeat(80))
@@ -80,7 +81,7 @@ def test_one_class_is_certain(labels):
         clf.predict(with_value(np.inf))
 
 
-def test_numbers_that_are_no_classes_are_refused():
+def test_continuous_labels_are_refused():
     X, _ = make_table()
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         MitraClassifier().fit(X, X[:, 0])
@@ -92,7 +93,7 @@ def test_numbers_that_are_no_classes_are_refused():
 
 
 def imbalanced(n_rows=300):
-    """Noise that tells nothing of y, whose classes have 85, 10 and 5 % of the rows."""
+    """Noise that is independent of y, whose classes have 85, 10 and 5 % of the rows."""
     X, _ = make_table(n_rows)
     return X, np.repeat([0, 1, 2], [n_rows * 85 // 100, n_rows // 10, n_rows // 20])
 
@@ -100,21 +101,21 @@ def imbalanced(n_rows=300):
 @pytest.mark.parametrize(
     ("sampling", "counts"), [("balanced", [10, 10, 10]), ("stratified", [24, 4, 2])]
 )
-def test_places_of_the_classes_in_the_support(sampling, counts):
+def test_classes_share_the_support_as_the_sampling_says(sampling, counts):
     X, y = imbalanced()
     clf = small(support_sampling=sampling, max_support=30).fit(X, y)
     assert np.bincount(clf.y_support_).tolist() == counts
     np.testing.assert_allclose(clf.class_prior_, [0.85, 0.10, 0.05])
 
 
-def test_random_support_is_the_regressors():
+def test_a_random_support_is_the_regressors():
     X, y = imbalanced()
     clf = small(support_sampling="random").fit(X, y)
     same(clf.support_indices_, small(MitraRegressor).fit(X, y).support_indices_)
 
 
 @pytest.mark.parametrize("sampling", ["balanced", "stratified"])
-def test_support_needs_a_place_for_every_class(sampling):
+def test_the_support_needs_room_for_every_class(sampling):
     X, y = imbalanced()
     clf = small(max_support=2, support_sampling=sampling)
     with pytest.raises(ValueError, match="max_support=2 leaves no place .* of the 3 classes"):
@@ -123,7 +124,7 @@ def test_support_needs_a_place_for_every_class(sampling):
 
 
 def naive_probabilities(clf, X):
-    """Bayes' rule by loops, from what the network puts out for every member."""
+    """Bayes' rule in loops, from the network's outputs for every member."""
     n_classes = len(clf.classes_)
     logits = np.zeros((len(X), n_classes))
     members = member_outputs(clf, X.astype(np.float32))
@@ -155,7 +156,7 @@ def test_probabilities_are_those_of_bayes_rule(sampling, temperature):
     np.testing.assert_allclose(clf.predict_proba(X), naive_probabilities(clf, X), rtol=1e-10)
 
 
-def test_a_class_that_missed_the_support_keeps_what_the_network_gives_it():
+def test_a_class_absent_from_the_support_keeps_the_networks_probability():
     X, _ = make_table(200)
     y = np.repeat([0, 1, 2], [150, 49, 1])
     clf = MitraClassifier(max_support=20, members="plain", support_sampling="random").fit(X, y)
@@ -169,13 +170,13 @@ def test_a_class_that_missed_the_support_keeps_what_the_network_gives_it():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("sampling", ["balanced", "stratified", "random"])
-def test_mean_probabilities_are_near_the_frequencies_in_training(sampling):
+def test_mean_probabilities_are_close_to_the_training_frequencies(sampling):
     X, y = imbalanced(400)
     clf = MitraClassifier(max_support=60, support_sampling=sampling).fit(X, y)
     np.testing.assert_allclose(clf.predict_proba(X).mean(axis=0), clf.class_prior_, atol=0.1)
 
 
-def test_logarithms_of_probabilities():
+def test_log_probabilities_are_exact():
     X, y = imbalanced()
     clf = MitraClassifier(max_support=30).fit(X, y)
     X = X[::6]
@@ -190,7 +191,7 @@ def test_logarithms_of_probabilities():
     same(one.predict_proba(X[:3]), np.ones((3, 1)))
 
 
-def test_temperature_softens():
+def test_a_higher_temperature_softens():
     X, _, y = labelled(LABELS["int"])
     cold, warm, hot = (
         small(softmax_temperature=t).fit(X, y).predict_proba(X).max(axis=1) for t in (0.5, 1, 50)

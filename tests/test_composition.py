@@ -10,8 +10,8 @@ import threading
 
 import joblib
 import numpy as np
-import pandas as pd
 import pytest
+from estimators import ESTIMATORS, both, same
 from sklearn.base import clone
 from sklearn.calibration import CalibratedClassifierCV
 from sklearn.compose import ColumnTransformer, TransformedTargetRegressor, make_column_transformer
@@ -27,21 +27,12 @@ from sklearn.model_selection import (
 from sklearn.multiclass import OneVsRestClassifier, OutputCodeClassifier
 from sklearn.pipeline import Pipeline, make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
+from tables import make_frame, make_separated_classes, make_table
 
 from sklearn_mitra import DisposedError, MitraClassifier, MitraRegressor, clear_sessions
 from sklearn_mitra._network.runtime import Runtime
 
-ESTIMATORS = [MitraClassifier, MitraRegressor]
-both = pytest.mark.parametrize("cls", ESTIMATORS, ids=lambda cls: cls.__name__)
-
 TIMEOUT = 120  # seconds until a process counts as hanging
-
-
-def make_table(n_rows=60, n_features=3, seed=0):
-    """A table, and y that both a classifier (0 or 1) and a regressor can take."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, n_features))
-    return X, (X[:, 0] + 0.3 * X[:, 1] > 0).astype(int)
 
 
 def small(cls=MitraClassifier, **params):
@@ -54,43 +45,30 @@ def outputs(estimator, X):
     return estimator.predict(X)
 
 
-def same(a, b):
-    np.testing.assert_array_equal(a, b, strict=True)
-
-
 # --------------------------------------------------------------------------------------------
 # Pipelines and searches
 # --------------------------------------------------------------------------------------------
-
-
-def make_frame():
-    X, y = make_table()
-    colour = np.where(X[:, 1] > 0, "red", "blue").astype(object)
-    frame = pd.DataFrame({"size": X[:, 0], "colour": colour, "weight": X[:, 2]})
-    frame.loc[::9, "weight"] = np.nan
-    frame.loc[1::9, "colour"] = None
-    return frame, y
 
 
 @both
 def test_pipeline_of_a_column_transformer_on_a_frame(cls):
     frame, y = make_frame()
     columns = ColumnTransformer(
-        [("colour", OneHotEncoder(sparse_output=False), ["colour"])], remainder="passthrough"
+        [("level", OneHotEncoder(sparse_output=False), ["level"])], remainder="passthrough"
     )
     pipeline = Pipeline([("columns", columns), ("mitra", small(cls))])
     pipeline.fit(frame, y)
     encoded = columns.fit_transform(frame)
     same(outputs(pipeline, frame), outputs(small(cls).fit(encoded, y), encoded))
-    assert pipeline["mitra"].n_features_in_ == 5
+    assert pipeline["mitra"].n_features_in_ == 3 + 3  # three numbers; up, down or missing
     as_frames = clone(pipeline).set_output(transform="pandas").fit(frame, y)
-    assert "remainder__size" in as_frames["mitra"].feature_names_in_
+    assert "remainder__a" in as_frames["mitra"].feature_names_in_
     same(outputs(as_frames, frame), outputs(pipeline, frame))
 
 
 @both
 def test_scaling_first_changes_little(cls):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     scaled = make_pipeline(StandardScaler(), small(cls)).fit(X, y)
     np.testing.assert_allclose(outputs(scaled, X), outputs(small(cls).fit(X, y), X), atol=0.05)
 
@@ -99,7 +77,7 @@ def test_scaling_first_changes_little(cls):
 def test_pipeline_with_categories_passed_through(cls):
     frame, y = make_frame()
     columns = make_column_transformer(
-        (StandardScaler(), ["size"]), remainder="passthrough", verbose_feature_names_out=False
+        (StandardScaler(), ["a"]), remainder="passthrough", verbose_feature_names_out=False
     ).set_output(transform="pandas")
     pipeline = make_pipeline(columns, small(cls)).fit(frame, y)
     assert pipeline.score(frame, y) > (0.8 if cls is MitraClassifier else 0.3)
@@ -107,7 +85,7 @@ def test_pipeline_with_categories_passed_through(cls):
 
 @both
 def test_cross_validation_is_fit_and_score_on_every_fold(cls):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     folds = StratifiedKFold(3)
     scores = cross_val_score(small(cls), X, y, cv=folds, error_score="raise")
     by_hand = [
@@ -118,13 +96,13 @@ def test_cross_validation_is_fit_and_score_on_every_fold(cls):
 
 
 def test_cross_val_predict_gives_probabilities_in_the_order_of_classes():
-    X, y = make_table()
+    X, y = make_table(60, 3)
     probabilities = cross_val_predict(small(), X, 5 - y, cv=3, method="predict_proba")
     assert np.mean((probabilities[:, 0] > 0.5) == (y == 1)) > 0.8  # 5 - 1 comes before 5 - 0
 
 
 def search(estimator, name, n_jobs=None):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     grid = {name: [5, 40]}
     return GridSearchCV(estimator, grid, cv=2, n_jobs=n_jobs, error_score="raise").fit(X, y)
 
@@ -150,12 +128,12 @@ def test_grid_search_over_either_name_with_processes(cls, name):
     best = together.best_estimator_
     best = best[-1] if isinstance(best, Pipeline) else best
     assert best.max_support == 40 and len(best.X_support_) == 40
-    X, _ = make_table()
+    X, _ = make_table(60, 3)
     same(outputs(together, X), outputs(alone, X))
 
 
 @both
-def test_wlearns_names_of_parameters(cls):
+def test_wlearns_parameter_names_work(cls):
     estimator = cls().set_params(maxSupport=77, seed=5)
     assert (estimator.max_support, estimator.random_state) == (77, 5)
     assert estimator.get_params().keys() == cls().get_params().keys()
@@ -194,7 +172,7 @@ def test_unknown_parameters_are_refused(cls):
 
 @pytest.mark.parametrize("method", ["sigmoid", "isotonic"])
 def test_calibrated_classifier(method):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     calibrated = CalibratedClassifierCV(small(), cv=2, method=method).fit(X, y)
     probabilities = calibrated.predict_proba(X)
     np.testing.assert_allclose(probabilities.sum(axis=1), 1)
@@ -203,7 +181,7 @@ def test_calibrated_classifier(method):
 
 @both
 def test_permutation_importance_finds_the_column_that_matters(cls):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     estimator = small(cls).fit(X, y)
     importances = permutation_importance(estimator, X, y, n_repeats=2, random_state=0)
     assert importances.importances_mean.argmax() == 0
@@ -211,7 +189,7 @@ def test_permutation_importance_finds_the_column_that_matters(cls):
 
 
 def test_voting_classifier_averages_probabilities():
-    X, y = make_table()
+    X, y = make_table(60, 3)
     members = [("mitra", small()), ("linear", LogisticRegression())]
     voting = VotingClassifier(members, voting="soft").fit(X, y)
     by_hand = np.mean([member.fit(X, y).predict_proba(X) for _, member in members], axis=0)
@@ -219,7 +197,7 @@ def test_voting_classifier_averages_probabilities():
 
 
 def test_voting_regressor_averages_predictions():
-    X, y = make_table()
+    X, y = make_table(60, 3)
     members = [("mitra", small(MitraRegressor)), ("linear", LinearRegression())]
     voting = VotingRegressor(members).fit(X, y)
     by_hand = np.mean([member.fit(X, y).predict(X) for _, member in members], axis=0)
@@ -232,16 +210,14 @@ def test_voting_regressor_averages_predictions():
     ids=["one against the rest", "output codes"],
 )
 def test_more_than_ten_classes_by_wrapping(wrap):
-    rng = np.random.default_rng(0)
-    y = np.arange(60) % 12
-    X = np.column_stack([y % 4, y // 4]) + rng.normal(scale=0.1, size=(60, 2))
+    X, y = make_separated_classes(12, n_rows=5)
     wrapped = wrap(small(max_support=60)).fit(X, y)
     assert wrapped.classes_.tolist() == list(range(12))
     assert wrapped.score(X, y) > 0.9
 
 
 def test_transformed_target():
-    X, _ = make_table()
+    X, _ = make_table(60, 3)
     y = np.exp(3 * X[:, 0])
     transformed = TransformedTargetRegressor(
         small(MitraRegressor), func=np.log, inverse_func=np.exp
@@ -286,7 +262,7 @@ def test_copies_predict_the_same_bits(cls, make_copy, predicted):
 
 @both
 def test_clones_refitted_predict_the_same_bits(cls):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     original = cls(max_support=30).fit(X, y)
     duplicate = clone(original)
     assert not hasattr(duplicate, "X_support_")
@@ -295,7 +271,7 @@ def test_clones_refitted_predict_the_same_bits(cls):
 
 @both
 def test_unfitted_and_disposed_estimators_can_be_pickled(cls):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     unfitted = pickle.loads(pickle.dumps(small(cls)))
     expected = outputs(unfitted.fit(X, y), X)
     unfitted.dispose()
@@ -306,7 +282,7 @@ def test_unfitted_and_disposed_estimators_can_be_pickled(cls):
 
 
 @both
-def test_pickles_hold_the_support_and_neither_weights_nor_memory_of_it(cls):
+def test_pickles_hold_the_support_but_neither_weights_nor_context(cls):
     X, y = make_table(200, 20)
     estimator = small(cls, max_support=200).fit(X, y)
     support = sum(
@@ -354,10 +330,10 @@ for method in ("predict_proba", "predict"):
 
 @both
 def test_eight_threads_predict_at_once_from_the_first_prediction_on(cls):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     estimator = small(cls, n_jobs=2).fit(X, y)
     X = X[:20]
-    expected = outputs(clone(estimator).fit(*make_table()), X)
+    expected = outputs(clone(estimator).fit(*make_table(60, 3)), X)
     clear_sessions()
     barrier = threading.Barrier(8, timeout=TIMEOUT)
     results = [None] * 8
@@ -378,7 +354,7 @@ def test_eight_threads_predict_at_once_from_the_first_prediction_on(cls):
 
 @pytest.mark.slow
 def test_threads_may_fit_predict_save_and_clear_at_once():
-    X, y = make_table()
+    X, y = make_table(60, 3)
     expected = {cls: outputs(small(cls, n_jobs=2).fit(X, y), X) for cls in ESTIMATORS}
     barrier = threading.Barrier(4, timeout=TIMEOUT)
     failures = []
@@ -411,7 +387,7 @@ def predict_in_fork(connection, estimator, X):
 
 
 def forked(estimator, X):
-    """The bytes that a forked process predicts, once that has ended."""
+    """What a forked process predicts, as bytes, after it has ended."""
     context = multiprocessing.get_context("fork")
     receiver, sender = context.Pipe(duplex=False)
     process = context.Process(target=predict_in_fork, args=(sender, estimator, X), daemon=True)
@@ -436,7 +412,7 @@ needs_fork = pytest.mark.filterwarnings("ignore:.*multi-threaded, use of fork:De
 @pytest.mark.parametrize("predicted", [False, True], ids=["fresh", "after a prediction"])
 @pytest.mark.slow
 def test_a_forked_process_predicts_the_same_bits_and_ends(cls, predicted):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     expected = outputs(small(cls, n_jobs=2).fit(X, y), X)
     estimator = small(cls, n_jobs=2).fit(X, y)
     if predicted:
@@ -448,8 +424,8 @@ def test_a_forked_process_predicts_the_same_bits_and_ends(cls, predicted):
 @both
 @needs_fork
 @pytest.mark.slow
-def test_forks_while_other_threads_predict(cls):
-    X, y = make_table()
+def test_processes_can_fork_while_other_threads_predict(cls):
+    X, y = make_table(60, 3)
     estimator = small(cls, n_jobs=2).fit(X, y)
     expected = outputs(estimator, X)
     stop = threading.Event()
@@ -475,7 +451,7 @@ def test_forks_while_other_threads_predict(cls):
 @pytest.mark.parametrize("backend", ["threading", "multiprocessing", "loky"])
 @pytest.mark.slow
 def test_joblibs_backends_predict_the_same_bits(cls, backend):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     estimator = small(cls, n_jobs=2).fit(X, y)
     expected = outputs(estimator, X)
     method = estimator.predict_proba if cls is MitraClassifier else estimator.predict
@@ -497,7 +473,7 @@ def test_joblibs_workers_take_their_share_of_the_cores(monkeypatch):
 @both
 @pytest.mark.parametrize("n_threads", ["1", "2", "many", ""], ids=repr)
 def test_omp_num_threads_changes_no_bit(cls, n_threads, monkeypatch):
-    X, y = make_table()
+    X, y = make_table(60, 3)
     expected = outputs(small(cls, n_jobs=2).fit(X, y), X[:20])
     monkeypatch.setenv("OMP_NUM_THREADS", n_threads)
     same(outputs(small(cls).fit(X, y), X[:20]), expected)

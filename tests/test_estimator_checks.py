@@ -5,9 +5,9 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
-# With the defaults every prediction runs four views of its table, and most checks predict only to
-# see that it works: one view does. These are also run with four views, and with tables that are
-# larger than the support.
+# By default every prediction runs four ensemble members, and most checks predict only to see that
+# it works: one member does. These are also run with four members, and with tables that are larger
+# than the support.
 AGAIN = {
     "check_no_attributes_set_in_init",
     "check_parameters_default_constructible",

@@ -56,7 +56,7 @@ def make_smaller(n_rows, monkeypatch):
     monkeypatch.setattr(datasets, "make_classification", make_part)
 
 
-def test_parameter_table_is_that_of_the_classifier():
+def test_the_parameter_table_matches_the_classifier():
     text = (DOCS / "guide" / "parameters.md").read_text(encoding="utf-8")
     table = re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", text, flags=re.MULTILINE)
     signature = MitraClassifier.__init__.__kwdefaults__
@@ -71,7 +71,7 @@ def test_reference_lists_the_public_objects():
     for module, part in zip(parts[::2], parts[1::2]):
         listed[module] += re.findall(r"^   (\w+)$", part, flags=re.MULTILINE)
     assert sorted(listed.pop("sklearn_mitra")) == sorted({*sklearn_mitra.__all__} - {"__version__"})
-    # to import them takes PyTorch
+    # importing them needs PyTorch
     source = (ROOT / "export" / "finetune" / "__init__.py").read_text(encoding="utf-8")
     (names,) = re.findall(r"^__all__ = (\[.+\])$", source, flags=re.MULTILINE)
     assert sorted(sum(listed.values(), [])) == eval(names)

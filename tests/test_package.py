@@ -49,7 +49,7 @@ def test_public_objects_are_documented():
 
 
 @pytest.mark.slow
-def test_import_adds_no_module_that_sklearn_and_onnxruntime_would_not_bring():
+def test_importing_loads_only_what_scikit_learn_and_onnxruntime_load():
     # Import time in modules rather than seconds: what is imported beyond the estimators' own
     # dependencies, which a user of scikit-learn and onnxruntime has loaded anyway.
     parts = "sklearn.base, sklearn.multiclass, sklearn.utils.validation, onnxruntime, joblib"
@@ -65,7 +65,7 @@ def test_import_adds_no_module_that_sklearn_and_onnxruntime_would_not_bring():
 
 @pytest.mark.slow
 @pytest.mark.parametrize("setting", [None, "0"], ids=["unset", "set by the user"])
-def test_nothing_of_the_process_is_touched_and_nothing_reported(setting, tmp_path):
+def test_fit_and_predict_change_nothing_in_the_process_and_report_nothing(setting, tmp_path):
     # Where onnxruntime reports, it first leaves an identifier in the user's cache. Whoever has set
     # this variable has decided.
     code = """
@@ -177,7 +177,7 @@ def test_wheel_works_in_a_clean_environment_without_network(clean_python, tmp_pa
 
 
 @pytest.mark.slow
-def test_export_says_what_it_needs(clean_python, tmp_path):
+def test_the_export_names_the_dependencies_it_lacks(clean_python, tmp_path):
     command = [clean_python, "-m", "sklearn_mitra.export.convert"]
     result = subprocess.run(command, cwd=tmp_path, env=_CLEAN, capture_output=True, text=True)
     assert result.returncode == 1

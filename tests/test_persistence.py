@@ -12,8 +12,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from bundle_tools import FORMATS, changed, fitted, make_table, opened, saved
+from bundle_tools import FORMATS, changed, fitted, opened, saved
 from estimators import both, outputs, same
+from tables import make_three_classes as make_table
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier, MitraRegressor

@@ -62,7 +62,7 @@ def is_same(a, b):
         (MitraClassifier, "predict_log_proba"),
     ],
 )
-def test_predictions_are_those_of_the_former_fit_or_of_the_next(cls, method):
+def test_predictions_come_from_the_previous_fit_or_the_next(cls, method):
     ys = LABELS[cls]
     expected = [getattr(make(cls, y), method)(X) for y in ys]
     estimator = make(cls, ys[0])
@@ -74,7 +74,7 @@ def test_predictions_are_those_of_the_former_fit_or_of_the_next(cls, method):
         assert is_same(result, expected[0]) or is_same(result, expected[1])
 
 
-def test_intervals_are_those_of_the_former_fit_or_of_the_next():
+def test_intervals_come_from_the_previous_fit_or_the_next():
     """The residuals of a fit's support are learned when they are first asked for."""
     ys = LABELS[MitraRegressor]
     expected = [make(MitraRegressor, y).predict_interval(X) for y in ys]
@@ -108,7 +108,7 @@ def test_predictions_are_right_or_say_that_the_estimator_was_disposed_of(cls):
 
 
 @both
-def test_bundles_are_of_one_fit(cls):
+def test_a_bundle_holds_a_single_fit(cls):
     ys = LABELS[cls]
     bundles = [make(cls, y).save() for y in ys]
     estimator = make(cls, ys[0])
@@ -126,7 +126,7 @@ def test_bundles_are_of_one_fit(cls):
 
 
 @both
-def test_learned_attributes_are_those_of_a_fit_or_missing(cls):
+def test_learned_attributes_come_from_one_fit_or_are_missing(cls):
     estimator, y = make(cls, LABELS[cls][0]), LABELS[cls][0]
     expected = estimator.X_support_
 

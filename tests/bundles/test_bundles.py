@@ -21,13 +21,13 @@ from bundle_tools import (
     closed,
     fitted,
     fitted_once,
-    make_table,
     opened,
     packed_members,
     saved,
 )
-from estimators import ESTIMATORS, both, outputs, same
+from estimators import ESTIMATORS, TASKS, both, outputs, same
 from sklearn.exceptions import NotFittedError
+from tables import make_frame_of_all_types, make_three_classes
 from wlearn.registry import get_registry
 
 import sklearn_mitra
@@ -48,8 +48,8 @@ from sklearn_mitra._preprocessing.support import select_rows
 
 
 @both
-def test_round_trip_keeps_every_bit(cls):
-    X, y = make_table()
+def test_a_round_trip_keeps_every_bit(cls):
+    X, y = make_three_classes()
     assert_survives(fitted_once(cls), X)
     assert_survives(cls().fit(X, y), X)
 
@@ -60,13 +60,13 @@ def test_parameters_come_back(cls):
     if cls is MitraClassifier:
         params.update(support_sampling="stratified", softmax_temperature=0.75)
     estimator = fitted(cls, **params)
-    assert_survives(estimator, make_table()[0])
+    assert_survives(estimator, make_three_classes()[0])
     assert params.items() <= sklearn_mitra.load(estimator.save()).get_params().items()
 
 
 @both
 def test_parameters_of_numpys_types_come_back_as_pythons(cls):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     estimator = fitted(cls, max_support=np.int32(25), random_state=np.uint64(7))
     assert_survives(estimator, X)
 
@@ -74,7 +74,7 @@ def test_parameters_of_numpys_types_come_back_as_pythons(cls):
 @both
 @pytest.mark.parametrize("members", [("plain", "scores"), (np.str_("plain"),)], ids=str)
 def test_members_in_a_tuple_come_back_as_a_list(cls, members):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     estimator = fitted(cls, members=members, n_estimators=None)
     loaded = sklearn_mitra.load(estimator.save())
     assert_same(loaded, estimator, X, {"members": list(members)})
@@ -83,8 +83,8 @@ def test_members_in_a_tuple_come_back_as_a_list(cls, members):
 
 
 @both
-def test_parameters_of_machine_and_user_do_not_travel(cls):
-    X, _ = make_table()
+def test_parameters_of_the_machine_and_the_user_are_not_saved(cls):
+    X, _ = make_three_classes()
     estimator = fitted(cls, n_jobs=1, providers=["CPUExecutionProvider"], verbose=1)
     loaded = sklearn_mitra.load(estimator.save())
     assert_same(loaded, estimator, X, {"n_jobs": None, "providers": None, "verbose": 0})
@@ -92,7 +92,7 @@ def test_parameters_of_machine_and_user_do_not_travel(cls):
 
 @both
 def test_sources_may_be_bytes_or_paths(cls, tmp_path):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     estimator = fitted_once(cls)
     path = tmp_path / "model.wlrn"
     bundle = estimator.save(path)
@@ -105,16 +105,16 @@ def test_sources_may_be_bytes_or_paths(cls, tmp_path):
 
 
 @both
-def test_none_as_seed_comes_back_with_the_support_that_was_drawn(cls):
-    X, _ = make_table()
+def test_random_state_none_keeps_the_support_that_was_drawn(cls):
+    X, _ = make_three_classes()
     estimator = fitted(cls, random_state=None)
     assert_survives(estimator, X)
     assert sklearn_mitra.load(estimator.save()).random_state is None
 
 
 @both
-def test_random_state_instance_comes_back_as_the_seed_that_was_drawn(cls):
-    X, y = make_table()
+def test_a_random_state_instance_comes_back_as_the_seed_it_drew(cls):
+    X, y = make_three_classes()
     estimator = fitted(cls, random_state=np.random.RandomState(3))
     bundle = estimator.save()
     loaded = sklearn_mitra.load(bundle)
@@ -144,7 +144,7 @@ LABELS = {
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
 def test_labels_of_every_type(labels):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     ids = np.arange(len(X)) % len(labels)
     estimator = fitted(X=X, y=labels[ids], n_estimators=1)
     loaded = sklearn_mitra.load(estimator.save())
@@ -158,42 +158,11 @@ def test_labels_of_every_type(labels):
         assert_survives(estimator, X)
 
 
-def make_frame():
-    """One column of every kind that a DataFrame has, with values missing where they can be."""
-    X, _ = make_table()
-    words = np.array(["b", "ä", "", "a b"], dtype=object)[np.arange(60) * 7 % 4]
-    frame = pd.DataFrame(
-        {
-            "number": X[:, 0],
-            "category": pd.Categorical(words, ["ä", "b", "", "a b", "unused"]),
-            "category of int": pd.Categorical(np.arange(60) % 3 * -5),
-            "category of float": pd.Categorical(np.arange(60) % 3 / 4),
-            "category of bool": pd.Categorical(np.arange(60) % 2 == 0),
-            "string": pd.Series(words, dtype="string"),
-            "object": words,
-            "bool": X[:, 1] > 0,
-            "boolean": pd.array(X[:, 2] > 0, dtype="boolean"),
-            "Int64": pd.array(np.arange(60), dtype="Int64"),
-            "Float64": pd.array(X[:, 1], dtype="Float64"),
-            "nothing": np.full(60, np.nan),
-            "no object": np.full(60, None, dtype=object),
-            "date": pd.date_range("2019-11-29 21:00", periods=60, freq="31h"),
-            "date of days": pd.date_range("2024-01-01", periods=60).strftime("%Y-%m-%d"),
-            "duration": pd.to_timedelta(X[:, 0], unit="h"),
-            "digits": np.arange(60).astype(str),
-            "constant": 1,
-        }
-    )
-    for place, name in enumerate(frame.columns.drop(["bool", "constant"])):
-        frame.loc[place::11, name] = None
-    return frame
-
-
 @pytest.mark.slow
 @both
 def test_columns_of_every_kind(cls):
-    frame = make_frame()
-    _, y = make_table()
+    frame = make_frame_of_all_types()
+    _, y = make_three_classes()
     estimator = fitted(cls, frame, y)
     ours = opened(estimator.save())[1]["sklearn_mitra"]
     assert ours["levels"][1:5] == [
@@ -216,8 +185,8 @@ def test_columns_of_every_kind(cls):
 
 
 @both
-def test_feature_names_are_demanded_after_loading(cls):
-    X, y = make_table()
+def test_feature_names_are_checked_after_loading(cls):
+    X, y = make_three_classes()
     frame = pd.DataFrame(X, columns=["a", "ü", '"']).astype({"a": "float32"})
     loaded = sklearn_mitra.load(fitted(cls, frame, y).save())
     assert loaded.feature_names_in_.dtype == object
@@ -230,7 +199,7 @@ def test_feature_names_are_demanded_after_loading(cls):
 
 @both
 def test_columns_without_names_and_columns_named_by_numbers(cls):
-    X, y = make_table()
+    X, y = make_three_classes()
     assert_survives(fitted_once(cls), X)
     frame = pd.DataFrame(X, columns=[3, 1, 2])
     assert_survives(fitted(cls, frame, y), frame)
@@ -238,7 +207,7 @@ def test_columns_without_names_and_columns_named_by_numbers(cls):
 
 @both
 def test_constant_columns(cls):
-    X, y = make_table()
+    X, y = make_three_classes()
     wide = np.column_stack([np.ones(60), X, np.full(60, np.nan)])
     assert_survives(fitted(cls, wide, y), wide)
     assert_survives(fitted(cls, wide[:, [0, 4]], y), wide[:, [0, 4]])
@@ -246,7 +215,7 @@ def test_constant_columns(cls):
 
 @pytest.mark.parametrize("value", [0.0, -1e30, 7])
 def test_constant_target(value):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     reg = MitraRegressor().fit(X, np.full(60, value, type(value)))
     loaded = MitraRegressor.load(reg.save())
     same(loaded.predict(X), np.full(60, float(value)))
@@ -254,7 +223,7 @@ def test_constant_target(value):
 
 @pytest.mark.parametrize("factor", [1e-300, 1e-40, 1e30, 1e100, 1e307])
 def test_targets_of_any_size_come_back_or_are_refused_when_saving(factor):
-    X, y = make_table()
+    X, y = make_three_classes()
     reg = fitted(MitraRegressor, X, (y + 1 / 3) * factor)
     if factor > 1e38:  # support_y is float32
         with pytest.raises(BundleError, match="too large .* Scale them before fitting, or pickle"):
@@ -264,19 +233,19 @@ def test_targets_of_any_size_come_back_or_are_refused_when_saving(factor):
 
 
 def test_targets_keep_their_float64_bits():
-    X, y = make_table()
+    X, y = make_three_classes()
     reg = fitted(MitraRegressor, X, y / 3 + 1e9)
     assert_survives(reg, X)
 
 
 @both
 def test_a_class_or_a_support_of_one_row(cls):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     assert_survives(cls(max_support=1).fit(X[:1], [1]), X)
 
 
-def test_classes_that_missed_the_support():
-    X, _ = make_table(200)
+def test_classes_absent_from_the_support():
+    X, _ = make_three_classes(200)
     y = np.repeat([0, 1, 2], [150, 49, 1])
     clf = fitted(X=X, y=y, max_support=20, support_sampling="random")
     assert 2 not in clf.y_support_
@@ -285,7 +254,7 @@ def test_classes_that_missed_the_support():
 
 @both
 def test_subclasses_load_their_own_bundles(cls):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     subclass = type("Features", (cls,), {})
     estimator = fitted(subclass)
     assert_same(subclass.load(estimator.save()), estimator, X)
@@ -293,7 +262,7 @@ def test_subclasses_load_their_own_bundles(cls):
 
 @both
 def test_loading_leaves_a_bytearray_to_its_owner(cls):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     estimator = fitted_once(cls)
     source = bytearray(estimator.save())
     loaded = sklearn_mitra.load(source)
@@ -303,7 +272,7 @@ def test_loading_leaves_a_bytearray_to_its_owner(cls):
 
 @both
 def test_loaded_estimators_can_be_refitted_and_disposed_of(cls):
-    X, y = make_table()
+    X, y = make_three_classes()
     estimator = fitted_once(cls)
     loaded = sklearn_mitra.load(estimator.save())
     loaded.fit(X[::-1], y[::-1]).fit(X, y)
@@ -337,8 +306,8 @@ LEVELS = {
 
 @both
 @pytest.mark.parametrize(("make_column", "kind"), LEVELS.values(), ids=LEVELS)
-def test_levels_that_json_cannot_hold_are_refused_with_advice(cls, make_column, kind, tmp_path):
-    X, y = make_table()
+def test_categories_that_json_cannot_hold_are_refused_with_advice(cls, make_column, kind, tmp_path):
+    X, y = make_three_classes()
     frame = pd.DataFrame({"a": X[:, 0], "odd": make_column(X[:, 1])})
     estimator = fitted(cls, frame, y, n_estimators=1)
     estimator.predict(frame)
@@ -351,8 +320,8 @@ def test_levels_that_json_cannot_hold_are_refused_with_advice(cls, make_column, 
 
 @both
 @pytest.mark.parametrize("level", [2**53, 1e16, np.inf], ids=str)
-def test_levels_beyond_the_numbers_of_javascript_are_refused(cls, level):
-    X, y = make_table()
+def test_categories_beyond_the_numbers_of_javascript_are_refused(cls, level):
+    X, y = make_three_classes()
     frame = pd.DataFrame({"a": X[:, 0], "b": pd.Categorical(np.where(X[:, 1] > 0, level, 0))})
     with pytest.raises(BundleError, match=r"numbers up to 2\*\*53 - 1"):
         fitted(cls, frame, y, n_estimators=1).save()
@@ -363,8 +332,8 @@ class Colour(str, enum.Enum):
     BLUE = "blue"
 
 
-def test_labels_that_are_strings_with_another_str_come_back_as_what_they_equal():
-    X, y = make_table()
+def test_string_enums_as_labels_come_back_as_plain_strings():
+    X, y = make_three_classes()
     clf = fitted(X=X, y=np.array([Colour.RED, Colour.BLUE], dtype=object)[y % 2])
     assert sklearn_mitra.load(clf.save()).classes_.tolist() == ["blue", "red"]
 
@@ -375,7 +344,7 @@ def test_labels_of_mixed_types_are_refused_with_advice():
 
 
 def test_labels_that_could_not_be_read_again_are_refused_with_advice():
-    X, y = make_table()
+    X, y = make_three_classes()
     clf = fitted(X=X, y=y.astype(np.longdouble))
     with pytest.raises(BundleError, match="labels .* Convert the labels before fitting"):
         clf.save()
@@ -418,7 +387,7 @@ def test_what_the_javascript_package_reads_is_there(cls):
     ids=str,
 )
 def test_integer_labels_are_written_as_javascript_writes_them(labels):
-    X, y = make_table()
+    X, y = make_three_classes()
     labels = np.array(labels)
     clf = fitted(X=X, y=labels[y])
     manifest, parsed = opened(clf.save())
@@ -442,7 +411,7 @@ def test_integer_labels_are_written_as_javascript_writes_them(labels):
     ids=str,
 )
 def test_other_labels_are_class_ids_beside_their_names(labels, names):
-    X, y = make_table()
+    X, y = make_three_classes()
     clf = fitted(X=X, y=np.array(labels)[y])
     _, parsed = opened(clf.save())
     meta = parsed["meta"]
@@ -451,7 +420,7 @@ def test_other_labels_are_class_ids_beside_their_names(labels, names):
 
 
 def test_classes_of_a_bundle_are_those_in_its_support():
-    X, y = make_table()
+    X, y = make_three_classes()
     y[np.setdiff1d(np.arange(60), select_rows(60, 10, 42))[0]] = 9
     clf = fitted(X=X, y=y, support_sampling="random", max_support=10)
     assert 9 not in clf.classes_[clf.y_support_]
@@ -462,8 +431,8 @@ def test_classes_of_a_bundle_are_those_in_its_support():
 
 @both
 @pytest.mark.parametrize("n_features", range(1, 12))
-def test_numbers_start_where_javascript_can_read_them(cls, n_features):
-    X, y = make_table(n_features=n_features)
+def test_arrays_are_aligned_for_javascript(cls, n_features):
+    X, y = make_three_classes(n_features=n_features)
     for n_letters in range(9):
         named = pd.DataFrame(X).add_prefix("n" * n_letters)
         bundle = fitted(cls, X=named, y=y, n_estimators=1).save()
@@ -477,7 +446,7 @@ def test_wlearn_loads_registered_types(tmp_path):
     sklearn_mitra.register_loaders()
     sklearn_mitra.register_loaders()
     assert set(TYPE_IDS.values()) <= get_registry().keys()
-    X, _ = make_table()
+    X, _ = make_three_classes()
     for cls in ESTIMATORS:
         estimator = fitted_once(cls)
         path = tmp_path / "model.wlrn"
@@ -489,7 +458,7 @@ def test_wlearn_loads_registered_types(tmp_path):
 
 def test_wlearn_passes_loader_options():
     sklearn_mitra.register_loaders()
-    X, _ = make_table()
+    X, _ = make_three_classes()
     estimator = fitted(n_estimators=3)
     options = {TYPE_IDS[MitraClassifier]: {"n_estimators": 1, "model": "mini"}}
     loaded = wlearn.load(estimator.save(), loader_options=options)
@@ -500,7 +469,7 @@ def test_wlearn_passes_loader_options():
 
 @both
 def test_wlearn_falls_back_to_the_registered_checkpoint(cls, tmp_path):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     directory = copy_of_mini(cls, tmp_path / "copy")
     bundle = saved(cls)
     named = {**opened(bundle)[1]["sklearn_mitra"]["checkpoint"], "name": "/somewhere/else"}
@@ -514,7 +483,7 @@ def test_wlearn_falls_back_to_the_registered_checkpoint(cls, tmp_path):
             loaded = wlearn.load(other)
             assert loaded.checkpoint_["name"] == str(directory)
             same(outputs(loaded, X), outputs(sklearn_mitra.load(other, model="mini"), X))
-        assert wlearn.load(bundle).checkpoint_["name"] == "mini"  # which is here
+        assert wlearn.load(bundle).checkpoint_["name"] == "mini"  # which is embedded
         spoiled = changed(bundle, "sklearn_mitra", seed=None)
         with pytest.raises(BundleError, match="'seed' in artifact 'sklearn_mitra'"):
             wlearn.load(spoiled)
@@ -544,7 +513,7 @@ def javascript(name):
 
 
 def load(source, **options):
-    """Without the warning that they were made with an .onnx file, which mini's weights are not."""
+    """Load without the warning that a bundle was made with an .onnx file, not with mini."""
     with warnings.catch_warnings():
         warnings.filterwarnings("ignore", "The bundle was made with an .onnx file", UserWarning)
         return sklearn_mitra.load(source, **options)
@@ -589,8 +558,8 @@ def test_a_bundle_made_with_an_onnx_file_warns_unless_a_model_is_given(name):
 
 
 @both
-def test_javascript_bundles_have_constant_columns_in_view(cls):
-    X, y = make_table()
+def test_members_of_javascript_bundles_see_constant_columns(cls):
+    X, y = make_three_classes()
     X[:, 1] = 3
     bundle = without_ours(fitted(cls, X=X, y=y, n_estimators=1).save())
     loaded = sklearn_mitra.load(bundle)
@@ -600,8 +569,8 @@ def test_javascript_bundles_have_constant_columns_in_view(cls):
 
 
 @both
-def test_a_number_of_members_can_be_asked_for_when_loading(cls):
-    X, y = make_table()
+def test_the_number_of_members_can_be_chosen_when_loading(cls):
+    X, y = make_three_classes()
     X = X[:9]
     estimator = fitted(cls, n_estimators=2, members="plain")
     for bundle in (estimator.save(), without_ours(estimator.save())):
@@ -616,8 +585,8 @@ def test_a_number_of_members_can_be_asked_for_when_loading(cls):
 
 
 @both
-def test_members_that_were_learned_from_training_rows_can_only_be_fewer(cls):
-    X, _ = make_table()
+def test_members_learned_from_training_rows_can_only_become_fewer(cls):
+    X, _ = make_three_classes()
     bundle = saved(cls, n_estimators=3)
     loaded = cls.load(bundle, n_estimators=2)
     whole = cls.load(bundle)
@@ -629,7 +598,7 @@ def test_members_that_were_learned_from_training_rows_can_only_be_fewer(cls):
 
 
 @pytest.mark.parametrize("n_estimators", [0, 1.5, "2"])
-def test_a_wrong_number_of_members_is_the_callers_fault(n_estimators):
+def test_an_invalid_number_of_members_is_a_value_error(n_estimators):
     with pytest.raises(
         ValueError, match="The 'n_estimators' parameter of MitraClassifier must"
     ) as e:
@@ -660,15 +629,15 @@ def without_ours(bundle):
     return closed(manifest, parsed)
 
 
-def test_bundle_without_our_artifact_is_taken_for_one_of_javascript():
-    X, y = make_table()
+def test_a_bundle_without_our_artifact_is_read_as_javascripts():
+    X, y = make_three_classes()
     loaded = sklearn_mitra.load(without_ours(fitted(X=X, y=y, max_support=60).save()))
     alone = MitraClassifier(max_support=60, n_estimators=1).fit(X.astype(np.float32), y)
     np.testing.assert_array_equal(loaded.predict_proba(X), alone.predict_proba(X))
 
 
 def test_a_support_larger_than_max_support_or_without_a_class_is_read():
-    X, y = make_table()
+    X, y = make_three_classes()
     manifest, parsed = opened(without_ours(fitted(X=X, y=y).save()))
     expected = load(closed(manifest, parsed)).predict_proba(X)
     manifest["params"]["maxSupport"] = 10  # as after setParams
@@ -702,7 +671,7 @@ def test_missing_values_in_the_support_of_javascript_are_refused(cls):
 
 
 def test_unknown_artifacts_and_fields_are_skipped():
-    X, _ = make_table()
+    X, _ = make_three_classes()
     clf = fitted()
     manifest, parsed = opened(clf.save())
     manifest["later"] = parsed["meta"]["later"] = parsed["sklearn_mitra"]["later"] = [1]
@@ -733,12 +702,12 @@ def test_foreign_types_are_refused(type_id):
 
 
 def copy_of_mini(cls, directory):
-    embedded = Path(resolve_checkpoint("mini", cls._task).weights_file).parent
+    embedded = Path(resolve_checkpoint("mini", TASKS[cls]).weights_file).parent
     return Path(shutil.copytree(embedded, directory))
 
 
 def spoil(directory):
-    """Other weights, of the same shapes."""
+    """Change the weights, but not their shapes."""
     weights = bytearray((directory / "model.safetensors").read_bytes())
     weights[-1] ^= 1
     (directory / "model.safetensors").write_bytes(weights)
@@ -746,8 +715,8 @@ def spoil(directory):
 
 @pytest.mark.slow
 @both
-def test_the_same_weights_may_lie_in_another_place(cls, tmp_path):
-    X, y = make_table()
+def test_the_same_weights_may_be_somewhere_else(cls, tmp_path):
+    X, y = make_three_classes()
     directory = copy_of_mini(cls, tmp_path / "copy")
     estimator = fitted_once(cls)
     for load in (sklearn_mitra.load, cls.load):
@@ -770,7 +739,7 @@ def test_the_same_weights_may_lie_in_another_place(cls, tmp_path):
 
 @both
 def test_a_recommended_number_of_members_is_that_of_the_fit(cls, tmp_path):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     directory = copy_of_mini(cls, tmp_path / "copy")
     estimator = fitted(cls, n_estimators=None)
     loaded = sklearn_mitra.load(estimator.save(), model=directory)
@@ -778,12 +747,12 @@ def test_a_recommended_number_of_members_is_that_of_the_fit(cls, tmp_path):
 
 
 @both
-def test_other_weights_are_refused_with_both_sha256(cls, tmp_path):
+def test_other_weights_are_refused_naming_both_sha256(cls, tmp_path):
     directory = copy_of_mini(cls, tmp_path / "copy")
     spoil(directory)
     estimator = fitted_once(cls)
     sha256 = estimator.checkpoint_["sha256"]
-    other = resolve_checkpoint(directory, cls._task).sha256
+    other = resolve_checkpoint(directory, TASKS[cls]).sha256
     message = f"'mini' of sha256 {sha256}. .* a different one, of sha256 {other}. Pass the former"
     for load in (sklearn_mitra.load, cls.load):
         with pytest.raises(BundleError, match=message):
@@ -809,16 +778,16 @@ def test_a_bundle_that_names_another_sha256_is_refused(cls):
 
 
 @both
-def test_model_of_the_other_task_is_refused(cls, tmp_path):
+def test_a_model_for_the_other_task_is_refused(cls, tmp_path):
     other = next(c for c in ESTIMATORS if c is not cls)
     directory = copy_of_mini(other, tmp_path / "copy")
     for bundle in (saved(cls), INTEROP / f"{KINDS[cls]}_all_rows.wlrn"):
-        with pytest.raises(CheckpointError, match=f"is for {other._task}, but was asked for"):
+        with pytest.raises(CheckpointError, match=f"is for {TASKS[other]}, but was asked for"):
             sklearn_mitra.load(bundle, model=directory)
 
 
-def test_constant_targets_that_are_clipped_survive():
-    X, y = make_table()
+def test_clipped_constant_targets_survive():
+    X, y = make_three_classes()
     assert_survives(fitted(MitraRegressor, X, np.ones(len(X)), target_transform="clip"), X)
 
 
@@ -837,5 +806,5 @@ def test_a_bundle_that_names_an_unknown_checkpoint_is_refused(cls, name):
         sklearn_mitra.load(bundle)
     with pytest.raises(CheckpointError):
         sklearn_mitra.load(bundle, trusted=True)
-    X, _ = make_table()
+    X, _ = make_three_classes()
     outputs(sklearn_mitra.load(bundle, model="mini"), X)

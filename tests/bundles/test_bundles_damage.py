@@ -6,11 +6,12 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from bundle_tools import DATA, FORMATS, INTEROP, changed, closed, fitted, make_table, opened, saved
+from bundle_tools import DATA, FORMATS, INTEROP, changed, closed, fitted, opened, saved
 from estimators import ESTIMATORS, both, outputs, same
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from memory import traced_memory
+from tables import make_three_classes
 
 import sklearn_mitra
 from sklearn_mitra import (
@@ -32,7 +33,7 @@ PAIRS = [(cls, field) for cls in ESTIMATORS for field in OURS[cls]]
 
 
 def once_each(names):
-    """(cls, field) of these fields, now of the one estimator and then of the other."""
+    """(cls, field) for these fields, alternating between the two estimators."""
     for i, field in enumerate(sorted(names)):
         classes = [cls for cls in ESTIMATORS if field in OURS[cls]]
         yield classes[(i + 1) % len(classes)], field
@@ -70,7 +71,7 @@ def assert_field_is_named(bundle, field):
         sklearn_mitra.load(bundle)
 
 
-OPTIONAL = ["held", "isNamed"]  # which bundles from before lack
+OPTIONAL = ["held", "isNamed"]  # which older bundles lack
 
 
 @parametrized(("cls", "field"), [pair for pair in PAIRS if pair[1] not in OPTIONAL])
@@ -100,7 +101,7 @@ def test_field_of_another_type_is_named(cls, field, value):
 
 @both
 def test_names_and_indices_may_be_null_and_parameters_left_to_their_defaults(cls):
-    X, _ = make_table()
+    X, _ = make_three_classes()
     expected = sklearn_mitra.load(GOOD[cls])
     assert hasattr(expected, "support_indices_")
     fields = {"featureNames": None, "indices": None, "params": {}}
@@ -368,7 +369,7 @@ def test_support_too_large_to_compute_with_is_refused(cls, foreign):
     ],
 )
 def test_class_ids_beyond_the_classes_are_refused(value, message):
-    X, y = make_table()
+    X, y = make_three_classes()
     manifest, parsed = opened(fitted(X=X, y=np.array(["a", "b", "c"])[y]).save())
     ids = np.frombuffer(parsed["support_y"], "<i4").copy()
     ids[4] = value
@@ -390,7 +391,7 @@ def test_labels_of_no_class_are_refused(value):
         sklearn_mitra.load(closed(manifest, parsed))
 
 
-def test_labels_are_ids_or_not():
+def test_labels_of_the_support_are_ids_or_nothing():
     bundle = changed(GOOD[MitraClassifier], "meta", labels="names")
     with pytest.raises(BundleError, match="'labels' in artifact 'meta' must be 'ids'"):
         sklearn_mitra.load(bundle)
@@ -450,7 +451,7 @@ def test_json_of_millions_of_values_is_refused_before_it_is_read(value, artifact
         sklearn_mitra.load(bundle)
 
 
-def test_a_device_is_not_read_without_end():
+def test_a_device_is_not_read_endlessly():
     with pytest.raises(BundleError, match=r"starts with b'WLRN'.* Got 16 bytes"):
         sklearn_mitra.load("/dev/zero")
 
@@ -462,7 +463,7 @@ def test_json_of_many_bytes_is_refused_before_it_is_read():
         sklearn_mitra.load(closed(manifest, parsed))
 
 
-def test_more_classes_than_the_checkpoint_tells_apart_are_refused():
+def test_more_classes_than_the_checkpoint_distinguishes_are_refused():
     manifest, parsed = opened(saved(members="plain"))
     ours = parsed["sklearn_mitra"]
     ours["labels"] = pack(np.arange(11))
@@ -500,8 +501,8 @@ def test_a_temperature_that_takes_training_rows_is_refused():
         sklearn_mitra.load(changed(GOOD[MitraClassifier], "sklearn_mitra", params=params))
 
 
-def test_means_of_columns_without_levels_are_refused():
-    X, y = make_table()
+def test_target_encodings_of_columns_without_categories_are_refused():
+    X, y = make_three_classes()
     frame = pd.DataFrame({"a": X[:, 0], "b": [f"l{i % 33}" for i in range(len(X))]})
     manifest, parsed = opened(fitted(MitraRegressor, frame, y, members=["target_encoding"]).save())
     means = parsed["sklearn_mitra"]["levelMeans"]
@@ -512,7 +513,7 @@ def test_means_of_columns_without_levels_are_refused():
 
 @both
 def test_the_next_fit_takes_the_checkpoint_that_was_checked(cls):
-    X, y = make_table()
+    X, y = make_three_classes()
     params = {"model": "no/such/place.onnx"}
     loaded = sklearn_mitra.load(changed(GOOD[cls], "sklearn_mitra", params=params))
     assert loaded.model == loaded.checkpoint_["name"] == "mini"
@@ -573,7 +574,7 @@ def test_functions_that_would_take_minutes_for_the_support_are_refused(part, kin
         sklearn_mitra.load(closed(manifest, parsed))
 
 
-def test_columns_of_members_count_with_the_quantiles_that_the_network_keeps():
+def test_limits_of_memory_count_the_quantiles_of_every_column():
     manifest, parsed = opened(saved(MitraRegressor, members="plain"))
     ours, n_columns = parsed["sklearn_mitra"], 2000
     parsed["meta"].update(nSupport=2, nFeatures=n_columns)
@@ -655,7 +656,7 @@ def test_features_beyond_float32_are_predicted_with():
         function = ours["functions"][0]
         function["weights"] = pack(np.full(function["weights"]["shape"], 1e100))
 
-    X, _ = make_table()
+    X, _ = make_three_classes()
     loaded = sklearn_mitra.load(with_member(raise_weights, members=["components"]))
     assert np.isfinite(outputs(loaded, X)).all()
 
@@ -714,7 +715,7 @@ def test_javascript_bundle_of_more_classes_than_outputs_is_refused():
 
 
 @both
-def test_cut_bundles_are_refused(cls):
+def test_truncated_bundles_are_refused(cls):
     bundle = GOOD[cls]
     for percent in range(0, 100, 7):
         with pytest.raises(BundleError):
@@ -725,7 +726,7 @@ def test_cut_bundles_are_refused(cls):
 # Arbitrary changes to the JSON
 # --------------------------------------------------------------------------------------------
 
-TINY_X, TINY_Y = make_table(12, 2)
+TINY_X, TINY_Y = make_three_classes(12, 2)
 TINY_FRAME = pd.DataFrame({"a": TINY_X[:, 0], "b": np.where(TINY_X[:, 1] > 0, "x", "y")})
 QUERY_FRAME = pd.DataFrame({"a": [0.0, np.nan, 3.0], "b": ["x", "z", None]})
 QUERY = np.array([[0.0, 1.0], [np.nan, -2.0], [1e30, np.nan]])

@@ -206,7 +206,7 @@ def test_a_missing_file_is_an_os_error(tmp_path):
         decode_bundle(tmp_path)
 
 
-def test_order_of_toc_and_of_artifacts_may_differ():
+def test_the_order_of_toc_and_artifacts_may_differ():
     toc = [entry("b", 3, b"de"), entry("none", 3, b""), entry("a", 0, b"abc")]
     data = pack(MANIFEST, toc, b"abcde")
     assert decode_bundle(data)[1] == {"a": b"abc", "b": b"de", "none": b""}
@@ -439,7 +439,7 @@ def test_memory_is_bounded_by_the_size_of_the_file(data, factor, tmp_path):
         ({"typeId": "m@1", "requires": ["m@1", "m@1"]}, "manifest.requires has a duplicate"),
     ],
 )
-def test_manifests_that_are_not_written(manifest, match):
+def test_invalid_manifests_are_not_written(manifest, match):
     with pytest.raises(BundleError, match=match):
         encode_bundle(manifest, {})
 
@@ -454,7 +454,7 @@ def test_manifests_that_are_not_written(manifest, match):
         ({"a": (b"", "application/x-wlearn-bundle")}, "must .* other than a bundle's"),
     ],
 )
-def test_artifacts_that_are_not_written(artifacts, match):
+def test_invalid_artifacts_are_not_written(artifacts, match):
     with pytest.raises(BundleError, match=match):
         encode_bundle(MANIFEST, artifacts)
 

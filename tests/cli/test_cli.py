@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
+from tables import make_csv_table
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
@@ -23,22 +24,11 @@ from sklearn_mitra._network.context import Member
 RNG = np.random.default_rng(0)
 
 
-def make_table(n_rows=60):
-    """Numbers, text, text that looks like numbers in some rows, something missing."""
-    size, kind = RNG.normal(size=n_rows).round(3), RNG.choice(["7", "x", "y"], n_rows)
-    table = pd.DataFrame({"id": np.arange(n_rows), "size": size, "kind": kind})
-    table.loc[::9, "size"] = None
-    table["wet"] = RNG.random(n_rows) > 0.5
-    table["colour"] = np.where((size > 0) ^ (kind == "x"), "red", "blue")
-    table["price"] = 100 * size + 10 * (kind == "x") + RNG.normal(size=n_rows).round(3)
-    return table
-
-
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory):
     """A folder with a table as CSV and Parquet, and a classifier and a regressor of it."""
     folder = tmp_path_factory.mktemp("cli")
-    table = make_table()
+    table = make_csv_table()
     table.to_csv(folder / "table.csv", index=False)
     table.to_parquet(folder / "table.parquet", index=False)
     # 40 support rows would take trees for the quantiles

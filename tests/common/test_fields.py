@@ -157,7 +157,7 @@ def test_labels_are_ascending(values):
         read(labels=packed).labels("labels")
 
 
-def test_levels_come_back_and_are_distinct_scalars():
+def test_categories_come_back_and_are_distinct_scalars():
     columns = [None, [], ["b", "a"], [3, 1], [True, False], [0.5]]
     packed = [pack_categories(categories, "a column") for categories in columns]
     assert read(levels=packed).categories("levels", 6) == columns
@@ -168,7 +168,7 @@ def test_levels_come_back_and_are_distinct_scalars():
         read(levels=[None]).categories("levels", 2)
 
 
-def test_levels_of_other_kinds_are_refused_with_the_name_of_the_column():
+def test_categories_of_other_types_are_refused_naming_the_column():
     with pytest.raises(BundleError, match=r"In column 'a', got tuple.*\.astype\(str\)"):
         pack_categories([(1, 2)], "column 'a'")
     for level in (2**53, -(2**60), np.inf):

@@ -51,7 +51,7 @@ def test_an_existing_file_keeps_its_mode(mode, private, tmp_path):
     assert mode_of(path) == mode
 
 
-def test_a_new_file_is_the_owners_if_it_is_private_and_else_as_usual(tmp_path):
+def test_a_private_new_file_is_its_owners_and_others_have_the_usual_mode(tmp_path):
     (tmp_path / "usual").write_bytes(b"")
     write(tmp_path / "private", b"", private=True)
     write(tmp_path / "other", b"")
@@ -60,7 +60,7 @@ def test_a_new_file_is_the_owners_if_it_is_private_and_else_as_usual(tmp_path):
 
 
 @pytest.mark.parametrize("mode", [None, 0o640])
-def test_whoever_writes_may_put_a_file_of_its_own_there(mode, tmp_path):
+def test_the_temporary_file_may_be_replaced(mode, tmp_path):
     path, usual = tmp_path / "file", tmp_path / "usual"
     usual.write_bytes(b"")
     if mode:
@@ -74,7 +74,7 @@ def test_whoever_writes_may_put_a_file_of_its_own_there(mode, tmp_path):
     assert mode_of(path) == (mode or mode_of(usual))
 
 
-def test_a_link_stays_one(tmp_path):
+def test_a_link_stays_a_link(tmp_path):
     (tmp_path / "target").write_bytes(b"former")
     (tmp_path / "link").symlink_to("target")
     write(tmp_path / "link", b"new")
@@ -177,7 +177,7 @@ def test_another_process_keeps_what_it_has_written(tmp_path):
     assert log.read_bytes() == b"former\nnew\n"
 
 
-def test_what_is_no_open_file_is_an_error():
+def test_a_descriptor_that_is_not_open_is_an_error():
     with pytest.raises(OSError) as error, written("/dev/fd/987654"):
         pass
     assert "fd/987654" in str(error.value)

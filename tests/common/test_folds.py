@@ -25,7 +25,7 @@ TARGETS = {
 
 @pytest.mark.parametrize("n_folds", [1, 2, 3, 5, 49, 50, 51])
 @pytest.mark.parametrize("draw", TARGETS.values(), ids=TARGETS)
-def test_rows_are_dealt_in_the_order_of_their_targets(draw, n_folds):
+def test_folds_take_rows_in_turn_by_target(draw, n_folds):
     rng = np.random.default_rng(0)
     y, shuffled = draw(rng), rng.permutation(50)
     before = y.copy(), shuffled.copy()
@@ -46,7 +46,7 @@ def test_every_fold_has_about_as_many_rows_of_a_class(n_folds):
         assert max(counts) - min(counts) <= 1
 
 
-def test_only_the_rows_that_are_given_are_in_folds():
+def test_folds_hold_the_given_rows_only():
     y, rows = np.arange(20.0)[::-1], np.array([7, 3, 12, 0, 19])
     folds = stratified_folds(rows, y, 2)
     assert [fold.tolist() for fold in folds] == [[0, 7, 19], [3, 12]]
@@ -59,6 +59,6 @@ def test_the_order_of_shuffled_rows_decides_among_equal_targets():
 
 
 @pytest.mark.parametrize("n_rows", [0, 1, 2])
-def test_of_fewer_rows_there_are_fewer_folds(n_rows):
+def test_fewer_rows_make_fewer_folds(n_rows):
     folds = stratified_folds(np.arange(n_rows), np.zeros(n_rows), 3)
     assert [fold.tolist() for fold in folds] == [[i] for i in range(n_rows)]

@@ -13,7 +13,7 @@ def draw_logits(n_rows=33, n_columns=9):
 
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float64])
-def test_an_average_is_the_sum_one_by_one(dtype):
+def test_an_average_adds_one_by_one(dtype):
     arrays = [draw_logits(4, n).astype(dtype)[:, :3] for n in (3, 4, 5, 6, 7)]
     before = [array.copy() for array in arrays]
     total = np.zeros((4, 3))

@@ -8,10 +8,10 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 import pytest
-from estimators import both, make_table, small
+from estimators import both, small
 from sklearn.model_selection import cross_val_score
+from tables import make_frame
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
@@ -68,12 +68,6 @@ def test_folders_beside_the_package_are_outside(folder):
 # ---- in estimators -------------------------------------------------------------------------------
 
 
-def make_frame(n_rows=40):
-    X, y = make_table(n_rows, 2)
-    frame = pd.DataFrame(X, columns=["a", "b"])
-    return frame.assign(level=np.where(X[:, 1] > 0, "up", "down")), y
-
-
 FITS = {
     "ids": {"level": [f"id{i}" for i in range(40)]},
     "decimal commas": {"level": ["1,5", "2"] * 20},
@@ -85,7 +79,7 @@ FITS = {
 @both
 @pytest.mark.parametrize("columns", FITS.values(), ids=FITS)
 def test_warnings_of_fit_point_at_the_call(cls, columns):
-    frame, y = make_frame()
+    frame, y = make_frame(40)
     frame = frame.assign(**columns)
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -95,7 +89,7 @@ def test_warnings_of_fit_point_at_the_call(cls, columns):
 
 
 def test_warnings_of_targets_point_at_the_call():
-    frame, _ = make_frame()
+    frame, _ = make_frame(40)
     y = np.arange(40.0)
     y[3] = 1e5
     with warnings.catch_warnings(record=True) as caught:
@@ -115,7 +109,7 @@ def test_warnings_of_targets_point_at_the_call():
     ids=lambda value: value if isinstance(value, str) else value.__name__,
 )
 def test_warnings_of_predictions_point_at_the_call(cls, method):
-    frame, y = make_frame()
+    frame, y = make_frame(40)
     ask, queries = getattr(small(cls).fit(frame, y), method), frame.assign(level="sideways")
     with warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always")
@@ -126,8 +120,8 @@ def test_warnings_of_predictions_point_at_the_call(cls, method):
 
 @both
 def test_warnings_in_a_cross_validation_point_at_scikit_learn(cls):
-    """Which is who calls fit."""
-    frame, y = make_frame()
+    """It is scikit-learn that calls fit."""
+    frame, y = make_frame(40)
     frame = frame.assign(level=["1,5", "2"] * 20)
     scores = []
     caught = catch(lambda: scores.extend(cross_val_score(small(cls), frame, y, cv=2)))
@@ -140,7 +134,7 @@ def test_warnings_in_a_cross_validation_point_at_scikit_learn(cls):
 
 @both
 def test_warnings_in_a_thread_that_calls_fit_itself(cls):
-    frame, y = make_frame()
+    frame, y = make_frame(40)
     frame = frame.assign(level=["1,5", "2"] * 20)
     estimator = small(cls)
 

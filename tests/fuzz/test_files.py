@@ -12,11 +12,12 @@ import shutil
 import numpy as np
 import onnx
 import pytest
-from bundle_tools import closed, fitted, make_table, opened
+from bundle_tools import closed, fitted, opened
 from estimators import ESTIMATORS, outputs
 from hypothesis import given
 from hypothesis import strategies as st
 from onnx import TensorProto, helper
+from tables import make_three_classes
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, CheckpointError
@@ -24,7 +25,7 @@ from sklearn_mitra._network import int8
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.interchange import resolve_interchange
 
-X, _ = make_table()
+X, _ = make_three_classes()
 BUNDLES = [fitted(cls, n_estimators=1).save() for cls in ESTIMATORS]
 
 

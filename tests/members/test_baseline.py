@@ -7,6 +7,7 @@ from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression, RidgeCV
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import FunctionTransformer, OneHotEncoder, StandardScaler
+from tables import make_encoded_table as make_table
 
 from sklearn_mitra._members import baseline as linear_models
 from sklearn_mitra._members.baseline import LinearModels
@@ -15,14 +16,6 @@ from sklearn_mitra._members.kinds import recommend_temperature
 from sklearn_mitra._members.training_table import TrainingTable
 
 N_CATEGORIES = [0, 0, 0, 4, 0]
-
-
-def make_table(n_rows=120):
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(n_rows, 5)).astype(np.float32)
-    x[:, 3] = rng.integers(0, 4, n_rows)
-    x[:, 4] = 7  # constant
-    return x, (x[:, 0] - x[:, 1] + (x[:, 3] == 2)).astype(np.float32)
 
 
 def fit(x, y, n_classes, support=None, columns=(0, 1, 2, 3), **kwargs):

@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from bundle_tools import closed, opened
 from memory import traced_memory
+from tables import make_separated_classes as make_table
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier
@@ -71,13 +72,6 @@ def test_trees_of_other_seeds_are_others_and_of_the_same_seed_the_same():
 def test_what_is_no_tree_is_known(spoil):
     nodes, y = grow(26)
     assert is_tree(nodes, y) and not is_tree(spoil(nodes), y)
-
-
-def make_table(n_classes, n_rows=6):
-    rng = np.random.default_rng(0)
-    y = np.repeat(np.arange(n_classes), n_rows)
-    X = np.column_stack([y % 5, y // 5]) + rng.normal(scale=0.05, size=(len(y), 2))
-    return X, y
 
 
 @pytest.fixture(scope="module")

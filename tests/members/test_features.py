@@ -2,12 +2,8 @@
 
 import numpy as np
 import pytest
-from linear_functions import (
-    assert_same_linear,
-    make_linear,
-    make_table,
-    unpack,
-)
+from linear_functions import assert_same_linear, make_linear, unpack
+from tables import make_encoded_rows as make_table
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._members.features import Features

@@ -4,15 +4,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from linear_functions import (
-    N_FEATURES,
-    assert_same_linear,
-    fields,
-    make_linear,
-    make_table,
-    make_terms,
-)
+from linear_functions import N_FEATURES, assert_same_linear, fields, make_linear, make_terms
 from memory import traced_memory
+from tables import make_encoded_rows as make_table
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._members.boosted_trees import Trees

@@ -3,11 +3,11 @@
 import re
 
 import numpy as np
-import pandas as pd
 import pytest
 from bundle_tools import assert_survives, changed, opened
-from estimators import both, make_table, outputs, same, small
+from estimators import both, outputs, same, small
 from scipy.special import softmax
+from tables import make_frame, make_table
 
 from sklearn_mitra import BundleError, MitraClassifier, MitraRegressor, load
 from sklearn_mitra._members.kinds import choose_kinds
@@ -177,14 +177,6 @@ def test_plain_and_one_member_are_the_same_bits(cls):
     plain = small(cls, members="plain").fit(X, y)
     same(outputs(small(cls).fit(X, y), X), outputs(plain, X))
     same(outputs(small(cls, members=["plain"]).fit(X, y), X), outputs(plain, X))
-
-
-def make_frame(n_rows=60):
-    X, y = make_table(n_rows, 3)
-    frame = pd.DataFrame(X, columns=[*"abc"])
-    frame["level"] = np.where(X[:, 1] > 0, "up", "down")
-    frame.loc[3, ["a", "level"]] = None
-    return frame, y
 
 
 @both

@@ -5,8 +5,9 @@ from dataclasses import replace
 
 import numpy as np
 import pytest
-from linear_functions import make_linear, make_table
+from linear_functions import make_linear
 from scipy.special import log_softmax
+from tables import make_encoded_rows as make_table
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._bundles.fields import BundleFields, pack

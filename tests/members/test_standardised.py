@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from linear_functions import make_table
+from tables import make_encoded_rows as make_table
 
 from sklearn_mitra._members.standardised import StandardisedTerms, frequent_codes
 

@@ -2,8 +2,9 @@
 
 import numpy as np
 import pytest
-from linear_functions import assert_same_linear, fields, make_linear, make_table, unpack
+from linear_functions import assert_same_linear, fields, make_linear, unpack
 from scipy.special import log_softmax
+from tables import make_encoded_rows as make_table
 
 from sklearn_mitra import BundleError
 from sklearn_mitra._members.class_tree import ClassNode

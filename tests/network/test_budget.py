@@ -5,14 +5,15 @@ import threading
 
 import numpy as np
 import pytest
-from bundle_tools import fitted, make_table
+from bundle_tools import fitted
 from estimators import both, outputs, same
+from tables import make_three_classes
 
 from sklearn_mitra import MitraClassifier, clear_sessions, set_context_budget
 from sklearn_mitra._network import budget
 from sklearn_mitra._network.memory import total_memory
 
-X, _ = make_table()
+X, _ = make_three_classes()
 
 
 def ready(cls=MitraClassifier, **params):
@@ -52,7 +53,7 @@ def test_a_smaller_budget_drops_at_once_and_none_is_a_quarter_of_the_memory(cont
     assert budget.context_budget() == total_memory() // 4
 
 
-def test_what_is_larger_than_the_budget_is_kept_if_asked_for(context_budget):
+def test_a_context_larger_than_the_budget_is_kept_on_request(context_budget):
     first, expected = ready()
     nbytes = first.context_nbytes_
     context_budget(nbytes - 1)
@@ -66,7 +67,7 @@ def test_what_is_larger_than_the_budget_is_kept_if_asked_for(context_budget):
 
 
 @pytest.mark.slow
-def test_estimators_that_are_gone_take_no_room(context_budget):
+def test_deleted_estimators_take_no_room(context_budget):
     first, _ = ready()
     nbytes = first.context_nbytes_
     context_budget(2 * nbytes)
@@ -105,6 +106,6 @@ def test_threads_that_take_each_others_room_predict_the_same(context_budget):
 @pytest.mark.parametrize(
     ("nbytes", "error"), [(-1, ValueError), (1.5, TypeError), ("1", TypeError)]
 )
-def test_wrong_budgets_are_refused(nbytes, error):
+def test_invalid_budgets_are_refused(nbytes, error):
     with pytest.raises(error, match="nbytes"):
         set_context_budget(nbytes)

@@ -11,6 +11,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from bundle_tools import packed_members
 from safetensors.numpy import load_file, save_file
 
 from sklearn_mitra import MitraClassifier
@@ -30,7 +31,7 @@ def random_weights(dtype=np.float32):
 
 
 def write_header(path, header, data=b""):
-    """A safetensors file, however wrong."""
+    """A safetensors file, valid or not."""
     if not isinstance(header, bytes):
         header = json.dumps(header).encode()
     path.write_bytes(len(header).to_bytes(8, "little") + header + data)
@@ -62,11 +63,11 @@ def test_config_may_recommend_a_number_of_members(recommended, expected, directo
     assert resolve_checkpoint(directory, "classification").n_estimators == expected
     X = np.random.default_rng(0).normal(size=(20, 3))
     clf = MitraClassifier(model=directory, members="plain").fit(X, X[:, 0] > 0)
-    assert len(clf._model.members) == expected
+    assert len(packed_members(clf)) == expected
 
 
 @pytest.mark.parametrize("wrong", [0, -1, 1.0, True, "4", None, 1001])
-def test_a_number_of_members_that_cannot_be(wrong, directory):
+def test_an_invalid_number_of_members(wrong, directory):
     (directory / "config.json").write_text(json.dumps({**CONFIG, "n_estimators": wrong}))
     with pytest.raises(CheckpointError, match="'n_estimators' in .*config.json.* must be"):
         resolve_checkpoint(directory, "classification")
@@ -87,7 +88,7 @@ def test_a_number_of_members_that_cannot_be(wrong, directory):
     ],
     ids=TASKS,
 )
-def test_embedded(task, dim_output, sha256):
+def test_the_embedded_checkpoints(task, dim_output, sha256):
     checkpoint = resolve_checkpoint("mini", task)
     assert checkpoint.name == "mini"
     assert checkpoint.config == Config(128, dim_output, 6, 4, task)
@@ -144,7 +145,7 @@ def test_mixed_types(directory):
 
 @pytest.mark.parametrize("dtype", [np.float32, np.float16], ids=["F32", "F16"])
 @pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf])
-def test_weights_that_are_no_numbers(directory, dtype, value):
+def test_weights_that_are_not_numbers(directory, dtype, value):
     stored = random_weights(dtype)
     stored["layers.1.linear2.weight"][3, 5] = value
     save_file(stored, directory / "model.safetensors")
@@ -209,7 +210,7 @@ def test_sha256_and_identity(directory):
 
 
 @pytest.mark.parametrize("how", ["overwritten", "replaced"])
-def test_other_content_of_the_same_size_and_time_is_seen(directory, how):
+def test_other_content_of_the_same_size_and_time_is_noticed(directory, how):
     file = directory / "model.safetensors"
     checkpoint = resolve_checkpoint(directory, "classification")
     before, time = checkpoint.sha256, file.stat().st_mtime_ns
@@ -297,7 +298,7 @@ def test_missing_directory(model, tmp_path, monkeypatch):
         resolve_checkpoint(model, "classification")
 
 
-def test_a_file_is_no_directory(directory, monkeypatch):
+def test_a_file_is_not_a_directory(directory, monkeypatch):
     monkeypatch.chdir(directory.parent)
     for model in ["checkpoint/model.safetensors", directory / "model.safetensors"]:
         with pytest.raises(CheckpointError, match=r"no such directory: .*model\.safetensors"):
@@ -329,7 +330,7 @@ def test_missing_file(directory, filename):
 
 @pytest.mark.parametrize("filename", ["config.json", "model.safetensors"])
 @pytest.mark.parametrize("kind", ["device", "pipe", "folder"])
-def test_what_is_no_regular_file(directory, filename, kind):
+def test_anything_but_a_regular_file(directory, filename, kind):
     """A device or a pipe may never end."""
     path = directory / filename
     path.unlink()
@@ -453,7 +454,7 @@ POINTER = b"version https://git-lfs.github.com/spec/v1\noid sha256:4a04af7e\nsiz
 
 
 @pytest.mark.parametrize("content", [b"", b"1234567", b"\0" * 8, b"\xff" * 64, POINTER])
-def test_files_that_are_no_safetensors(directory, content):
+def test_files_that_are_not_safetensors(directory, content):
     (directory / "model.safetensors").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"is not a whole safetensors file: .*Git LFS"):
         resolve_checkpoint(directory, "classification")
@@ -507,7 +508,7 @@ def test_damaged_header_entry(directory, entry):
         resolve_checkpoint(directory, "classification")
 
 
-def test_a_weight_that_is_there_twice(directory):
+def test_a_duplicate_weight(directory):
     """Other readers might take the first."""
     file = directory / "model.safetensors"
     header, data = split(file)
@@ -540,15 +541,13 @@ def test_a_repaired_checkpoint_resolves(directory):
 
 @pytest.mark.parametrize("key", ["dim", "dim_output", "n_layers"])
 @pytest.mark.parametrize("value", [10**9, 10**100])
-def test_sizes_beyond_all_networks_are_refused_before_anything_is_made_of_them(
-    directory, key, value
-):
+def test_excessive_sizes_are_refused_before_anything_is_built(directory, key, value):
     (directory / "config.json").write_text(json.dumps({**CONFIG, key: value}))
     with pytest.raises(CheckpointError, match=rf"'{key}' in .* must be at most \d+. Got 1"):
         resolve_checkpoint(directory, "classification")
 
 
-def test_a_path_by_the_name_of_a_known_checkpoint_is_a_directory(directory, monkeypatch):
+def test_a_path_named_like_a_known_checkpoint_is_a_directory(directory, monkeypatch):
     (directory.parent / "mini").symlink_to(directory)
     monkeypatch.chdir(directory.parent)
     found = resolve_checkpoint(Path("mini"), "classification")

@@ -29,13 +29,15 @@ X, Y = (array[:100] for array in load_diabetes(return_X_y=True))
 
 
 @pytest.mark.slow
-def test_many_chunks_predict_the_bits_of_one(monkeypatch):
+def test_many_chunks_predict_the_bits_of_one(monkeypatch, capsys):
     X, y = load_diabetes(return_X_y=True)
-    regressor = MitraRegressor(max_support=60, n_estimators=1).fit(X, y)
+    regressor = MitraRegressor(max_support=60, n_estimators=1, verbose=1).fit(X, y)
     whole = regressor.predict(X)
+    assert capsys.readouterr().err == ""
     for workspace in (2**20, 10 * 2**20):
         monkeypatch.setattr(plan, "WORKSPACE", workspace)
-        assert regressor._model.context.plan(Runtime()).chunk_rows < len(X) / 3
+        regressor.predict(X[: len(X) // 3])
+        assert "147/147" in capsys.readouterr().err  # a third is several chunks: there is a bar
         np.testing.assert_array_equal(regressor.predict(X), whole)
 
 
@@ -48,12 +50,12 @@ def test_nbytes_is_the_size_of_the_keys_and_values():
     assert len(kept) == 3 * 6 * 2
 
 
-def make_context(*sizes):
+def make_context(*sizes, model="mini"):
     """A context of members with tables of these sizes, and the tables."""
-    sha256 = MitraRegressor(max_support=2).fit(X, Y).checkpoint_["sha256"]
+    sha256 = MitraRegressor(model=model, max_support=2).fit(X, Y).checkpoint_["sha256"]
     x = X.astype(np.float32)
     tables = [(x[:n, :f], np.linspace(0, 1, n, dtype=np.float32)) for n, f in sizes]
-    return Context("mini", sha256, "regression", tables), tables
+    return Context(model, sha256, "regression", tables), tables
 
 
 def test_concurrent_first_predictions_build_once(monkeypatch):
@@ -105,19 +107,18 @@ def test_members_may_have_tables_of_different_sizes():
     assert cost["context_nbytes"] == context.nbytes == plan.context_nbytes
 
 
-def test_a_prediction_goes_on_with_the_weights_that_it_began_with(tmp_path):
+def test_a_prediction_ends_with_the_weights_it_began_with(tmp_path):
     name = Path(sklearn_mitra.__file__).parent / "checkpoints" / "mini-regressor"
     copy = shutil.copytree(name, tmp_path / "copy")
-    regressor = MitraRegressor(model=copy, max_support=30).fit(X, Y)
-    expected, model = regressor.predict(X), regressor._model
-    _, ready = model.context.prepare(Runtime.resolve())
+    context, ((x, _),) = make_context((30, 10), model=str(copy))
+    _, (member,) = context.prepare(Runtime())
+    expected = member.outputs(x)
     (copy / "model.safetensors").unlink()
     clear_sessions()
-    rows, by_member = model.run(model.encoder.transform(X), ready)
-    np.testing.assert_array_equal(regressor._predictions(rows, by_member), expected)
+    same(member.outputs(x), expected)
 
 
-def test_a_prediction_that_fails_to_build_can_be_tried_again(tmp_path):
+def test_a_first_prediction_that_fails_can_be_repeated(tmp_path):
     iris, species = load_iris(return_X_y=True)
     name = Path(sklearn_mitra.__file__).parent / "checkpoints" / "mini-classifier"
     copy = shutil.copytree(name, tmp_path / "copy")
@@ -178,7 +179,7 @@ classifier.predict(X)
 
 @pytest.mark.slow
 def test_wide_tables_are_passed_in_small_blocks(make_checkpoint):
-    # of the last layer the support needs no attention
+    # in the last layer the support needs no attention
     model = make_checkpoint(128, 10, 2, 4, "classification")
     context = 8 * 2 * 64 * 701 * 128
     assert peak_memory(_WIDE, model) * 1024 - context < 0.7 * 2**30

@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from networks import TOLERANCE, make_table, outputs, prepare
+from networks import TOLERANCE, make_inputs, outputs, prepare
 
 from sklearn_mitra import clear_sessions
 from sklearn_mitra._network.bins import bin_edges
@@ -40,8 +40,8 @@ def checkpoint(request, make_checkpoint):
 
 
 def test_outputs_depend_on_support_labels_and_query(checkpoint):
-    """Or the comparisons here would show little."""
-    table = make_table("gaussian", checkpoint.config)
+    """Otherwise the comparisons here would show little."""
+    table = make_inputs("gaussian", checkpoint.config)
     output = outputs(prepare(checkpoint, table, 2), table.x_query, 2)
     others = [
         table._replace(x_support=table.x_support[::-1].copy()),
@@ -55,7 +55,7 @@ def test_outputs_depend_on_support_labels_and_query(checkpoint):
 
 @pytest.mark.parametrize("name", ["gaussian", "150 support rows"])
 def test_the_order_of_support_rows_does_not_matter(checkpoint, name):
-    table = make_table(name, checkpoint.config)
+    table = make_inputs(name, checkpoint.config)
     order = np.random.default_rng(2).permutation(len(table.x_support))
     shuffled = table._replace(x_support=table.x_support[order], y_support=table.y_support[order])
     np.testing.assert_allclose(
@@ -71,9 +71,9 @@ def test_the_order_of_support_rows_does_not_matter(checkpoint, name):
 
 @pytest.mark.parametrize("name", ["gaussian", "two support rows", "150 support rows"])
 def test_the_fused_graph_gives_what_encode_and_predict_give(checkpoint, name):
-    """The very bits, unless the weights are so large that they are encoded with in place."""
+    """To the bit, except for large weights, which encoding reads from the mapped file."""
     tolerance = 0 if checkpoint.config.n_parameters < _LARGE else TOLERANCE
-    table = make_table(name, checkpoint.config)
+    table = make_inputs(name, checkpoint.config)
     context = prepare(checkpoint, table, 2)
     embedding = QuantileEmbedding(table.x_support)
     inputs = {
@@ -92,7 +92,7 @@ def test_the_fused_graph_gives_what_encode_and_predict_give(checkpoint, name):
 @pytest.mark.parametrize("name", ["gaussian", "one feature", "60 features", "65 support rows"])
 def test_a_row_has_the_same_bits_in_every_batch(checkpoint, name):
     """Alone, among others, in any order, and with one thread or two."""
-    table = make_table(name, checkpoint.config)
+    table = make_inputs(name, checkpoint.config)
     n_rows, sizes = 64, (1, 2, 3, 7, 16, 17, 33)
     if name == "gaussian":
         sizes = (*range(1, 18), 31, 32, 33, 48, 63, 64)

@@ -296,7 +296,7 @@ def test_a_server_that_does_not_answer(tmp_path):
     assert result["connections"] <= 2
 
 
-def test_a_server_that_is_no_hub(repositories, tmp_path):
+def test_a_server_that_is_not_a_hub(repositories, tmp_path):
     with HubServer({}) as hub:
         (result,) = resolve(tmp_path, REGRESSOR, endpoint=hub.url + "/prefix")
     assert "'autogluon/mitra-regressor'" in result["error"]

@@ -8,11 +8,12 @@ import stat
 import hub_client
 import numpy as np
 import pytest
-from estimators import both, make_table, outputs, same, small
+from estimators import both, outputs, same, small
 from sklearn.base import clone
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
+from tables import make_table
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor, clear_sessions
@@ -173,11 +174,11 @@ def test_any_bit_may_flip(make_checkpoint, cache):
     assert file.read_bytes() == content
 
 
-def test_a_file_too_long_is_not_read(checkpoint, cache):
-    """Nor is memory taken for it."""
+def test_a_file_that_is_too_long_is_not_read(checkpoint, cache):
+    """It takes no memory either."""
     quantized_weights(checkpoint)
     (file,) = cache.iterdir()
-    os.truncate(file, 2**40)  # takes no place on disk
+    os.truncate(file, 2**40)  # takes no space on disk
     assert int8._read(file, checkpoint.sha256, checkpoint.config) is None
 
 
@@ -198,7 +199,7 @@ def test_who_may_read_the_checkpoint_may_read_its_weights(mode, make_checkpoint,
 def test_weights_that_change_while_they_are_read_are_not_kept(
     make_checkpoint, cache, tmp_path, monkeypatch
 ):
-    """They would be kept under the sha256 of the former ones."""
+    """They would be cached under the sha256 of the previous ones."""
     directory = shutil.copytree(make_checkpoint(8, 3, 1, 2, "classification"), tmp_path / "copy")
     checkpoint = resolve_checkpoint(directory, "classification")
     assert checkpoint.sha256
@@ -300,7 +301,7 @@ def test_targets_are_nearly_those_of_float32():
 @pytest.mark.slow
 @both
 @pytest.mark.parametrize("cache_context", [True, False])
-def test_the_same_question_has_the_same_answer(cls, cache_context):
+def test_the_same_row_has_the_same_prediction(cls, cache_context):
     estimator = cls(precision="int8", max_support=40, cache_context=cache_context).fit(X, Y)
     expected = outputs(estimator, X)
     same(outputs(estimator, X), expected)

@@ -68,5 +68,5 @@ def test_the_smallest_limit_counts(files, expected, write):
     assert total_memory(write(files)) == (expected or MACHINE)
 
 
-def test_of_this_machine():
+def test_the_memory_of_this_machine():
     assert 0 < total_memory() <= MACHINE

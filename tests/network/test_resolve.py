@@ -45,7 +45,7 @@ def test_a_name_that_ends_in_onnx_is_a_file_and_never_a_checkpoint(directory, ki
 
 
 @pytest.mark.parametrize("model", [None, 3, b"mini", ["mini"]], ids=repr)
-def test_what_is_no_name_is_refused(model):
+def test_invalid_names_are_refused(model):
     with pytest.raises(CheckpointError, match="A checkpoint is one of"):
         resolve_network(model, TASKS[0])
 
@@ -69,9 +69,7 @@ def test_directories_are_looked_for_only_if_the_bundle_is_trusted(directory):
         resolve_stored(str(directory), TASKS[0], sha256, trusted=False)
 
 
-def test_a_directory_by_the_name_of_an_embedded_checkpoint_is_not_looked_at(
-    directory, tmp_path, monkeypatch
-):
+def test_a_directory_named_like_an_embedded_checkpoint_is_ignored(directory, tmp_path, monkeypatch):
     (directory / "config.json").write_text("{")
     directory.rename(tmp_path / "mini")
     monkeypatch.chdir(tmp_path)

@@ -2,7 +2,8 @@
 
 import joblib
 import pytest
-from estimators import both, make_table, outputs, same, small
+from estimators import both, outputs, same, small
+from tables import make_table
 
 from sklearn_mitra import MitraClassifier
 from sklearn_mitra._network.runtime import Runtime
@@ -66,6 +67,6 @@ def test_a_provider_with_options_predicts_the_same(cls):
     assert estimator.get_params()["providers"] is given and given == [(CPU, {"use_arena": "1"})]
 
 
-def test_an_estimator_says_so_before_anything_else():
+def test_an_estimator_checks_providers_before_anything_else():
     with pytest.raises(ValueError, match="providers parameter must list names"):
         MitraClassifier(providers=[(CPU, "a")]).fit(None, None)

@@ -49,7 +49,7 @@ def test_sessions_differ_by_task_and_threads():
 
 
 @pytest.mark.slow
-def test_number_of_sessions_is_bounded_and_the_oldest_go():
+def test_the_number_of_sessions_is_bounded_and_the_oldest_go():
     network = resolve_network("mini", "classification")
     oldest = weakref.ref(network.open(True, Runtime()))
     for n_threads in range(2, 2 + sessions._MOST_SESSIONS):
@@ -87,7 +87,7 @@ def test_concurrent_requests_make_one_session():
     assert len(set(map(id, sessions))) == 1
 
 
-def test_a_session_that_is_there_does_not_wait_for_one_being_made():
+def test_an_open_session_does_not_wait_for_one_being_made():
     network = resolve_network("mini", "classification")
     session = network.open(True, Runtime())
     with sessions._making:
@@ -100,7 +100,7 @@ def test_a_session_that_is_there_does_not_wait_for_one_being_made():
 
 @pytest.mark.slow
 def test_memory_that_encoding_took_is_given_back():
-    """With it, the process would keep more than 100 MB."""
+    """Otherwise the process would keep more than 100 MB."""
     assert added_memory("mini", 300, 60) < 70e6
 
 

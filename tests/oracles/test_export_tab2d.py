@@ -30,7 +30,7 @@ def upstream(config):
 
 
 def run_upstream(network, x_support, y_support, x_query, padding):
-    """It writes into its arguments: here, copies."""
+    """It writes into its arguments, which are copies."""
     (n_tables, n_query), n_features = x_query.shape[:2], x_query.shape[2]
     no_features = torch.zeros((n_tables, n_features), dtype=torch.bool)
     no_query = torch.zeros((n_tables, n_query), dtype=torch.bool)

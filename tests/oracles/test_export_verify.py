@@ -1,4 +1,4 @@
-"""That the verification finds agreement where there is, and difference where there is."""
+"""The verification finds agreement where there is any, and differences where there are any."""
 
 import json
 import shutil
@@ -76,7 +76,7 @@ def check_all_agree(checkpoint, files, profiles):
 
 @pytest.mark.parametrize(("task", "n_outputs"), [("classification", 10), ("regression", 25)])
 def test_all_implementations_agree(task, n_outputs, make_checkpoint, export_once):
-    """On small networks: to export mini takes long. ``make test-web`` does all of mini."""
+    """On small networks: exporting mini takes long. ``make test-web`` does all of mini."""
     directory = make_checkpoint(24, n_outputs, 1, 3, task)
     profiles = ("upstream", "wlearn")
     files = [export_once(directory, task, profile) for profile in profiles]
@@ -98,7 +98,7 @@ def file(directory, export_once):
 
 @pytest.fixture
 def one_case(monkeypatch):
-    """The first of the cases alone, where it is not the numbers that matter."""
+    """Only the first case, for tests in which the numbers don't matter."""
     monkeypatch.setattr(verification, "make_cases", lambda config: make_cases(config)[:1])
 
 
@@ -145,7 +145,7 @@ def test_a_file_of_other_weights_fails(directory, file, capsys, tmp_path):
 
 
 def test_a_file_that_cannot_run_fails(directory, file, capsys, tmp_path):
-    """Its embedding has no places for all labels of the cases."""
+    """Its embedding has too few places for the labels of the cases."""
     model = onnx.load(file)
     embedding = next(t for t in model.graph.initializer if "y_embedding" in t.name)
     embedding.CopyFrom(from_array(to_array(embedding)[:2], embedding.name))
@@ -175,7 +175,7 @@ def test_a_missing_file_or_model_fails(directory, tmp_path, capsys):
 @pytest.mark.usefixtures("one_case")
 @pytest.mark.parametrize("runtime", ["node", "web", "all"])
 def test_a_missing_runtime_fails(runtime, directory, file, tmp_path, capsys):
-    """Where there is nothing that npm installed; Node.js itself may be missing, too."""
+    """In a folder without npm's packages; Node.js itself may be missing, too."""
     arguments = ["--model", str(directory), "--onnx", file]
     assert main([*arguments, "--runtime", runtime, "--npm", str(tmp_path)]) == 1
     captured = capsys.readouterr()
@@ -194,7 +194,7 @@ def test_without_autogluon_the_rewrite_takes_its_place(directory, file, monkeypa
     for name in list(sys.modules):
         if name.partition(".")[0] == "autogluon":
             monkeypatch.delitem(sys.modules, name)
-    monkeypatch.setitem(sys.modules, "autogluon", None)  # as if it weren't there
+    monkeypatch.setitem(sys.modules, "autogluon", None)  # as if it weren't installed
     assert main(["--model", str(directory), "--onnx", file]) == 0
     output = capsys.readouterr().out
     assert "difference to torch rewrite, since AutoGluon is not installed" in output

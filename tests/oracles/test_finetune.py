@@ -1,4 +1,4 @@
-"""Fine-tuning: what it gives, interruption, wrong input, what a tuned checkpoint is used for."""
+"""Fine-tuning: its results, interruption, invalid input, and uses of a tuned checkpoint."""
 
 import contextlib
 import json
@@ -16,6 +16,8 @@ import pandas as pd
 import pytest
 import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D as UpstreamTab2D
+from bundle_tools import packed_members
+from estimators import TASKS
 from safetensors.torch import load_file
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes, load_iris
@@ -57,15 +59,15 @@ def same(one, other):
 
 
 def global_state():
-    """Of NumPy's global generator, which is not to be drawn from."""
+    """The state of NumPy's global generator, which must not be drawn from."""
     return np.random.get_state()[1].copy()  # noqa: NPY002
 
 
-# ---- what it gives -------------------------------------------------------------------------------
+# ---- results -------------------------------------------------------------------------------------
 
 
 @pytest.mark.parametrize("config", [CLASSES, VALUES, BINS], ids=["classes", "values", "bins"])
-def test_it_learns_and_returns_a_fitted_clone(base, config, tmp_path):
+def test_finetune_learns_and_returns_a_fitted_clone(base, config, tmp_path):
     estimator, X, y = base(config)
     directory = tmp_path / "tuned"
     tuned = finetune(estimator, X, y, directory=directory, n_steps=40, learning_rate=2e-3)
@@ -78,7 +80,7 @@ def test_it_learns_and_returns_a_fitted_clone(base, config, tmp_path):
     others = {name: value for name, value in tuned.get_params().items() if name != "model"}
     assert others == {k: v for k, v in estimator.get_params().items() if k != "model"}
     assert tuned.model == str(directory) and not hasattr(estimator, "X_support_")
-    assert tuned.checkpoint_["sha256"] == resolve_checkpoint(directory, tuned._task).sha256
+    assert tuned.checkpoint_["sha256"] == resolve_checkpoint(directory, TASKS[type(tuned)]).sha256
     refit = type(estimator)(**tuned.get_params()).fit(X, y)
     np.testing.assert_array_equal(tuned.predict(X), refit.predict(X))
     assert sorted(os.listdir(directory)) == ["config.json", "history.jsonl", "model.safetensors"]
@@ -99,7 +101,7 @@ def test_no_step_leaves_the_weights_as_they_are(base, tmp_path):
     np.testing.assert_array_equal(tuned.predict(X), estimator.fit(X, y).predict(X))
 
 
-def test_runs_of_as_many_steps_are_the_same_to_the_bit(base, tmp_path):
+def test_runs_of_equally_many_steps_have_the_same_bits(base, tmp_path):
     estimator, X, y = base()
     for name, seed in ("a", 0), ("b", 0), ("c", 1):
         finetune(estimator, X, y, directory=tmp_path / name, n_steps=6, random_state=seed)
@@ -177,7 +179,7 @@ def test_a_single_step_changes_the_weights(base, tmp_path):
     ],
     ids=["no_grad", "inference_mode", "autocast", "float64"],
 )
-def test_modes_of_pytorch_that_the_caller_has_set_do_not_count(base, mode, tmp_path):
+def test_modes_that_the_caller_set_in_pytorch_do_not_matter(base, mode, tmp_path):
     estimator, X, y = base()
     options = {"n_steps": 3, "learning_rate": 1e-3}
     finetune(estimator, X, y, directory=tmp_path / "plain", **options)
@@ -202,7 +204,7 @@ def _default_dtype(dtype):
         torch.set_default_dtype(torch.float32)
 
 
-def test_a_directory_is_what_it_would_be_as_a_model(base, tmp_path, monkeypatch):
+def test_a_directory_is_resolved_like_a_model(base, tmp_path, monkeypatch):
     estimator, X, y = base()
     monkeypatch.setenv("HOME", str(tmp_path))
     monkeypatch.chdir(tmp_path)
@@ -262,7 +264,7 @@ def test_numpys_numbers_are_as_good_as_pythons(base, tmp_path):
     assert read_history(tmp_path)[-1]["step"] == 20
 
 
-def test_to_resume_takes_an_int(base, tmp_path):
+def test_resuming_needs_an_int_as_random_state(base, tmp_path):
     estimator, X, y = base()
     options = {"directory": tmp_path, "n_steps": 500, "random_state": None}
     _interrupt_after(tmp_path / "history.jsonl", 2)
@@ -427,7 +429,7 @@ def test_a_run_is_resumed_with_the_same_table_however_it_is_encoded(base, tmp_pa
     finetune(estimator, again, y, directory=tmp_path, n_steps=step + 5, resume=True)
 
 
-def test_what_does_not_change_the_result_may_be_another(interrupted):
+def test_options_that_do_not_change_the_result_may_differ(interrupted):
     step = read_history(interrupted["directory"])[-1]["step"]
     others = {"n_steps": step + 5, "patience": 100, "seconds": 5, "device": "cpu"}
     changed = clone(interrupted["estimator"]).set_params(n_jobs=1, cache_context=False, verbose=0)
@@ -453,7 +455,7 @@ def _without(*names):
 
 
 def _flipped(data):
-    """With one bit of a weight turned over."""
+    """With one bit of a weight flipped."""
     middle = len(data) // 2
     return data[:middle] + bytes([data[middle] ^ 1]) + data[middle + 1 :]
 
@@ -506,7 +508,7 @@ def test_a_damaged_history_is_named(interrupted, line, message):
     assert path.read_bytes() == damaged
 
 
-def test_a_line_that_was_cut_off_is_written_again(interrupted):
+def test_a_truncated_line_is_written_again(interrupted):
     path = interrupted["directory"] / "history.jsonl"
     whole = read_history(interrupted["directory"])
     with path.open("ab") as file:
@@ -630,12 +632,11 @@ def tuned_mini(tmp_path_factory):
     return finetune(clf, X, y, directory=directory, n_steps=5, **options), X, y
 
 
-def test_it_has_as_many_members_as_the_checkpoint_it_comes_from(tuned_mini):
+def test_a_tuned_checkpoint_recommends_as_many_members_as_before(tuned_mini):
     tuned, X, y = tuned_mini
     plain = MitraClassifier(max_support=40).fit(X, y)
-    assert (
-        tuned.n_estimators is None and len(tuned._model.members) == len(plain._model.members) == 4
-    )
+    assert tuned.n_estimators is None
+    assert len(packed_members(tuned)) == len(packed_members(plain)) == 4
     assert np.abs(tuned.predict_proba(X) - plain.predict_proba(X)).max() > 1e-3
 
 
@@ -688,8 +689,8 @@ def test_the_history_can_be_drawn(tuned_mini, tmp_path):
 
 
 @pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
-def test_autogluon_loads_it(tuned_mini):
-    """Though its config.json says, too, how many ensemble members it recommends."""
+def test_autogluon_loads_a_tuned_checkpoint(tuned_mini):
+    """Although its config.json also recommends a number of ensemble members."""
     tuned, _, _ = tuned_mini
     with open(os.path.join(tuned.model, "config.json"), encoding="utf-8") as file:
         assert json.load(file)["n_estimators"] == 4

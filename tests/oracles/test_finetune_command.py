@@ -52,7 +52,7 @@ def test_a_tuned_checkpoint_is_fitted_and_predicts(arguments, tmp_path, capsys):
         (["--model", "/nowhere"], "no such directory"),
     ],
 )
-def test_what_is_wrong_is_a_message(arguments, more, message, capsys):
+def test_wrong_arguments_get_a_message(arguments, more, message, capsys):
     assert main([*arguments, *more]) == 1
     told = capsys.readouterr().err
     assert message in told and "Traceback" not in told

@@ -8,6 +8,7 @@ import pandas as pd
 import pytest
 import torch
 from autogluon.tabular.models.mitra._internal.models.tab2d import Tab2D as UpstreamTab2D
+from estimators import TASKS
 from sklearn.datasets import load_diabetes, load_iris, load_wine
 from sklearn.metrics import log_loss, r2_score
 from torch.nn.functional import cross_entropy, huber_loss
@@ -30,7 +31,7 @@ LARGE = Config(512, 10, 12, 4, "classification")
 
 
 def fit_task(estimator, train, validation):
-    network = resolve_network(estimator.model, estimator._task)
+    network = resolve_network(estimator.model, TASKS[type(estimator)])
     return Task.fit(estimator, network, train, validation)
 
 
@@ -84,10 +85,10 @@ def test_hardly_any_class_has_two_rows():
 # ---- episodes ------------------------------------------------------------------------------------
 
 
-def test_a_step_has_training_rows_some_as_support_and_others_as_queries():
+def test_a_step_draws_support_and_queries_from_training_rows():
     task = make_task(MitraClassifier(members=["plain"]))
     episodes = Episodes(task.learner, 30, 20, "balanced")
-    ((table, classes),) = task.learner._model.tables()
+    table, classes = task.learner.X_support_, task.learner.y_support_
     seen = set()
     for seed in range(5):
         batch = episodes.draw(np.random.RandomState(seed))
@@ -104,7 +105,7 @@ def test_a_step_has_training_rows_some_as_support_and_others_as_queries():
     assert len(seen) == 5
 
 
-def test_queries_of_classes_that_the_support_lacks_are_ignored():
+def test_queries_of_classes_absent_from_the_support_are_ignored():
     y = np.repeat([0, 1, 2], [30, 30, 1])
     X = np.random.default_rng(0).normal(size=(61, 2))
     learner = MitraClassifier(members=["plain"]).fit(X, y)
@@ -118,8 +119,8 @@ def test_queries_of_classes_that_the_support_lacks_are_ignored():
     assert any(is_ignored) and not all(is_ignored)
 
 
-def test_what_a_step_shows_of_a_row_is_of_models_that_have_not_seen_it():
-    """Of a target that is pure noise, scores that were fitted to a row would tell it."""
+def test_a_step_shows_out_of_fold_scores():
+    """Scores fitted to a row would reveal its target, even if that is pure noise."""
     rng = np.random.default_rng(0)
     X, y = rng.normal(size=(200, 40)), rng.normal(size=200)
     train = (X, y), (X[:5], y[:5])
@@ -168,7 +169,7 @@ def test_loss_and_gradients_of_a_step_are_upstreams(model):
     X, y = data(return_X_y=True)
     sizes = (40, 20)
     if model == "75.7 M":
-        X, sizes = X[:, ::4], (12, 6)  # more takes long
+        X, sizes = X[:, ::4], (12, 6)  # more would take long
     learner = kind(members=["components+scores"], max_support=60).fit(X, y)
     batch = Episodes(learner, *sizes, "stratified").draw(np.random.RandomState(0))
     loss = batch_loss(network, batch)
@@ -226,7 +227,7 @@ def test_validation_scores_what_the_regressor_predicts(dim_output, make_checkpoi
     assert loss == pytest.approx(1 - r2_score(validation[1], served), abs=1e-5)
 
 
-def test_weights_of_classes_do_not_count_in_validation():
+def test_class_weight_does_not_matter_in_validation():
     weighted = MitraClassifier(class_weight={0: 50}, members=["plain"], prior_correction=False)
     tasks = make_task(weighted), make_task(MitraClassifier(members=["plain"]))
     network = Tab2D.from_checkpoint(resolve_checkpoint("mini", "classification"))

@@ -10,12 +10,13 @@ import numpy as np
 import onnx
 import onnxruntime
 import pytest
-from bundle_tools import INTEROP, KINDS, changed, make_table, opened
-from estimators import ESTIMATORS, both, outputs, same
+from bundle_tools import INTEROP, KINDS, changed, opened, packed_members
+from estimators import ESTIMATORS, TASKS, both, outputs, same
 from onnx import TensorProto, helper, numpy_helper
 from scipy.special import softmax
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
+from tables import make_three_classes
 
 import sklearn_mitra
 from sklearn_mitra import (
@@ -30,8 +31,7 @@ from sklearn_mitra._network.config import Config
 from sklearn_mitra._network.interchange import InterchangeNetwork, resolve_interchange
 from sklearn_mitra._network.runtime import Runtime
 
-X, Y = make_table(60)
-TASKS = {MitraClassifier: "classification", MitraRegressor: "regression"}
+X, Y = make_three_classes(60)
 
 
 @pytest.fixture
@@ -82,7 +82,7 @@ def fitted(cls, file, **params):
 def test_a_file_has_as_many_members_as_it_recommends(copy_file, make_checkpoint):
     file = copy_file(MitraClassifier, set_metadata(n_estimators="3"))
     estimator = fitted(MitraClassifier, file, n_estimators=None)
-    assert len(estimator._model.members) == 3
+    assert len(packed_members(estimator)) == 3
     assert estimator.checkpoint_["name"] == str(file)
     directory = make_checkpoint(24, 10, 1, 3, "classification")
     expected = outputs(fitted(MitraClassifier, directory, n_estimators=3), X)
@@ -118,7 +118,7 @@ def test_quantiles(n_outputs, make_checkpoint, make_file):
     levels = [0.1, 0.5, 0.9]
     reg = fitted(MitraRegressor, make_file(MitraRegressor, n_outputs=n_outputs))
     quantiles = reg.predict_quantiles(X, levels)
-    assert reg._model.conformal is not None
+    assert "heldOut" in opened(reg.save())[1]["sklearn_mitra"]
     same(sklearn_mitra.load(reg.save(), trusted=True).predict_quantiles(X, levels), quantiles)
     assert np.mean((quantiles[:, 0] <= Y) & (quantiles[:, 2] >= Y)) > 0.5
     if n_outputs == 1:
@@ -148,7 +148,7 @@ def test_raw_labels_in_a_wlearn_file_give_the_estimators_probabilities(
 
 @pytest.mark.parametrize("profile", ["upstream", "wlearn"])
 @pytest.mark.parametrize(("label", "column"), [(-9, 0), (9, 3)])
-def test_a_class_that_the_support_lacks(label, column, profile, make_file):
+def test_a_class_absent_from_the_support(label, column, profile, make_file):
     y = np.where(np.arange(60) == 7, label, Y)  # one row of the class, left out below
     estimator = MitraClassifier(
         model=make_file(MitraClassifier, profile),
@@ -179,7 +179,7 @@ def test_columns_are_those_of_the_classes_in_the_support(make_file):
 
 
 def test_a_wlearn_file_that_takes_class_ids(copy_file, make_file):
-    """As they were made before they ranked labels: with as many columns as the largest id + 1."""
+    """Older files don't rank labels: they have as many columns as the largest id + 1."""
 
     def cut(model):
         graph = model.graph
@@ -208,19 +208,22 @@ def test_a_wlearn_file_that_takes_class_ids(copy_file, make_file):
 
 
 @both
-def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch):
-    estimator = fitted(cls, make_file(cls))
+def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch, capsys):
+    estimator = fitted(cls, make_file(cls), verbose=1)
     expected = outputs(estimator, X)
     alone = np.concatenate([outputs(estimator, row[None]) for row in X[:5]])
     np.testing.assert_allclose(alone, expected[:5], rtol=0, atol=1e-6)
     monkeypatch.setattr("sklearn_mitra._network.plan.total_memory", lambda: 400_000)
-    assert 2 < estimator._model.context.plan(Runtime.resolve()).chunk_rows < 30
+    outputs(estimator, X[:3])
+    assert capsys.readouterr().err == ""  # a bar is for several chunks only
+    np.testing.assert_allclose(outputs(estimator, X[:30]), expected[:30], rtol=0, atol=1e-6)
+    assert "30/30" in capsys.readouterr().err
     np.testing.assert_allclose(outputs(estimator, X), expected, rtol=0, atol=1e-6)
 
 
 @both
-def test_a_file_of_another_maker(cls, copy_file, make_file):
-    """Without metadata it is taken for upstream's, and has one member."""
+def test_a_file_without_metadata_counts_as_upstreams(cls, copy_file, make_file):
+    """It has one member."""
     file = copy_file(cls, without_metadata)
     estimator = cls(model=file, max_support=30).fit(X, Y)
     same(outputs(estimator, X), outputs(fitted(cls, make_file(cls), n_estimators=1), X))
@@ -235,7 +238,7 @@ def test_more_classes_than_a_file_has_outputs(make_checkpoint, make_file, copy_f
     expected = MitraClassifier(model=make_checkpoint(24, 10, 1, 3, "classification")).fit(X, y)
     for name in (make_file(MitraClassifier), copy_file(MitraClassifier, without_metadata)):
         clf = MitraClassifier(model=name).fit(X, y)
-        assert len(clf._model.members) == clf._model.members[0].target.n_nodes == 3
+        assert [member["node"]["nNodes"] for member in packed_members(clf)] == [3] * 3
         np.testing.assert_allclose(clf.predict_proba(X), expected.predict_proba(X), atol=1e-5)
 
 
@@ -269,8 +272,8 @@ def test_pickles(cls, make_file):
 
 
 @both
-def test_names(cls, make_file, tmp_path, monkeypatch):
-    """A path of any kind; the absolute one is kept."""
+def test_a_model_may_be_a_path_of_any_kind(cls, make_file, tmp_path, monkeypatch):
+    """The absolute path is kept."""
     shutil.copy(make_file(cls), tmp_path / "model.onnx")
     expected = outputs(fitted(cls, make_file(cls)), X)
     monkeypatch.chdir(tmp_path)
@@ -363,7 +366,7 @@ def test_a_device_with_the_name_of_a_file(tmp_path):
 
 
 @pytest.mark.parametrize("content", [b"", b"version https://git-lfs", b"\xff" * 100])
-def test_what_is_no_onnx_file(content, tmp_path):
+def test_anything_but_an_onnx_file(content, tmp_path):
     (tmp_path / "no.onnx").write_bytes(content)
     with pytest.raises(CheckpointError, match=r"no\.onnx'.*(read as an .onnx file|the inputs)"):
         MitraClassifier(model=tmp_path / "no.onnx").fit(X, Y)
@@ -408,7 +411,7 @@ def ask_for_an_unknown_type(model):
         (set_metadata(n_estimators="1000000000"), "must have metadata that fit its inputs"),
     ],
 )
-def test_files_that_are_not_of_this_kind(cls, change, message, copy_file):
+def test_files_of_other_models(cls, change, message, copy_file):
     file = copy_file(cls, change)
     with pytest.raises(CheckpointError, match=message) as error:
         fitted(cls, file)
@@ -468,7 +471,7 @@ def in_a_function(model, tensor):
     ],
 )
 def test_weights_beside_the_file_are_found_wherever_it_names_them(place, copy_file):
-    """The sha256 of the file would say nothing about them."""
+    """The sha256 of the file wouldn't cover them."""
     tensor = helper.make_tensor("weight", TensorProto.FLOAT, [1], [0.0])
     tensor.ClearField("float_data")
     tensor.data_location = TensorProto.EXTERNAL
@@ -492,7 +495,7 @@ def test_metadata_that_ask_for_more_than_the_file_holds(key, value, message, cop
 
     def change(model):
         metadata(model)
-        model.graph.output[0].type.tensor_type.shape.dim[2].Clear()  # else they don't fit it
+        model.graph.output[0].type.tensor_type.shape.dim[2].Clear()  # otherwise they don't fit it
 
     with pytest.raises(CheckpointError, match=message):
         fitted(MitraClassifier, copy_file(MitraClassifier, change))
@@ -548,7 +551,7 @@ def keep_one_row():
 
 @both
 def test_outputs_for_another_number_of_rows(cls, copy_file):
-    """One row would be taken for all of them."""
+    """One row would be broadcast to all."""
     estimator = fitted(cls, copy_file(cls, keep_one_row()))
     message = r"must give float32 outputs of shape \(1, 60.* for 60 query rows. Got .* \(1, 1"
     with pytest.raises(CheckpointError, match=message):
@@ -557,7 +560,7 @@ def test_outputs_for_another_number_of_rows(cls, copy_file):
 
 @both
 @pytest.mark.parametrize("factor", [np.nan, np.inf])
-def test_outputs_that_are_no_numbers(cls, factor, copy_file):
+def test_outputs_that_are_not_numbers(cls, factor, copy_file):
     change = put_before_the_output("Mul", np.float32(factor))
     estimator = fitted(cls, copy_file(cls, change))
     with pytest.raises(CheckpointError, match="gives NaN or infinity for 60 of 60 rows"):

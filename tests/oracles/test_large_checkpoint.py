@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-from estimators import make_table
 from processes import added_memory
+from tables import make_table
 
 from sklearn_mitra import MitraClassifier, clear_sessions
 from sklearn_mitra._network import int8
@@ -28,7 +28,7 @@ def large_checkpoint(make_checkpoint):
 
 @pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
 def test_all_implementations_agree_with_autogluon(large_checkpoint, monkeypatch):
-    """On some of the cases, which take a minute in all; smaller networks have every one."""
+    """On some of the cases, since all would take a minute; smaller networks run every one."""
     checkpoint = resolve_checkpoint(large_checkpoint, "classification")
     names = ["Gaussian", "heavily tied", "ten classes"]
     cases = [case for case in make_cases(checkpoint.config) if case.name in names]

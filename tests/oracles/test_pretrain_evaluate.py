@@ -1,4 +1,4 @@
-"""The evaluation of checkpoints, and what ``docs/pretraining.md`` says of the embedded ones."""
+"""The evaluation of checkpoints, and the scores of the embedded ones in ``docs/pretraining.md``."""
 
 import json
 import re
@@ -158,7 +158,7 @@ def test_another_checkpoint_and_the_default_members(small, tmp_path, monkeypatch
     assert diabetes["mitra, beside"] == score(MitraRegressor(), *split)
 
 
-def test_command_says_what_is_wrong(small, capsys):
+def test_the_command_explains_wrong_arguments(small, capsys):
     for arguments, message in [
         (["--model", small, "--beside", "nothing"], "A checkpoint is one of"),
         (["--model", "nothing"], "A checkpoint is one of"),

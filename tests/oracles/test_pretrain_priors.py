@@ -1,4 +1,4 @@
-"""Synthetic tables: that there is something to learn in them, and that their labels are right."""
+"""Synthetic tables: they hold something to learn, and their labels are right."""
 
 import random
 
@@ -150,7 +150,7 @@ def test_global_random_state_is_left_alone():
 # ---- damage --------------------------------------------------------------------------------------
 
 
-def test_levels_hang_on_the_order_of_values_only():
+def test_levels_depend_only_on_the_order_of_values():
     x = torch.randn(8, 60, 5, generator=seeded())
     levels = to_levels(x, seeded(1))
     assert torch.equal(levels, to_levels(x.exp(), seeded(1)))
@@ -167,7 +167,7 @@ def test_equal_values_get_one_level():
         assert all(len(level[column == value].unique()) == 1 for value in range(3))
 
 
-def test_lost_cells_get_the_mean_of_the_rest_of_the_support():
+def test_missing_cells_get_the_mean_of_the_rest_of_the_support():
     x = torch.tensor([[[1.0, 5.0], [2.0, 6.0], [6.0, 7.0], [9.0, 8.0]]])
     is_missing = torch.tensor([[[True, True], [False, True], [False, True], [True, False]]])
     expected = torch.tensor([[[4.0, 0.0], [2.0, 0.0], [6.0, 0.0], [4.0, 8.0]]])
@@ -212,7 +212,7 @@ def test_labels_of_many_tables(most_classes):
 
 
 def test_support_and_query_rows_have_the_same_classes():
-    # Were ties told apart by the order of rows, discrete latents would say where a row stands.
+    # If the order of rows broke ties, discrete latents would reveal a row's position.
     _, latents = sample_tables(200, 200, 2, 10, seeded(), "interactions")
     labels, n_classes = class_labels(latents, 100, seeded(1))
     share = torch.stack([(labels[:, :100] == 0).float(), (labels[:, 100:] == 0).float()])
@@ -221,7 +221,7 @@ def test_support_and_query_rows_have_the_same_classes():
     assert np.corrcoef(share)[0, 1] > 0.8
 
 
-def test_cuts_hang_on_the_order_of_the_latent_only():
+def test_cuts_depend_only_on_the_order_of_the_latent():
     latent = torch.randn(50, 40, generator=seeded())
     n_classes = torch.randint(2, 11, (50, 1), generator=seeded(1))
     labels = cut(latent, n_classes, seeded(2))
@@ -262,14 +262,14 @@ def test_targets_span_the_unit_interval_in_the_support():
     assert (middle < 0.1).float().mean() > 0.1 and (middle > 0.4).float().mean() > 0.2
 
 
-def test_scaled_targets_know_no_unit():
+def test_scaled_targets_have_no_unit():
     y = torch.randn(20, 30, generator=seeded())
     scaled, _ = scale(y, 20)
     other, _ = scale(1000 * y - 5, 20)
     torch.testing.assert_close(scaled, other, rtol=0, atol=1e-4)
 
 
-def test_a_constant_target_counts_for_nothing():
+def test_a_constant_target_has_no_weight():
     y = torch.tensor([[2.0, 2.0, 2.0, 5.0], [1.0, 3.0, 2.0, 9.0]])
     scaled, weights = scale(y, 3)
     assert scaled.tolist() == [[0, 0, 0, 0], [0, 1, 0.5, 1.5]]

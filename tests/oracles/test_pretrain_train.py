@@ -1,4 +1,4 @@
-"""Training: losses against the obvious, a loss that falls, stop and resume, what is written."""
+"""Training: losses against references, a loss that falls, stopping and resuming, the files."""
 
 import dataclasses
 import json
@@ -144,7 +144,7 @@ def mean_loss(network, batches):
 
 
 @pytest.mark.parametrize(("config", "bound"), [(CLASSES, 0.92), (VALUES, 0.3), (BINS, 0.8)])
-def test_the_loss_falls_and_hangs_on_the_support(config, bound, tmp_path):
+def test_the_loss_falls_and_depends_on_the_support(config, bound, tmp_path):
     generator = torch.Generator().manual_seed(2**40)  # tables that training doesn't see
     batches = [draw_batch(config, Shape(30, 50, 3), generator, f) for f in ("linear", "trees")]
     options = Options(n_steps=40, budget=SMALLEST_BUDGET, lr=1e-2, log_every=10)
@@ -169,7 +169,7 @@ def test_the_embedded_checkpoints_read_such_tables(task):
     generator = torch.Generator().manual_seed(2**40)
     batch = draw_batch(network.config, Shape(12, 40, 3), generator)
     read = mean_loss(network, [batch])
-    # Query rows that stand in each other's place, and support labels of another table.
+    # Query rows in each other's places, and the support labels of another table.
     assert read < 0.85 * mean_loss(network, [batch._replace(x_query=batch.x_query.flip(1))])
     assert read < 0.85 * mean_loss(network, [batch._replace(y_support=batch.y_support.roll(1, 0))])
 
@@ -339,7 +339,9 @@ def test_command_starts_from_a_checkpoint(tmp_path):
         (["--init", "mini", "--dim", "64"], "--dim is 64, but 128 in 'mini'"),
     ],
 )
-def test_command_says_what_is_wrong_before_it_starts(arguments, message, tmp_path, capsys):
+def test_the_command_explains_wrong_arguments_before_it_starts(
+    arguments, message, tmp_path, capsys
+):
     with pytest.raises(SystemExit):
         run(tmp_path / "new", *arguments)
     assert not (tmp_path / "new").exists()
@@ -389,7 +391,7 @@ def test_speed_takes_the_steps_of_a_training(more, capsys, monkeypatch):
     assert "drawing the tables takes" in told
 
 
-def test_speed_says_what_is_wrong(capsys):
+def test_speed_explains_wrong_arguments(capsys):
     with pytest.raises(SystemExit):
         speed.main(["--task", "regression", "--seconds", "0"])
     assert "--seconds must be a positive number. Got 0.0" in capsys.readouterr().err

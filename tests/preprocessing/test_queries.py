@@ -1,22 +1,17 @@
 """Query rows: encoded in pieces, cut into chunks of distinct rows, and put together again."""
 
 import numpy as np
-import pandas as pd
 import pytest
-from estimators import both, make_table, outputs, same, small
+from estimators import both, outputs, same, small
+from tables import make_repeated_frame as make_frame
+from tables import make_repeated_rows as repeated
+from tables import make_table
 
 from sklearn_mitra._network.context import Member
 from sklearn_mitra._network.plan import Plan
 from sklearn_mitra._preprocessing import queries
 from sklearn_mitra._preprocessing.encoder import TableEncoder
 from sklearn_mitra._preprocessing.queries import Queries, cut_distinct
-
-
-def repeated(n_rows=50, n_distinct=12, n_columns=3, seed=0):
-    """A table whose rows are a few, over and over."""
-    rng = np.random.default_rng(seed)
-    x = rng.normal(size=(n_distinct, n_columns)).astype(np.float32)
-    return x[rng.integers(0, n_distinct, n_rows)]
 
 
 def naive_cut(x, n_rows):
@@ -68,11 +63,6 @@ def test_no_rows_make_no_chunks():
 
 
 # ---- tables --------------------------------------------------------------------------------------
-
-
-def make_frame(n_rows=50, seed=0):
-    x = repeated(n_rows, seed=seed)
-    return pd.DataFrame({"a": x[:, 0], "b": x[:, 1], "c": np.where(x[:, 2] > 0, "up", "down")})
 
 
 @pytest.fixture

@@ -6,8 +6,9 @@ import warnings
 import numpy as np
 import pandas as pd
 import pytest
-from estimators import make_table, outputs, same, small
+from estimators import outputs, same, small
 from scipy import sparse
+from tables import make_table
 
 import sklearn_mitra
 

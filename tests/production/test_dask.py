@@ -12,31 +12,16 @@ import pandas as pd
 import pytest
 from distributed import Client, LocalCluster
 from distributed.protocol import serialize
-from estimators import both, make_table, small
+from estimators import both, small
 from sklearn.model_selection import GridSearchCV
 from snippets import ROOT, run_page
+from tables import make_sales, make_table
 
 from sklearn_mitra import MitraClassifier, clear_sessions
 from sklearn_mitra._network import budget, sessions
 from sklearn_mitra._network.runtime import Runtime
 
 N_PARTITIONS = 12
-
-
-def make_frame(n_rows=96):
-    """A table with a column of every kind, of which the first rows miss most."""
-    X, y = make_table(n_rows, 3)
-    frame = pd.DataFrame(X, columns=["size", "height", "weight"])
-    frame["count"] = np.arange(n_rows) % 7
-    frame["is_new"] = X[:, 1] > 0
-    frame["colour"] = pd.Categorical(np.array(["red", "green", "blue"])[np.arange(n_rows) % 3])
-    frame["shop"] = np.array(["north", "south"])[(X[:, 2] > 0).astype(int)]
-    frame["day"] = pd.Timestamp("2024-02-01") + pd.to_timedelta(np.arange(n_rows) % 50, "D")
-    frame.loc[::5, ["weight", "shop"]] = None
-    frame.loc[::6, ["colour", "day"]] = None
-    frame.loc[:7, ["size", "colour", "shop", "day"]] = None
-    frame.index = [f"row {i:03}" for i in range(n_rows)]
-    return frame, y
 
 
 def predict_proba(part, clf):
@@ -74,7 +59,7 @@ def same_frame(a, b):
 
 @pytest.mark.parametrize("labels", [["no", "yes"], [3, 5], [False, True]], ids=repr)
 def test_partitions_of_a_filtered_table_predict_what_the_table_does(labels):
-    frame, y = make_frame()
+    frame, y = make_sales()
     clf = small(n_estimators=2, n_jobs=1).fit(frame, np.array(labels)[y])
     table = dd.from_pandas(frame, npartitions=N_PARTITIONS)
     table, frame = table[table["size"] > 1], frame[frame["size"] > 1]
@@ -90,7 +75,7 @@ def test_partitions_of_a_filtered_table_predict_what_the_table_does(labels):
 
 
 def test_partitions_may_have_categories_of_their_own():
-    frame, y = make_frame()
+    frame, y = make_sales()
     clf = small(n_jobs=1).fit(frame, y)
     parts = [frame.iloc[i : i + 16].copy() for i in range(0, 96, 16)]
     for part in parts:
@@ -143,7 +128,7 @@ def predict_and_die_once(part, clf, marker):
 
 @both
 def test_a_cluster_predicts_the_same_bits(cls, client):
-    frame, y = make_frame()
+    frame, y = make_sales()
     model = small(cls, n_estimators=2).fit(frame, y)
     table = dd.from_pandas(frame, npartitions=N_PARTITIONS)
     expected = frame.assign(answer=model.predict(frame))[["answer"]]
@@ -153,7 +138,7 @@ def test_a_cluster_predicts_the_same_bits(cls, client):
 
 
 def test_a_worker_has_one_context_of_one_thread_and_a_session_for_each_of_its_two_graphs(client):
-    frame, y = make_frame()
+    frame, y = make_sales()
     clf = small().fit(frame, y)
     assert clf.n_jobs is None
     table = dd.from_pandas(frame, npartitions=N_PARTITIONS)
@@ -183,7 +168,7 @@ def test_an_estimator_travels_without_its_context(client):
 
 
 def test_a_search_on_the_cluster_has_the_same_scores(client):
-    frame, y = make_frame()
+    frame, y = make_sales()
     grid = {"max_support": [10, 40]}
     scores = []
     for backend in ("dask", "sequential"):
@@ -196,7 +181,7 @@ def test_a_search_on_the_cluster_has_the_same_scores(client):
 
 
 def test_a_killed_worker_loses_nothing(client, tmp_path):
-    frame, y = make_frame()
+    frame, y = make_sales()
     clf = small().fit(frame, y)
     table = dd.from_pandas(frame, npartitions=N_PARTITIONS)
     before, marker = {*client.run(os.getpid).values()}, tmp_path / "killed"

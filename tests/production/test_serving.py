@@ -19,23 +19,14 @@ from service_process import RunningService, ask, wait_for
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 from snippets import ROOT, run_page
+from tables import make_json_table
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
 N_ROWS, MAX_ROWS, MAX_BYTES = 96, 8, 2000
 
 
-def make_frame():
-    rng = np.random.default_rng(0)
-    frame = pd.DataFrame({"size": rng.normal(size=N_ROWS), "count": rng.integers(0, 9, N_ROWS)})
-    frame["kind"] = rng.choice(["red", "blüe"], N_ROWS)
-    frame["day"] = pd.date_range("2024-01-01", periods=N_ROWS).astype(str)
-    frame.loc[::5, "size"] = np.nan
-    frame.loc[::7, "kind"] = None
-    return frame
-
-
-FRAME = make_frame()
+FRAME = make_json_table(N_ROWS)
 LABELS = np.where(FRAME["count"] > 4, "many", "few")
 # as JSON has them: null where a value is missing
 ROWS = [{k: None if pd.isna(v) else v for k, v in r.items()} for r in FRAME.to_dict("records")]

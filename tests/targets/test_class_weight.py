@@ -1,15 +1,14 @@
-"""Weights of classes, and that there are none of rows."""
-
-from dataclasses import replace
+"""Class weights, and what replaces sample weights."""
 
 import numpy as np
 import pytest
 from bundle_tools import assert_survives, changed
-from estimators import both, make_table, same, small
+from estimators import both, same, small
 from sklearn.datasets import make_classification
 from sklearn.ensemble import BaggingClassifier
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import has_fit_parameter
+from tables import make_table
 
 import sklearn_mitra
 from sklearn_mitra import BundleError
@@ -46,7 +45,7 @@ def test_probabilities_are_multiplied_by_the_weights_of_their_classes(labels):
     same(clf.predict(QUERY), labels[expected.argmax(axis=1)])
 
 
-def test_a_class_without_a_weight_has_one_and_only_their_ratios_matter():
+def test_missing_weights_are_one_and_only_ratios_matter():
     expected = fitted(class_weight={-3: 1, 0: 4, 2**40: 1}).predict_proba(QUERY)
     same(fitted(class_weight={0: 4}).predict_proba(QUERY), expected)
     scaled = fitted(class_weight={-3: 0.25, 0: 1, 2**40: 0.25}).predict_proba(QUERY)
@@ -54,15 +53,17 @@ def test_a_class_without_a_weight_has_one_and_only_their_ratios_matter():
     same(fitted(class_weight={}).predict_proba(QUERY), fitted().predict_proba(QUERY))
 
 
-def test_weights_are_what_other_frequencies_in_training_would_do():
-    """Classes of twice the rows, with the same support: only the prior knows of it."""
+def test_weights_act_as_other_training_frequencies_would():
+    """Twice the rows of a class, with the same support: only the prior shows them."""
     X, _ = make_table(100)
     y = np.repeat([0, 1], [70, 30])
-    # the balanced support is drawn class by class, the first class first
-    clf = small(max_support=20, class_weight={1: 2}).fit(X, y)
-    more = small(max_support=20).fit(np.r_[X, X[70:]], np.r_[y, y[70:]])
-    more._model = replace(more._model, support=clf._model.support)
-    np.testing.assert_allclose(clf.predict_proba(QUERY), more.predict_proba(QUERY), rtol=1e-12)
+    weighted = small(max_support=20, class_weight={1: 2}).fit(X, y)
+    plain = small(max_support=20).fit(X, y)
+    prior = small().fit(np.r_[X, X[70:]], np.r_[y, y[70:]]).class_prior_
+    more = sklearn_mitra.load(changed(plain.save(), "sklearn_mitra", prior=pack(prior)))
+    same(more.class_prior_, prior)
+    expected = more.predict_proba(QUERY)
+    np.testing.assert_allclose(weighted.predict_proba(QUERY), expected, rtol=1e-12)
 
 
 @pytest.mark.parametrize("prior_correction", [True, False])
@@ -84,7 +85,7 @@ def test_weights_may_be_set_after_fit():
     clf.set_params(class_weight=weights)
     same(clf.predict_proba(QUERY), fitted(class_weight={0: 5}).predict_proba(QUERY))
     assert weights == {0: 5}
-    assert clf.class_prior_.tolist() == [0.6, 0.3, 0.1]  # what was seen
+    assert clf.class_prior_.tolist() == [0.6, 0.3, 0.1]  # the frequencies in training
 
 
 def test_large_and_tiny_weights_give_probabilities():
@@ -93,7 +94,7 @@ def test_large_and_tiny_weights_give_probabilities():
     assert (clf.predict(QUERY) == -3).all()
 
 
-def test_a_class_that_training_lacks_may_have_a_weight():
+def test_a_class_absent_from_training_may_have_a_weight():
     """As in scikit-learn, since a fold may lack it."""
     weights = {-3: 1, 0: 4, 2**40: 1}
     expected = fitted(class_weight=weights).predict_proba(QUERY)
@@ -112,7 +113,7 @@ WRONG = {
 
 
 @pytest.mark.parametrize(("weights", "message"), WRONG.values(), ids=WRONG)
-def test_wrong_weights_are_refused(weights, message):
+def test_invalid_weights_are_refused(weights, message):
     with pytest.raises(ValueError, match=message):
         fitted(class_weight=weights)
     clf = fitted().set_params(class_weight=weights)
@@ -145,8 +146,8 @@ def test_damaged_weights_in_a_bundle(weights):
 
 
 @both
-def test_weights_of_rows_are_not_taken(cls):
-    """So scikit-learn's bagging repeats rows, which the network sees as often."""
+def test_sample_weight_is_not_supported(cls):
+    """So scikit-learn's bagging repeats rows instead."""
     assert not has_fit_parameter(cls(), "sample_weight")
 
 
@@ -158,8 +159,8 @@ def test_bagging_repeats_rows():
     assert len(np.unique(rows)) < 30
 
 
-def test_a_repeated_row_is_a_weight():
-    """Which is what the documentation gives instead of weights of rows."""
+def test_repeating_rows_gives_them_weight():
+    """The documentation recommends this instead of sample weights."""
     X, y = make_classification(250, 5, flip_y=0.2, random_state=0)
     X, y, query = X[:150], y[:150], X[150:]
     clf = small(max_support=None, members="plain").fit(X, y)

@@ -34,7 +34,7 @@ def make_target():
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-def test_ids_are_places_of_the_labels_in_ascending_order(labels):
+def test_ids_are_positions_of_the_labels_in_ascending_order(labels):
     y = labels[np.random.default_rng(0).integers(0, len(labels), 50)]
     target, ids = ClassTarget.fit(y)
     expected = sorted({*y.tolist()})
@@ -59,7 +59,7 @@ def test_known_classes_may_have_no_rows():
     np.testing.assert_array_equal(target.prior, [0.25, 0, 0.5, 0.25])
 
 
-def test_without_rows_that_were_held_out_the_frequencies_are_others():
+def test_held_out_rows_do_not_count_in_the_prior():
     target = make_target()
     rest = target.without(np.array([0, 0, 2, 0]))
     np.testing.assert_array_equal(rest.prior, [0.75, 0, 0.25, 0])
@@ -67,13 +67,13 @@ def test_without_rows_that_were_held_out_the_frequencies_are_others():
     np.testing.assert_array_equal(target.prior, [0.6, 0.3, 0.08, 0.02])
 
 
-def test_one_class_is_all_predictions():
+def test_a_single_class_is_always_predicted():
     target, ids = ClassTarget.fit(np.array(["only"] * 3))
     assert target.is_constant and ids.tolist() == [0, 0, 0]
     np.testing.assert_array_equal(softmax(target.constant_answers(2), axis=1), [[1], [1]])
 
 
-def test_numbers_that_are_no_classes_are_refused():
+def test_continuous_labels_are_refused():
     with pytest.raises(ValueError, match="Unknown label type: continuous"):
         ClassTarget.fit(np.array([0.5, 1.25, 3.0]))
 
@@ -89,11 +89,11 @@ def test_missing_labels_are_counted(y):
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-def test_labels_of_one_type_are_right(labels):
+def test_labels_of_one_type_are_accepted(labels):
     check_labels(labels)
 
 
-def test_labels_are_all_strings_or_none_is():
+def test_labels_of_mixed_types_are_refused():
     with pytest.raises(TypeError, match="all numbers or all strings. Got int, str. Convert them"):
         check_labels(np.array(["a", 1], dtype=object))
 
@@ -113,7 +113,7 @@ def test_nullable_integers_and_booleans_of_pandas_become_numpys(container, dtype
     [[1, 2], np.array([1, 2]), pd.Series([0.5, 1], dtype="Float64"), pd.Series(["a"])],
     ids=["list", "array", "floats", "strings"],
 )
-def test_other_labels_stay_what_they_are(y):
+def test_other_labels_are_returned_unchanged(y):
     assert keep_integers(y) is y
 
 
@@ -133,7 +133,7 @@ def naive_probabilities(logits, temperature, class_weight, to_prior):
             wanted = in_training[k] if to_prior else in_support[k]
             if class_weight == "balanced":
                 wanted = 1 / 4
-            if in_support[k]:  # else the class keeps what the network gives it
+            if in_support[k]:  # otherwise the class keeps the network's probability
                 p[k] *= wanted / in_support[k]
             if isinstance(class_weight, dict):
                 p[k] *= class_weight.get(NAMES[k], 1)
@@ -154,7 +154,7 @@ def test_probabilities_are_those_of_bayes_rule(temperature, class_weight, to_pri
     np.testing.assert_array_equal(logits, before)
 
 
-def test_a_support_of_the_wanted_frequencies_takes_no_correction():
+def test_a_support_with_the_wanted_frequencies_needs_no_correction():
     target, logits = make_target(), np.random.default_rng(0).normal(size=(20, 4))
     for correction in (target.log_correction(IDS), target.log_correction(SUPPORT, None, False)):
         np.testing.assert_array_equal(correction, np.zeros(4))
@@ -204,7 +204,7 @@ def test_weights_are_by_label():
     ],
     ids=["unknown", "another type", "zero", "negative", "NaN", "infinite", "string"],
 )
-def test_wrong_weights_are_refused(weights, message):
+def test_invalid_weights_are_refused(weights, message):
     target = make_target()
     for use in (target.weights, lambda w: target.log_correction(SUPPORT, w)):
         with pytest.raises(ValueError, match=message):
@@ -220,7 +220,7 @@ def unpack(packed, y, classes=None):
 
 
 @pytest.mark.parametrize("labels", LABELS.values(), ids=LABELS)
-def test_they_come_back_from_json(labels):
+def test_class_targets_come_back_from_json(labels):
     target, ids = ClassTarget.fit(labels[np.arange(50) % len(labels)])
     again, found = unpack(target.pack(ids), ids.astype(np.int32))
     np.testing.assert_array_equal(again.classes, target.classes, strict=True)
@@ -255,7 +255,7 @@ SEEN = np.array([0, 1, 2, 3], np.int32)
         "a negative id",
     ],
 )
-def test_what_fits_no_classes_is_named(field, value, y, classes):
+def test_inconsistent_fields_are_named(field, value, y, classes):
     packed = make_target().pack(None)
     if value is not None:
         packed[field] = value

@@ -17,7 +17,7 @@ LARGEST = np.finfo(np.float64).max
 
 
 def draw(n_rows=60, seed=0):
-    """Of which two are outliers."""
+    """Targets with two outliers."""
     y = np.random.default_rng(seed).normal(size=n_rows)
     y[[3, 4]] = 50, -80
     return y
@@ -50,7 +50,7 @@ def test_strings_of_numbers_are_numbers():
 
 
 @pytest.mark.parametrize("value", ["nan", "inf", "-inf"])
-def test_what_is_not_finite_is_refused(value):
+def test_targets_that_are_not_finite_are_refused(value):
     with pytest.raises(
         ValueError, match=f"missing values, such as .*{value}.*. Leave out the rows"
     ):
@@ -66,7 +66,7 @@ def test_a_range_beyond_float64_is_refused(kind):
 
 
 @pytest.mark.parametrize("value", [0.0, -7.25, 1e300])
-def test_a_constant_target_is_all_predictions(value):
+def test_a_constant_target_is_always_predicted(value):
     target, y = NumberTarget.fit(np.full(5, value), "none")
     assert target.is_constant
     np.testing.assert_array_equal(target.constant_answers(3), [value] * 3, strict=True)
@@ -82,7 +82,7 @@ def test_a_constant_target_is_all_predictions(value):
     ],
     ids=["strings", "None", "NA"],
 )
-def test_what_is_no_number_is_named(y, message):
+def test_targets_that_are_not_numbers_are_named(y, message):
     with pytest.raises(ValueError, match=message):
         check_numbers(y)
 
@@ -90,7 +90,7 @@ def test_what_is_no_number_is_named(y, message):
 @pytest.mark.parametrize(
     "y", [[1, 2.5], ["1", "-2.5e3"], [True], pd.Series([1.0]), 3, None], ids=str
 )
-def test_numbers_are_right(y):
+def test_numbers_are_accepted(y):
     check_numbers(y)
 
 
@@ -118,7 +118,7 @@ def test_outliers_are_clipped_for_the_network_and_not_in_the_scale():
     scale = target.scale(y)
     np.testing.assert_allclose(scale, (y - kept.min()) / np.ptp(kept), rtol=1e-12)
     assert scale[3] > 10 and scale[4] < -10
-    # the range, as it is shown, is that of all
+    # the public range is that of all targets
     assert (target.low, target.high) == (-80, 50)
 
 
@@ -138,14 +138,14 @@ def test_scaled_targets_of_any_shape_come_back(shape):
     np.testing.assert_array_equal(found, np.full(shape, -15.0))
 
 
-def test_beyond_the_range_asinh_stays_in_it():
+def test_asinh_keeps_predictions_in_the_range():
     target, _ = NumberTarget.fit(draw(), "asinh")
     found = target.inverse_transform(np.array([-0.5, 0, 1, 1.5]))
     np.testing.assert_allclose(found, [-80, -80, 50, 50], rtol=1e-12)
 
 
 @pytest.mark.filterwarnings("error")
-def test_rows_outside_of_a_support_that_gave_the_range_overflow_nothing():
+def test_targets_far_outside_the_range_of_the_support_do_not_overflow():
     target, y = NumberTarget.fit(np.array([0, 1e-300, 1e308]), "none")
     scaled = target.scaled_by(y[:2]).transform(y)
     np.testing.assert_array_equal(scaled, np.array([0, 1, np.inf], np.float32), strict=True)
@@ -157,7 +157,7 @@ LIMITS = [(-8.9e307, 8.9e307), (0, 1.79e308), (-1.7e308, -1e308), (-1e-308, 3e-3
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize(("low", "high"), LIMITS)
 def test_targets_at_the_limits_of_float64(low, high):
-    """Also beyond their range; those beyond float64 are its largest."""
+    """Also beyond their range; predictions beyond float64 are its largest numbers."""
     target, y = NumberTarget.fit(np.array([low, high, low + (high - low) / 3]), "none")
     np.testing.assert_allclose(target.transform(y), [0, 1, 1 / 3], rtol=1e-6)
     scaled = np.array([-1.5, -0.01, 0, 0.3, 1, 1.02, 2, 3e38])
@@ -178,7 +178,7 @@ def unpack(packed, y):
 
 
 @pytest.mark.parametrize("kind", KINDS)
-def test_they_come_back_from_json(kind):
+def test_number_targets_come_back_from_json(kind):
     target, y = NumberTarget.fit(draw(), kind)
     support = y[:10]
     again, targets = unpack(target.pack(support), support)
@@ -204,7 +204,7 @@ def test_they_come_back_from_json(kind):
         *("one that leaves nothing", "none"),
     ],
 )
-def test_what_fits_no_targets_is_named(field, value):
+def test_inconsistent_fields_are_named(field, value):
     target, y = NumberTarget.fit(draw(), "none")
     packed = {**target.pack(y[:10]), field: value}
     with pytest.raises(BundleError, match=f"'{field}'"):

@@ -1,4 +1,4 @@
-"""Targets of extreme range: what is done to them, and how well they are predicted then."""
+"""Targets with extreme ranges: how they are transformed, and how well they are predicted."""
 
 import warnings
 
@@ -9,6 +9,7 @@ from scipy.stats import spearmanr
 from sklearn.datasets import load_diabetes
 from sklearn.metrics import mean_absolute_error
 from sklearn.model_selection import train_test_split
+from tables import make_targets
 
 from sklearn_mitra import BundleError, MitraRegressor, load
 from sklearn_mitra._targets.transform import TargetTransform
@@ -16,14 +17,8 @@ from sklearn_mitra._targets.transform import TargetTransform
 KINDS = ["none", "clip", "asinh"]
 
 
-def make_table(n_rows=100, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, 3))
-    return X, X @ [1, 0.5, 0.25]
-
-
 def fit(y, **params):
-    X, _ = make_table(len(y))
+    X, _ = make_targets(len(y))
     return MitraRegressor(**{"n_estimators": 1, "max_support": 60, **params}).fit(X, y)
 
 
@@ -32,7 +27,7 @@ def fit(y, **params):
 @pytest.mark.parametrize(
     "draw", ["normal", "uniform", "exponential", "lognormal", "poisson", "gumbel"]
 )
-def test_usual_targets_stay_as_they_are(draw, seed):
+def test_ordinary_targets_are_not_transformed(draw, seed):
     y = getattr(np.random.default_rng(seed), draw)(size=300).astype(float)
     if draw == "lognormal":
         y = np.sqrt(y)
@@ -40,7 +35,7 @@ def test_usual_targets_stay_as_they_are(draw, seed):
 
 
 @pytest.mark.filterwarnings("error")
-def test_quartiles_of_few_or_alike_targets_say_nothing():
+def test_few_or_tied_targets_are_not_transformed():
     few, alike = np.arange(19.0), np.zeros(100)
     few[0], alike[:20] = 1e6, np.arange(20) * 100
     for y in (few, alike, np.zeros(50)):
@@ -68,7 +63,7 @@ def test_heavy_tails_are_transformed():
 
 @pytest.mark.filterwarnings("error")
 @pytest.mark.parametrize("y", [np.zeros(3), np.arange(5.0), np.r_[np.zeros(9), 1], np.ones(1)])
-def test_transforms_that_are_asked_for_take_any_targets(y):
+def test_requested_transforms_take_any_targets(y):
     for kind in KINDS:
         transform = TargetTransform.fit(y, kind)
         assert transform.kind == kind
@@ -89,7 +84,7 @@ def test_transforms_that_are_asked_for_take_any_targets(y):
     ids=["narrow", "negative", "no width", "limits"],
 )
 def test_asinh_of_any_range_can_be_computed(y):
-    X, _ = make_table(60)
+    X, _ = make_targets(60)
     transform = TargetTransform.fit(y, "asinh")
     shown = transform.transform(y)
     assert np.isfinite(shown).all() and transform.fits(y.min(), y.max())
@@ -102,8 +97,8 @@ def test_asinh_of_any_range_can_be_computed(y):
 # ---- in the regressor ----------------------------------------------------------------------------
 
 
-def test_targets_that_are_clipped_are_in_the_range_that_was_learned():
-    X, y = make_table()
+def test_clipped_targets_count_in_the_learned_range():
+    X, y = make_targets()
     y[3] = 1e5
     with pytest.warns(UserWarning, match="Check them for mistakes"):
         reg = MitraRegressor().fit(X, y)
@@ -112,11 +107,11 @@ def test_targets_that_are_clipped_are_in_the_range_that_was_learned():
 
 @pytest.mark.filterwarnings("error")
 def test_without_extremes_auto_changes_no_bit():
-    _, y = make_table()
-    X, _ = make_table()
+    _, y = make_targets()
+    X, _ = make_targets()
     reg = fit(y)
     assert reg.target_transform_ == "none"
-    params = {"target_transform": "none", "n_estimators": 2}  # not of plain members alone
+    params = {"target_transform": "none", "n_estimators": 2}  # the second is not plain
     expected = fit(y, **params).predict(X)
     np.testing.assert_array_equal(fit(y, n_estimators=2).predict(X), expected)
     y[3] = 1e5
@@ -140,7 +135,7 @@ def test_one_typo_costs_little():
 
 @pytest.mark.slow
 def test_heavy_tails_are_predicted():
-    X, y = make_table(200)
+    X, y = make_targets(200)
     y = np.exp(2 * y)
     with pytest.warns(UserWarning, match="asinh"):
         by_default = MitraRegressor(max_support=100).fit(X[:120], y[:120])
@@ -153,13 +148,13 @@ def test_heavy_tails_are_predicted():
 
 @pytest.mark.parametrize("kind", KINDS)
 def test_transforms_survive_saving(kind):
-    X, y = make_table()
+    X, y = make_targets()
     y[[3, 4]] = 500, -800
     assert_survives(fit(y, target_transform=kind), X)
 
 
 def test_transforms_from_bundles_are_checked():
-    _, y = make_table()
+    _, y = make_targets()
     bundle = fit(y, target_transform="asinh").save()
     packed = opened(bundle)[1]["sklearn_mitra"]["transform"]
     wide = TargetTransform("asinh", (0.0, -1.0)).pack()["values"]
@@ -172,7 +167,7 @@ def test_transforms_from_bundles_are_checked():
             load(changed(bundle, "sklearn_mitra", transform={**packed, **wrong}))
 
 
-def test_other_transforms_are_refused():
-    _, y = make_table()
+def test_unknown_transforms_are_refused():
+    _, y = make_targets()
     with warnings.catch_warnings(), pytest.raises(ValueError, match="'target_transform' parameter"):
         fit(y, target_transform="log")

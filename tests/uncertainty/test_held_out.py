@@ -1,17 +1,16 @@
 """Out-of-fold predictions of support rows."""
 
+from functools import partial
+
 import numpy as np
 import pytest
+from tables import make_targets
 
 from sklearn_mitra import MitraRegressor
 from sklearn_mitra._network.runtime import Runtime
 from sklearn_mitra._uncertainty.held_out import HeldOut, cut_folds, predict_held_out
 
-
-def make_table(n_rows=60, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, 3))
-    return X, X[:, 0] - 0.5 * X[:, 1] + 0.3 * rng.normal(size=n_rows)
+make_table = partial(make_targets, n_rows=60)
 
 
 def scaled_targets(reg):

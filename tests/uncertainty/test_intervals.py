@@ -13,6 +13,7 @@ from estimators import run_in_threads
 from sklearn.base import clone
 from sklearn.datasets import load_diabetes
 from sklearn.model_selection import train_test_split
+from tables import make_targets as make_table
 
 import sklearn_mitra
 from sklearn_mitra import (
@@ -27,12 +28,6 @@ from sklearn_mitra._network.runtime import Runtime
 from sklearn_mitra._uncertainty.held_out import predict_held_out
 
 LEVELS = [0.05, 0.3, 0.5, 0.95]
-
-
-def make_table(n_rows=80, seed=0):
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows, 3))
-    return X, 10 * (X[:, 0] - 0.5 * X[:, 1]) + rng.normal(size=n_rows)
 
 
 def small(**params):

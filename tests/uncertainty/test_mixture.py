@@ -4,7 +4,8 @@ import math
 
 import numpy as np
 import pytest
-from linear_functions import make_linear, make_table
+from linear_functions import make_linear
+from tables import make_encoded_rows as make_table
 
 from sklearn_mitra._members.functions import Rows
 from sklearn_mitra._members.target_views import Baseline, NumberView

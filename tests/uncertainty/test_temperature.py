@@ -4,9 +4,10 @@ import pickle
 
 import numpy as np
 import pytest
-from estimators import make_table, same, small
+from estimators import same, small
 from scipy.special import log_softmax, softmax
 from sklearn.base import clone
+from tables import make_table
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier

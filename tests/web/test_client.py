@@ -8,6 +8,7 @@ import pytest
 import wlearn
 from bundle_tools import DATA, INTEROP, JAVASCRIPT, opened
 from javascript import AS_JAVASCRIPT, REGRESSOR_AS_JAVASCRIPT, run_file, run_job, run_jobs
+from tables import make_weighted_classes
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
@@ -19,15 +20,6 @@ from sklearn_mitra.export.verify import main as verify
 
 TOLERANCE = 1e-5
 LABELS = [[0, 1, 2], [1, 2, 5], [-1, 1], [2**31 - 1, -(2**31)], ["no", "perhaps", "ja, natürlich"]]
-
-
-def make_table(n_rows=40, n_features=3, weights=(1, 1, 1), seed=0):
-    """A table and class ids, of given relative frequencies; and query rows."""
-    rng = np.random.default_rng(seed)
-    X = rng.normal(size=(n_rows + 7, n_features)).astype(np.float32)
-    shares = np.cumsum(weights) / np.sum(weights)
-    ids = np.searchsorted(shares, (np.argsort(np.argsort(X[:n_rows, 0])) + 0.5) / n_rows)
-    return X[:n_rows], ids, X[n_rows:]
 
 
 def close(found, expected, tolerance=TOLERANCE):
@@ -47,7 +39,7 @@ def test_artifacts_are_aligned(cls, tmp_path):
     estimators, jobs = [], []
     for n_features in range(1, 9):
         for n_rows, prefix in (5, "f"), (6, "fe"), (11, "füüü"):
-            X, ids, _ = make_table(n_rows, n_features)
+            X, ids, _ = make_weighted_classes(n_rows, n_features)
             X = pd.DataFrame(X, columns=[f"{prefix}{i}" for i in range(n_features)])
             estimators.append(cls(n_estimators=1, max_support=10 * n_rows).fit(X, ids))
             jobs.append({"bundle": tmp_path / f"{len(jobs)}.wlrn"})
@@ -60,7 +52,7 @@ def test_artifacts_are_aligned(cls, tmp_path):
 
 @pytest.mark.parametrize("labels", LABELS, ids=str)
 def test_labels(labels, classifier_file, tmp_path):
-    X, ids, query = make_table(weights=np.ones(len(labels)))
+    X, ids, query = make_weighted_classes(weights=np.ones(len(labels)))
     classifier = MitraClassifier(n_estimators=1).fit(X, np.sort(labels)[ids])
     classifier.save(tmp_path / "bundle.wlrn")
     result = run_job(bundle=tmp_path / "bundle.wlrn", onnx=classifier_file, query=query)
@@ -72,7 +64,7 @@ def test_labels(labels, classifier_file, tmp_path):
 @pytest.mark.parametrize("weights", [(70, 30), (95, 5)])
 def test_imbalanced_classes(weights, classifier_file, tmp_path):
     """JavaScript doesn't correct for the support's frequencies."""
-    X, ids, query = make_table(200, weights=weights)
+    X, ids, query = make_weighted_classes(200, weights=weights)
     classifier = MitraClassifier(n_estimators=1, max_support=60).fit(X, ids)
     classifier.save(tmp_path / "bundle.wlrn")
     result = run_job(bundle=tmp_path / "bundle.wlrn", onnx=classifier_file, query=query)
@@ -87,7 +79,7 @@ def test_imbalanced_classes(weights, classifier_file, tmp_path):
 
 def test_a_class_that_the_support_lacks(classifier_file, tmp_path):
     """JavaScript doesn't know of it; in Python it has what the network gives it."""
-    X, ids, query = make_table(60)
+    X, ids, query = make_weighted_classes(60)
     y = np.array([1, 3, 5])[ids]
     y[7] = 4
     classifier = MitraClassifier(
@@ -109,7 +101,7 @@ def test_a_class_that_the_support_lacks(classifier_file, tmp_path):
 
 
 def test_targets(regressor_file, tmp_path):
-    X, _, query = make_table()
+    X, _, query = make_weighted_classes()
     regressor = MitraRegressor(n_estimators=1).fit(X, 1000 + 50 * X[:, 0])
     regressor.save(tmp_path / "bundle.wlrn")
     result = run_job(bundle=tmp_path / "bundle.wlrn", onnx=regressor_file, query=query)
@@ -122,7 +114,7 @@ def test_targets(regressor_file, tmp_path):
 @pytest.mark.parametrize("max_support", [12, 40])
 @pytest.mark.parametrize("seed", range(3))
 def test_sampled_classes(max_support, seed, classifier_file, tmp_path):
-    X, ids, query = make_table(100, weights=(60, 30, 10), seed=seed)
+    X, ids, query = make_weighted_classes(100, weights=(60, 30, 10), seed=seed)
     data = {"typeId": CLASSIFIER, "x": X, "y": ids, "maxSupport": max_support, "seed": seed}
     params = {**AS_JAVASCRIPT, "max_support": max_support, "random_state": seed}
     classifier = MitraClassifier(**params).fit(X, ids)
@@ -136,7 +128,7 @@ def test_sampled_classes(max_support, seed, classifier_file, tmp_path):
 @pytest.mark.parametrize("seed", range(3))
 def test_sampled_targets(max_support, seed, regressor_file, tmp_path):
     """The ends of their range are not in the support."""
-    X, _, query = make_table(100, seed=seed)
+    X, _, query = make_weighted_classes(100, seed=seed)
     y = np.float32(1000) + np.float32(50) * X[:, 0]
     data = {"typeId": REGRESSOR, "x": X, "maxSupport": max_support, "seed": seed}
     params = {**REGRESSOR_AS_JAVASCRIPT, "max_support": max_support, "random_state": seed}
@@ -184,7 +176,7 @@ def test_the_client_writes_what_the_package_wrote(name, tmp_path):
 @pytest.mark.parametrize("is_imbalanced", [False, True])
 def test_fit_of_a_classifier(labels, is_imbalanced, classifier_file, tmp_path):
     weights = np.where(np.arange(len(labels)) == 0, 19 if is_imbalanced else 1, 1)
-    X, ids, query = make_table(100, weights=weights)
+    X, ids, query = make_weighted_classes(100, weights=weights)
     y = np.array(labels)[ids]
     data = {"typeId": CLASSIFIER, "x": X, "y": y, "maxSupport": 40, "seed": 3}
     result = run_job(fit=data, onnx=classifier_file, query=query, save=tmp_path / "bundle.wlrn")
@@ -201,7 +193,7 @@ def test_fit_of_a_classifier(labels, is_imbalanced, classifier_file, tmp_path):
 
 
 def test_fit_of_a_regressor(regressor_file, tmp_path):
-    X, _, query = make_table(100)
+    X, _, query = make_weighted_classes(100)
     y = X[:, 0] * np.float32(250) + np.float32(1e4)
     data = {"typeId": REGRESSOR, "x": X, "y": y, "maxSupport": 40, "seed": 3}
     result = run_job(fit=data, onnx=regressor_file, query=query)
@@ -216,7 +208,7 @@ def test_fit_of_a_regressor(regressor_file, tmp_path):
 
 def test_constant_columns(classifier_file, tmp_path):
     """JavaScript keeps them, Python leaves them out: the network sees the difference."""
-    X, ids, query = make_table(n_features=5)
+    X, ids, query = make_weighted_classes(n_features=5)
     X[:, 1] = query[:, 1] = 7
     query[:3, 1] = 8
     data = {"typeId": CLASSIFIER, "x": X, "y": ids}
@@ -238,7 +230,7 @@ def test_constant_columns(classifier_file, tmp_path):
 
 @pytest.fixture
 def bundle(tmp_path):
-    X, ids, _ = make_table()
+    X, ids, _ = make_weighted_classes()
     path = tmp_path / "bundle.wlrn"
     run_job(fit={"typeId": CLASSIFIER, "x": X, "y": ids}, save=path)
     return path
@@ -268,7 +260,7 @@ def test_a_damaged_bundle(bundle, tmp_path):
 def test_a_file_without_a_column_for_each_class(bundle, classifier_file, tmp_path):
     """As those of upstream's profile, and of the wlearn profile before labels were ranked."""
     export(resolve_checkpoint("mini", "classification"), tmp_path / "upstream.onnx")
-    _, _, query = make_table()
+    _, _, query = make_weighted_classes()
     (result,) = run_jobs({"bundle": bundle, "onnx": tmp_path / "upstream.onnx", "query": query})
     assert "Got 10 columns for 3 classes: export the .onnx file anew" in result["error"]
 
@@ -278,7 +270,7 @@ def test_a_file_without_a_column_for_each_class(bundle, classifier_file, tmp_pat
 
 @pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
 def test_a_tuned_checkpoint(tmp_path):
-    X, ids, query = make_table(60)
+    X, ids, query = make_weighted_classes(60)
     directory, file = tmp_path / "tuned", tmp_path / "tuned.onnx"
     sizes = {"support_size": 30, "query_size": 20}
     tuned = finetune(

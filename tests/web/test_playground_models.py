@@ -10,6 +10,7 @@ import pytest
 import wlearn
 from javascript import REGRESSOR_AS_JAVASCRIPT, run_file, run_job, run_jobs
 from playground import store_as_half
+from tables import make_browser_table
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
@@ -23,22 +24,6 @@ LABELS = {
     "large integers": [2**40, 1, 2],
     "booleans": [False, True],
 }
-
-
-def make_table(n_rows, seed=0):
-    """A DataFrame of numbers, categories, booleans, times in seconds and gaps; and what it says."""
-    rng = np.random.default_rng(seed)
-    level = rng.choice(["low", "mid", "high", "ünknown"], n_rows)
-    length = rng.normal(size=n_rows)
-    flag = rng.random(n_rows) < 0.4
-    seconds = 1_700_000_000.25 + rng.integers(0, 100_000, n_rows)
-    signal = length + 2 * (level == "high") - flag + (seconds - 1.7e9) / 1e5
-    frame = pd.DataFrame({"level": level, "length": length.round(4), "flag": flag})
-    frame["constant"] = 3
-    frame["seconds"] = seconds
-    frame.loc[rng.random(n_rows) < 0.1, "length"] = np.nan
-    frame.loc[rng.random(n_rows) < 0.1, "level"] = np.nan
-    return frame, signal
 
 
 def predict(task, frame, y, query, tmp_path, onnx_file, max_support=512):
@@ -64,8 +49,8 @@ def as_read(frame):
 
 @pytest.mark.parametrize("kind", LABELS)
 def test_classifier(kind, classifier_file, tmp_path):
-    frame, signal = make_table(80)
-    query, _ = make_table(9, seed=1)
+    frame, signal = make_browser_table(80)
+    query, _ = make_browser_table(9, seed=1)
     labels = np.sort(np.array(LABELS[kind]))
     y = labels[np.digitize(signal, np.quantile(signal, np.arange(1, len(labels)) / len(labels)))]
     result = predict("classification", frame, y, query, tmp_path, classifier_file)
@@ -86,8 +71,8 @@ def test_classifier(kind, classifier_file, tmp_path):
 
 @pytest.mark.parametrize("max_support", [512, 64])
 def test_regressor(max_support, regressor_file, tmp_path):
-    frame, signal = make_table(90)
-    query, _ = make_table(9, seed=1)
+    frame, signal = make_browser_table(90)
+    query, _ = make_browser_table(9, seed=1)
     y = np.float32(1000 + 70 * signal).astype(np.float64)
     result = predict("regression", frame, y, query, tmp_path, regressor_file, max_support)
     found = [answer["value"] for answer in result["answers"]]
@@ -105,8 +90,8 @@ def test_regressor(max_support, regressor_file, tmp_path):
 
 def test_rare_classes(classifier_file, tmp_path):
     """The support has as many rows of each class as there are; probabilities are corrected."""
-    frame, signal = make_table(200)
-    query, _ = make_table(9, seed=1)
+    frame, signal = make_browser_table(200)
+    query, _ = make_browser_table(9, seed=1)
     y = np.where(signal > np.quantile(signal, 0.93), "rare", "usual")
     result = predict("classification", frame, y, query, tmp_path, classifier_file, 128)
     expected = MitraClassifier(n_estimators=1, max_support=128).fit(as_read(frame), y)
@@ -145,7 +130,7 @@ def test_dates_and_the_command_line(classifier_file, tmp_path):
 
 
 def test_bundles_are_wlearns_and_stay_what_they_are(classifier_file, tmp_path):
-    frame, signal = make_table(40)
+    frame, signal = make_browser_table(40)
     predict("classification", frame, signal > 0, frame, tmp_path, classifier_file)
     bundle = (tmp_path / "model.wlrn").read_bytes()
     wlearn.validate_bundle(bundle)
@@ -164,7 +149,7 @@ def test_bundles_are_wlearns_and_stay_what_they_are(classifier_file, tmp_path):
 
 
 def test_problems_that_are_refused():
-    frame, signal = make_table(12)
+    frame, signal = make_browser_table(12)
     text = frame.assign(y=signal > 0).to_csv(index=False)
     constant = pd.DataFrame({"a": [1, 1, 1, 1], "y": list("abab")}).to_csv(index=False)
     other = {"csv": text, "target": "y", "task": "classification"}
