@@ -18,7 +18,7 @@ def add_commands(commands: Any) -> None:
     parser.add_argument(
         "--values",
         action="store_true",
-        help="also show values of the training table: class labels, levels of categories, range of "
+        help="also show values of the training table: class labels, categories, range of "
         "the target",
     )
     parser.set_defaults(run=run_inspect)

@@ -145,7 +145,7 @@ def _fit_boosting(
     from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
 
     cls = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
-    # many rows are split into two parts, each with rows of all classes, to stop early
+    # early stopping splits many rows into two parts, and each needs rows of every class
     is_rare = n_classes > 0 and np.unique(y, return_counts=True)[1].min() < 2
     model = cls(early_stopping=False if is_rare else "auto", random_state=seed).fit(x, y)
     start = np.ravel(model._baseline_prediction).astype(np.float64)
