@@ -18,7 +18,7 @@ from tables import make_three_classes as make_table
 
 import sklearn_mitra
 from sklearn_mitra import BundleError, MitraClassifier, MitraRegressor
-from sklearn_mitra._bundles.estimators import FORMAT
+from sklearn_mitra._bundles.estimators import FORMAT, FORMAT_OF_NETWORK
 from sklearn_mitra._bundles.fields import pack
 
 # ---- files ---------------------------------------------------------------------------------------
@@ -75,19 +75,19 @@ def test_a_stream_is_written_to(tmp_path):
 
 # ---- bundles -------------------------------------------------------------------------------------
 
-FROZEN = json.loads((FORMATS / f"format{FORMAT}.json").read_text())
+FROZEN = json.loads((FORMATS / "format4.json").read_text())
 
 
 @pytest.mark.parametrize("kind", FROZEN)
 def test_frozen_bundles_predict_what_they_did(kind):
-    loaded = sklearn_mitra.load(FORMATS / f"format{FORMAT}_{kind}.wlrn")
+    loaded = sklearn_mitra.load(FORMATS / f"format4_{kind}.wlrn")
     case = FROZEN[kind]
     has_names = isinstance(case["rows"][0], dict)
     rows = pd.DataFrame(case["rows"]) if has_names else np.array(case["rows"])
     # written on other machines, whose matrix products round differently
     np.testing.assert_allclose(outputs(loaded, rows), case["expected"], atol=2e-5)
     manifest, parsed = opened(loaded.save())
-    assert parsed["sklearn_mitra"]["format"] == FORMAT
+    assert parsed["sklearn_mitra"]["format"] == 4
     again = sklearn_mitra.load(loaded.save())
     same(outputs(again, rows), outputs(loaded, rows))
     if "quantiles" in case:
@@ -95,12 +95,24 @@ def test_frozen_bundles_predict_what_they_did(kind):
         np.testing.assert_allclose(quantiles, case["quantiles"], atol=2e-5)
 
 
-@pytest.mark.parametrize("version", [FORMAT - 1, FORMAT + 1])
+@pytest.mark.parametrize("version", [3, 6])
 def test_bundles_of_other_formats_are_refused(version):
+    assert (FORMAT_OF_NETWORK, FORMAT) == (4, 5)
     bundle = changed(saved(), "sklearn_mitra", format=version)
-    message = f"'format' .* must be {FORMAT}: for a later one, get a newer version"
+    message = "'format' .* must be 4 or 5; later formats need a newer sklearn_mitra"
     with pytest.raises(BundleError, match=message):
         sklearn_mitra.load(bundle)
+
+
+def test_the_format_tells_whether_members_have_weights():
+    of_network, weighted = saved(), saved(members=("plain", "extra_trees"))
+    formats = [opened(bundle)[1]["sklearn_mitra"]["format"] for bundle in (of_network, weighted)]
+    assert formats == [4, 5]
+    for bundle, version in ((of_network, 5), (weighted, 4)):
+        with pytest.raises(
+            BundleError, match="'format' .* must be 5 if there are 'models', else 4"
+        ):
+            sklearn_mitra.load(changed(bundle, "sklearn_mitra", format=version))
 
 
 @both
