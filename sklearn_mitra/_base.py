@@ -345,7 +345,7 @@ class BaseMitra(Parametrised):
             elif name == "max_support" and value is not None:
                 value = min(value, MAX_INTEGER)
             elif name == "random_state" and not isinstance(value, (Integral, type(None))):
-                value = self._model.seed  # what was drawn from the generator
+                value = self._model.seed  # the seed that was drawn from the generator
             elif name == "member_weights" and not isinstance(value, str):
                 value = [float(weight) for weight in value]
             elif isinstance(value, tuple):

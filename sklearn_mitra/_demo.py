@@ -1,6 +1,7 @@
 """A comparison of the estimators with scikit-learn's on real tables."""
 
 import time
+from collections.abc import Callable, Sequence
 from typing import Any
 
 from sklearn.datasets import load_breast_cancer, load_diabetes, load_digits, load_wine
@@ -32,40 +33,56 @@ def run() -> None:
     _print_row("data", "model", "AUC", "log loss", "fit s", "predict s")
     for name, load in _CLASSIFICATION.items():
         X, y = load(return_X_y=True)
-        *parts, y_test = train_test_split(X, y, test_size=0.4, random_state=0, stratify=y)
-        for model in (
+        classifiers = (
             MitraClassifier(),
             RandomForestClassifier(random_state=0),
             HistGradientBoostingClassifier(random_state=0),
-        ):
-            probabilities, *times = _fit_and_predict(model, "predict_proba", *parts)
-            scores = probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
-            auc = f"{roc_auc_score(y_test, scores, multi_class='ovr'):.3f}"
-            loss = f"{log_loss(y_test, probabilities):.3f}"
-            _print_row(name, type(model).__name__, auc, loss, *times)
+        )
+        _compare(name, X, y, classifiers, "predict_proba", _score_classes)
     print()
     _print_row("data", "model", "R²", "", "fit s", "predict s")
     for name, load in _REGRESSION.items():
         X, y = load(return_X_y=True)
-        *parts, y_test = train_test_split(X, y, test_size=0.4, random_state=0)
-        for model in (
+        regressors = (
             MitraRegressor(),
             RandomForestRegressor(random_state=0),
             HistGradientBoostingRegressor(random_state=0),
-        ):
-            values, *times = _fit_and_predict(model, "predict", *parts)
-            _print_row(name, type(model).__name__, f"{r2_score(y_test, values):.3f}", "", *times)
+        )
+        _compare(name, X, y, regressors, "predict", _score_numbers)
 
 
-def _fit_and_predict(
-    model: Any, method: str, X_train: Any, X_test: Any, y_train: Any
-) -> tuple[Any, str, str]:
-    """Predictions, and the seconds taken by fitting and by predicting, as text."""
-    start = time.perf_counter()
-    model.fit(X_train, y_train)
-    fitted = time.perf_counter()
-    predictions = getattr(model, method)(X_test)
-    return predictions, f"{fitted - start:.2f}", f"{time.perf_counter() - fitted:.2f}"
+def _compare(
+    name: str,
+    X: Any,
+    y: Any,
+    models: Sequence[Any],
+    method: str,
+    score: Callable[[Any, Any], tuple[str, str]],
+) -> None:
+    """Print a row for each model: its scores, and the seconds of fitting and of predicting."""
+    classes = y if method == "predict_proba" else None
+    X_train, X_test, y_train, y_test = train_test_split(
+        X, y, test_size=0.4, random_state=0, stratify=classes
+    )
+    for model in models:
+        start = time.perf_counter()
+        model.fit(X_train, y_train)
+        fitted = time.perf_counter()
+        predictions = getattr(model, method)(X_test)
+        fit_time, predict_time = fitted - start, time.perf_counter() - fitted
+        value, loss = score(y_test, predictions)
+        model_name = type(model).__name__
+        _print_row(name, model_name, value, loss, f"{fit_time:.2f}", f"{predict_time:.2f}")
+
+
+def _score_classes(y: Any, probabilities: Any) -> tuple[str, str]:
+    scores = probabilities[:, 1] if probabilities.shape[1] == 2 else probabilities
+    auc = roc_auc_score(y, scores, multi_class="ovr")
+    return f"{auc:.3f}", f"{log_loss(y, probabilities):.3f}"
+
+
+def _score_numbers(y: Any, predictions: Any) -> tuple[str, str]:
+    return f"{r2_score(y, predictions):.3f}", ""
 
 
 def _print_row(

@@ -144,7 +144,7 @@ def fit_encoded(
 def _choose_kinds(
     table: EncodedTable, settings: Settings, network: Network, is_sample: bool
 ) -> Kinds:
-    """The kind of each ensemble member. All are plain if the predictions are known already."""
+    """Choose the kind of each ensemble member. All are plain if the target is constant."""
     is_equal = isinstance(settings.member_weights, str) and settings.member_weights == "equal"
     kinds = choose_kinds(
         settings.members,
@@ -188,9 +188,9 @@ class _HeldOut(NamedTuple):
     rows : ndarray of shape (n_rows,), int64
         Indices of the held-out rows.
     network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
-        Log-probabilities, or targets, of the network's members together.
+        Predictions of the network's members together; None if there are none.
     models : list of ndarray, of the same shape
-        Of each other member.
+        Predictions of each other member.
     """
 
     rows: NDArray[np.int64]
@@ -212,10 +212,10 @@ def _weigh(
     Parameters
     ----------
     model : FittedModel
-        With all of the network's members.
+        A model with all of the network's members, and no others.
     kinds : Kinds
     given : Weights or None
-        None chooses them by held-out rows.
+        None chooses the weights on held-out rows.
     training : TrainingRows
         The training rows as members see them.
     table : EncodedTable
@@ -244,7 +244,7 @@ def _weigh(
 
 
 def _with_weights(model: FittedModel, weights: Weights) -> FittedModel:
-    """The model with these weights, and without those of the network's members that have none."""
+    """A copy with these weights, without the network's members whose weight is 0."""
     n_nodes = len(model.members) // len(weights.network) if weights.network else 1
     kept = [m for i, m in enumerate(model.members) if weights.network[i // n_nodes]]
     return replace(model, members=kept, weights=weights)
@@ -266,7 +266,7 @@ def _fit_conformal(
     y: NDArray[np.float64],
     seed: int,
 ) -> Conformal:
-    """The residuals of held-out rows. ``y`` are the targets of all training rows."""
+    """Fit to the residuals of held-out rows. ``y`` holds the targets of all training rows."""
     rows, network, models = held_out
     mixed = np.zeros(len(rows))
     if network is not None:
@@ -300,8 +300,8 @@ def _hold_out(
             answers.insert(0, network)
         by_fold.append(answers)
     whole = [np.concatenate(parts) for parts in zip(*by_fold)]
-    of_network = whole.pop(0) if model.members else None
-    return _HeldOut(np.concatenate(folds), of_network, whole)
+    by_network = whole.pop(0) if model.members else None
+    return _HeldOut(np.concatenate(folds), by_network, whole)
 
 
 def _answer_held_out(
@@ -318,10 +318,10 @@ def _answer_held_out(
     support = rest[_select_support(others, settings, model.seed)]
     rows, y = training.take(support), training.table.y[support]
     tables = [member.training_support(rows, y) for member in model.members]
-    # another sample of rows may have none of the classes that a node tells apart
-    has_rows = [len(of_member) > 0 for _, of_member in tables]
+    # this sample of rows may have none of the classes that a node tells apart
+    has_rows = [len(targets) > 0 for _, targets in tables]
     context = model.new_context([t for t, has in zip(tables, has_rows) if has])
-    # nothing is kept: these tables and rows go through the network once
+    # nothing is cached, since these tables pass through the network only once
     plan, ready = context.prepare(runtime, False)
     answers = []
     for start in range(0, len(fold), plan.chunk_rows):

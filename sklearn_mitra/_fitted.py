@@ -145,10 +145,7 @@ class FittedModel:
 
     @property
     def n_members(self) -> int:
-        """Number of the network's members; each is one of ``members``, or a tree of them.
-
-        Those without weight don't count.
-        """
+        """Number of the network's members whose weight is not 0. A class tree counts as one."""
         return len(self.members) // self.members[0].target.n_nodes if self.members else 0
 
     # ------------------------------------------------------------ support set
@@ -212,7 +209,7 @@ class FittedModel:
             yield member.target.inverse_transform(output, rows)
 
     def answers(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
-        """The mean of these, by the weights of the network's members."""
+        """The weighted mean of the answers of the network's members."""
         by_member = None
         if self.weights is not None:
             weights = [weight for weight in self.weights.network if weight]

@@ -155,7 +155,7 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
     if weights is not None:
         n_members = len(members) // members[0].target.n_nodes if members else 0
         fits = n_members == sum(weight > 0 for weight in weights.network)
-        learned.require(fits, "memberWeights", "those of the members in 'views'")
+        learned.require(fits, "memberWeights", "the weights of the members in 'views'")
     network = _find_network(learned.fields("checkpoint"), _TASKS[stored.type_id], options)
     most = network.config.dim_output
     for member in members if target.n_classes else ():
@@ -165,9 +165,9 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
     conformal = None
     if "heldOut" in learned and isinstance(target, NumberTarget):
         conformal = Conformal.unpack(learned.fields("heldOut"), n_columns)
-    # of the members together, not all of which can predict the support without having seen it
+    # These residuals can't be computed from the support set: tree models were fitted to it.
     is_known = weights is None or target.n_classes > 0 or conformal is not None
-    learned.require(is_known, "heldOut", "there if members have weights")
+    learned.require(is_known, "heldOut", "present if members have weights")
     support, checkpoint = Support(x, y, indices), _identify(network)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         model = FittedModel(
@@ -185,7 +185,8 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
         )
         if options.n_estimators is not None and weights is not None:
             _check_number(weights, options.n_estimators)
-        elif options.n_estimators is not None:  # another ensemble is off by something else
+        elif options.n_estimators is not None:
+            # another ensemble has other residuals
             members = _change_number(model, options.n_estimators, network.config)
             model = replace(model, members=members, conformal=None)
     return _checked(model)
@@ -343,12 +344,12 @@ def _checked(model: FittedModel) -> FittedModel:
 
 
 def _check_number(weights: Weights, n_members: int) -> None:
-    """Raise an error if the network is to answer for another number of members."""
+    """Raise an error if another number of the network's members is requested."""
     if n_members != len(weights.network):
         raise ValueError(
-            f"The bundle has {len(weights.network)} ensemble members that the network answers for, "
-            f"whose weights were chosen together. Got n_estimators={n_members}; ask for as many, "
-            "or fit again."
+            f"The bundle has {len(weights.network)} ensemble members that use the network, and "
+            f"their weights belong together. Got n_estimators={n_members}. Pass "
+            f"{len(weights.network)}, or fit again."
         )
 
 

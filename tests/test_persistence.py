@@ -99,7 +99,7 @@ def test_frozen_bundles_predict_what_they_did(kind):
 def test_bundles_of_other_formats_are_refused(version):
     assert (FORMAT_OF_NETWORK, FORMAT) == (4, 5)
     bundle = changed(saved(), "sklearn_mitra", format=version)
-    message = "'format' .* must be 4 or 5: for a later one, get a newer sklearn_mitra"
+    message = "'format' .* must be 4 or 5; later formats need a newer sklearn_mitra"
     with pytest.raises(BundleError, match=message):
         sklearn_mitra.load(bundle)
 

@@ -1,4 +1,4 @@
-"""What several commands have in common: their help, and arguments."""
+"""Help texts and arguments that several commands share."""
 
 import argparse
 import textwrap
@@ -6,18 +6,18 @@ from typing import Any
 
 
 def add_command(commands: Any, name: str, run: Any, help_text: str, examples: str) -> Any:
-    """Add a command to an argument parser, and return the parser of its own arguments.
+    """Add a command to an argument parser, and return the parser of its arguments.
 
     Parameters
     ----------
-    commands : argparse's action of subparsers
+    commands : argparse action of subparsers
     name : str
     run : callable
-        From the arguments to an exit status.
+        Takes the parsed arguments and returns an exit status.
     help_text : str
-        A phrase, which is its description, too.
+        A phrase, which is also the description.
     examples : str
-        One a line.
+        One example per line.
     """
     parser = commands.add_parser(
         name,
@@ -31,5 +31,5 @@ def add_command(commands: Any, name: str, run: Any, help_text: str, examples: st
 
 
 def add_table(parser: Any) -> None:
-    """Add the argument that is a table."""
-    parser.add_argument("table", help="CSV or Parquet; - is CSV from stdin")
+    """Add the argument for a table."""
+    parser.add_argument("table", help="CSV or Parquet file; - for CSV from stdin")

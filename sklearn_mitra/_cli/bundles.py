@@ -1,4 +1,4 @@
-"""The command that shows what is in a bundle."""
+"""The command that shows the contents of a bundle."""
 
 import argparse
 import hashlib
@@ -10,22 +10,22 @@ def add_commands(commands: Any) -> None:
     """Add the command to an argument parser."""
     parser = commands.add_parser(
         "inspect",
-        help="show what is in a .wlrn bundle; values of the training table only if asked for",
-        description="Show what is in a .wlrn bundle. No checkpoint is needed for it.",
+        help="show the contents of a .wlrn bundle, with training values only on request",
+        description="Show the contents of a .wlrn bundle. This needs no checkpoint.",
         epilog="example: sklearn-mitra inspect model.wlrn",
     )
     parser.add_argument("bundle", metavar="model", help="a .wlrn bundle")
     parser.add_argument(
         "--values",
         action="store_true",
-        help="also show values of the training table: class labels, levels of categories, range of "
+        help="also show values of the training table: class labels, categories, range of "
         "the target",
     )
     parser.set_defaults(run=run_inspect)
 
 
 def run_inspect(options: argparse.Namespace) -> int:
-    """Print what is in a bundle."""
+    """Print the contents of a bundle."""
     from .._bundles.estimators import CLASSIFIER, read_bundle
 
     with open(options.bundle, "rb") as file:
@@ -59,7 +59,7 @@ def run_inspect(options: argparse.Namespace) -> int:
 
 
 def _count_members(learned: Any) -> int:
-    """How many ensemble members there are, but for those without weight."""
+    """Number of ensemble members whose weight is not 0."""
     models = learned.objects("models", empty=True, null=True) if "models" in learned else []
     n_models = sum(model is not None for model in models)
     views = learned.objects("views", empty=n_models > 0)

@@ -1,5 +1,5 @@
-"""The error of a command."""
+"""The exception of commands."""
 
 
 class CommandError(Exception):
-    """Something that whoever gave the command can mend; its message says how."""
+    """An error that the user can fix, with a message that explains how."""

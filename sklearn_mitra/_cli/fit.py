@@ -7,9 +7,10 @@ from typing import Any
 import numpy as np
 
 from .arguments import add_command, add_table
-from .tables import check_columns, check_out, check_target, read_table
+from .output import check_out
+from .tables import check_columns, check_target, read_table
 
-# Whole numbers of at most so many different values are taken for classes.
+# Whole numbers with at most this many different values are taken for classes.
 _MOST_CODES = 10
 
 
@@ -26,11 +27,11 @@ def add_commands(commands: Any) -> None:
         """,
     )
     add_training(fit)
-    fit.add_argument("--out", "-o", required=True, metavar="FILE", help="the bundle")
+    fit.add_argument("--out", "-o", required=True, metavar="FILE", help="the bundle to write")
 
 
 def add_training(parser: Any) -> None:
-    """Add the arguments that say what is fitted to which table; for :func:`read_training`."""
+    """Add the arguments that :func:`read_training` needs: the table, the target and the model."""
     add_table(parser)
     parser.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
     parser.add_argument(
@@ -45,14 +46,20 @@ def add_training(parser: Any) -> None:
     )
     parser.add_argument("--model", default="mini", help="checkpoint (%(default)s)")
     parser.add_argument(
-        "--max-support", type=int, default=512, metavar="N", help="rows to keep (%(default)s)"
+        "--max-support",
+        type=int,
+        default=512,
+        metavar="N",
+        help="support rows to keep (%(default)s)",
     )
-    parser.add_argument("--n-estimators", type=int, metavar="N", help="ensemble members")
-    parser.add_argument("--seed", type=int, default=42, help="chooses the rows (%(default)s)")
+    parser.add_argument("--n-estimators", type=int, metavar="N", help="number of ensemble members")
+    parser.add_argument(
+        "--seed", type=int, default=42, help="seed of the choice of rows (%(default)s)"
+    )
 
 
 def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
-    """A table and its target, and the estimator that is to be fitted.
+    """Read a table and its target, and make the estimator to fit.
 
     Raises
     ------
@@ -68,7 +75,7 @@ def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     task = options.task
     if task == "auto":
         task, reason = _guess_task(y)
-        guess = f"{options.target!r} {reason}: {task}. --task decides otherwise."
+        guess = f"{options.target!r} {reason}: {task}. Use --task to choose the other."
         print(guess, file=sys.stderr)
     estimator = (MitraClassifier if task == "classification" else MitraRegressor)(
         model=options.model,
@@ -88,17 +95,18 @@ def run_fit(options: argparse.Namespace) -> int:
     print(
         f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
         f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "
-        f"{len(bundle) / 1000:.0f} kB. It contains these rows: share it as you would share them.",
+        f"{len(bundle) / 1000:.0f} kB. It contains these rows: share it only with people who may "
+        "see them.",
         file=sys.stderr,
     )
     return 0
 
 
 def _guess_task(y: Any) -> tuple[str, str]:
-    """The task that a target looks like, and what it looks like."""
+    """The task that fits the values of a target, and the reason."""
     if y.dtype.kind not in "iuf":
-        return "classification", "has no numbers"
+        return "classification", "is not numeric"
     values = np.unique(y)
     if len(values) <= _MOST_CODES and (values == np.floor(values)).all():
         return "classification", f"has {len(values)} different whole numbers"
-    return "regression", "has numbers"
+    return "regression", "is numeric"

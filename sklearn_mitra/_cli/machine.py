@@ -1,4 +1,4 @@
-"""Commands about this machine: the demo, what is installed and cached, downloads."""
+"""Commands about this machine: the demo, installed and cached files, downloads."""
 
 import argparse
 import os
@@ -19,13 +19,15 @@ def add_commands(commands: Any) -> None:
     )
     demo.set_defaults(run=run_demo)
     info = commands.add_parser(
-        "info", help="versions, execution providers, checkpoints at hand, caches and their sizes"
+        "info",
+        help="show versions, execution providers, available checkpoints, and sizes of caches",
     )
     info.set_defaults(run=run_info)
     download = commands.add_parser(
         "download",
-        help="fetch a checkpoint from the Hugging Face hub",
-        description="Fetch a checkpoint from the Hugging Face hub into its cache, for use offline.",
+        help="download a checkpoint from the Hugging Face hub",
+        description="Download a checkpoint from the Hugging Face hub into its cache, for offline "
+        "use.",
         epilog="example: sklearn-mitra download mitra",
     )
     download.add_argument(
@@ -36,14 +38,14 @@ def add_commands(commands: Any) -> None:
 
 def run_demo(options: argparse.Namespace) -> int:
     """Compare the estimators with scikit-learn's."""
-    from .._demo import run  # brings in scikit-learn's ensembles
+    from .._demo import run  # imports scikit-learn's ensembles
 
     run()
     return 0
 
 
 def run_info(options: argparse.Namespace) -> int:
-    """Print what is installed and cached. Nothing is fetched."""
+    """Print what is installed and cached, without downloading anything."""
     from .._network.budget import context_budget
     from .._network.int8 import cache_size
     from .._network.memory import total_memory
@@ -68,7 +70,7 @@ def run_info(options: argparse.Namespace) -> int:
 
 
 def run_download(options: argparse.Namespace) -> int:
-    """Fetch a checkpoint, of each task that it has."""
+    """Download a checkpoint for each of its tasks."""
     from .._network.resolve import resolve_networks
 
     for task, network in resolve_networks(options.model).items():

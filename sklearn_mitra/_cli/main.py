@@ -1,4 +1,4 @@
-"""Arguments, errors and exit statuses."""
+"""The main function: arguments, errors and exit statuses."""
 
 import argparse
 import os
@@ -19,7 +19,7 @@ examples:
   sklearn-mitra predict model.wlrn new.csv --out predictions.csv
   sklearn-mitra COMMAND --help
 
-Exit status: 0 if all went well, 1 if a file, table or model is wrong, 2 for wrong arguments.
+Exit status: 0 for success, 1 if a file, table or model is wrong, 2 if arguments are wrong.
 """
 
 
@@ -29,16 +29,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Parameters
     ----------
     arguments : sequence of str, default=None
-        Those of the process by default.
+        None uses the arguments of the process.
 
     Returns
     -------
     status : int
-        0, or 1 if the command failed; its reason is on stderr then. Wrong arguments end the
-        process with 2, as argparse does.
+        0, or 1 if the command failed, with the reason on stderr. If arguments are wrong, argparse
+        exits with status 2.
     """
     arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments and arguments[0] in export.COMMANDS:  # they read their own arguments
+    if arguments and arguments[0] in export.COMMANDS:  # these parse their own arguments
         return _guarded(lambda: export.run(*arguments))
     options = _make_parser().parse_args(arguments)
     return _guarded(lambda: options.run(options))
@@ -62,12 +62,12 @@ def _make_parser() -> argparse.ArgumentParser:
 
 
 def _guarded(command: Callable[[], int]) -> int:
-    """Run a command; what a user can mend is a message, not a traceback."""
+    """Run a command, and print errors that the user can fix without a traceback."""
     with warnings.catch_warnings():
         warnings.showwarning = _show_warning  # type: ignore[assignment]
         try:
             return command()
-        except BrokenPipeError:  # the reader, such as head, has enough
+        except BrokenPipeError:  # the reader, such as head, has closed the pipe
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             return 1
         except KeyboardInterrupt:

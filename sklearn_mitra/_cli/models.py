@@ -10,22 +10,21 @@ import numpy as np
 
 from .arguments import add_command, add_table
 from .errors import CommandError
+from .output import check_out, writer
 from .tables import (
     check_columns,
-    check_out,
     check_target,
     choose_columns,
     count_rows,
     import_pandas,
     read_pieces,
-    writer,
 )
 
-# Rows to read, predict and write at a time.
+# Number of rows to read, predict and write at a time.
 _PIECE_ROWS = 10_000
-# A prediction that takes longer is announced, in seconds.
+# Predictions that take longer than this, in seconds, are announced.
 _LONG = 60
-# The machine's speed is measured before predictions of more rows, which takes half a second.
+# With more rows than this, the speed of the machine is measured first, which takes half a second.
 _MANY_ROWS = 2000
 
 
@@ -53,17 +52,23 @@ def add_commands(commands: Any) -> None:
         help=".csv, .csv.gz or .parquet; default: CSV to stdout",
     )
     predict.add_argument(
-        "--keep", nargs="+", default=[], metavar="COLUMN", help="columns of the table to write, too"
+        "--keep",
+        nargs="+",
+        default=[],
+        metavar="COLUMN",
+        help="columns of the table to write as well",
     )
     predict.add_argument(
-        "--proba", action="store_true", help="a column with the probability of every class, too"
+        "--proba",
+        action="store_true",
+        help="also write a column with the probability of each class",
     )
     predict.add_argument(
         "--quantiles",
         nargs="+",
         type=_probability,
         metavar="Q",
-        help="columns with these quantiles of the target, too, such as .1 .5 .9",
+        help="also write these quantiles of the target, such as .1 .5 .9",
     )
 
     score = add_command(
@@ -91,9 +96,11 @@ def add_commands(commands: Any) -> None:
 
 def _add_model(parser: Any) -> None:
     parser.add_argument("bundle", metavar="model", help="a .wlrn bundle")
-    parser.add_argument("--model", help="checkpoint to use instead of the one that it names")
+    parser.add_argument("--model", help="checkpoint to use instead of the one named in the bundle")
     parser.add_argument(
-        "--trusted", action="store_true", help="look for that checkpoint anywhere it says"
+        "--trusted",
+        action="store_true",
+        help="open or download the checkpoint named in the bundle, wherever it is",
     )
 
 
@@ -103,7 +110,7 @@ def _probability(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"a quantile must be 0 to 1. Got {text!r}.")
+        raise argparse.ArgumentTypeError(f"a quantile must be a number from 0 to 1. Got {text!r}.")
     return value
 
 
@@ -116,17 +123,17 @@ def run_predict(options: argparse.Namespace) -> int:
     pandas = import_pandas()
     estimator = _load(options)
     if options.proba and not hasattr(estimator, "predict_proba"):
-        raise CommandError("--proba is for classifiers, and this model is a regressor.")
+        raise CommandError("--proba is for classifiers, but this model is a regressor.")
     if options.quantiles and not hasattr(estimator, "predict_quantiles"):
-        raise CommandError("--quantiles are for regressors, and this model is a classifier.")
+        raise CommandError("--quantiles is for regressors, but this model is a classifier.")
     check_out(options.out, options.bundle, options.table)
     keep = list(dict.fromkeys(options.keep))
     quantiles = list(dict.fromkeys(options.quantiles or ()))
     if options.proba:
-        more = list(map(str, estimator.classes_.tolist()))
+        extra = list(map(str, estimator.classes_.tolist()))
     else:
-        more = [f"quantile {q!r}".removesuffix(".0") for q in quantiles]
-    _check_names(keep, more)
+        extra = [f"quantile {q!r}".removesuffix(".0") for q in quantiles]
+    _check_names(keep, extra)
     with writer(options.out) as write:
         for _, kept, X in _read_rows(estimator, options, keep=keep):
             if options.proba:
@@ -139,16 +146,16 @@ def run_predict(options: argparse.Namespace) -> int:
             columns = {name: kept[name] for name in keep}
             write(
                 pandas.DataFrame(
-                    {**columns, "prediction": predictions, **dict(zip(more, values.T))},
+                    {**columns, "prediction": predictions, **dict(zip(extra, values.T))},
                     index=kept.index,
                 )
             )
     return 0
 
 
-def _check_names(keep: list[str], more: list[str]) -> None:
-    """Raise a CommandError if two columns of predictions would have the same name."""
-    names = [*keep, "prediction", *more]
+def _check_names(keep: list[str], extra: list[str]) -> None:
+    """Raise a CommandError if two columns of the output would have the same name."""
+    names = [*keep, "prediction", *extra]
     for name in names:
         if names.count(name) > 1:
             option = "it out of --keep" if name in keep else "out --proba"
@@ -158,7 +165,7 @@ def _check_names(keep: list[str], more: list[str]) -> None:
 
 
 def run_score(options: argparse.Namespace) -> int:
-    """Print scores of predictions."""
+    """Print scores of the predictions of a table."""
     estimator = _load(options)
     is_classifier = hasattr(estimator, "predict_proba")
     has_text = is_classifier and isinstance(estimator.classes_[0], str)
@@ -182,13 +189,13 @@ def run_score(options: argparse.Namespace) -> int:
 
 
 def run_estimate(options: argparse.Namespace) -> int:
-    """Print what a prediction would take."""
+    """Print the time and memory that a prediction would take."""
     cost = _load(options).estimate_cost(options.rows)
     print(f"first prediction   {_duration(cost.first_seconds)}")
     print(f"later predictions  {_duration(cost.later_seconds)}")
     print(f"cached context     {cost.context_nbytes / 1e6:.0f} MB")
     print(f"peak memory        {cost.peak_nbytes / 1e6:.0f} MB")
-    print("Times are right within a factor of two or so.")
+    print("Times are correct within a factor of about two.")
     return 0
 
 
@@ -201,7 +208,7 @@ def _load(options: argparse.Namespace) -> Any:
 def _read_rows(
     estimator: Any, options: argparse.Namespace, text: Sequence[str] = (), keep: Sequence[str] = ()
 ) -> Iterator[tuple[Any, Any, Any]]:
-    """Pieces of the table, the columns to keep, and those that the model knows.
+    """Read pieces of the table, each with its columns to keep and the columns of the model.
 
     See :func:`read_pieces`. Progress goes to stderr.
     """
@@ -235,7 +242,7 @@ def _score_classes(estimator: Any, y: Any, probabilities: Any) -> dict[str, floa
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
     classes = estimator.classes_
-    if isinstance(classes[0], str):  # a file may hold numbers where training held text
+    if isinstance(classes[0], str):  # the file may hold numbers where training had text
         y = np.array([str(label) for label in y], dtype=classes.dtype)
     unknown = np.setdiff1d(y, classes)
     if len(unknown):

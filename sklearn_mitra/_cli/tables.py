@@ -1,8 +1,7 @@
-"""Tables in files, as a whole or piece by piece: CSV and Parquet."""
+"""Tables in CSV and Parquet files, read as a whole or piece by piece."""
 
 import contextlib
 import errno
-import gzip
 import io
 import os
 import re
@@ -10,23 +9,21 @@ import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .._common.files import written
 from .errors import CommandError
 
-_STANDARD = "-"  # stdin or stdout, which are CSV
-_PARQUET = (".parquet", ".pq")
-_WRITTEN = (".csv", ".csv.gz", *_PARQUET)
-# What pandas says of a row with more values than there are names.
+STANDARD_STREAM = "-"  # stdin or stdout, in CSV
+PARQUET_SUFFIXES = (".parquet", ".pq")
+# pandas' error for a row with more values than there are names.
 _SURPLUS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 
 
 def read_table(path: str) -> Any:
-    """A whole table.
+    """Read a whole table.
 
     Parameters
     ----------
     path : str
-        A CSV file, which may be compressed, a Parquet file, or "-" for CSV from stdin.
+        A CSV file, which may be compressed; a Parquet file; or "-" for CSV from stdin.
 
     Returns
     -------
@@ -35,11 +32,11 @@ def read_table(path: str) -> Any:
     Raises
     ------
     CommandError
-        If it can't be read, or pandas isn't installed.
+        If the table can't be read, or pandas isn't installed.
     """
     pandas = import_pandas()
-    with _readable(path):
-        if _is_parquet(path):
+    with readable(path):
+        if is_parquet(path):
             return pandas.read_parquet(path)
         with _checked_source(path) as source:
             return pandas.read_csv(source, **_exact(pandas))
@@ -48,7 +45,7 @@ def read_table(path: str) -> Any:
 def read_pieces(
     path: str, n_rows: int, text: Sequence[str] = (), keep: Sequence[str] = ()
 ) -> Iterator[tuple[Any, Any]]:
-    """Consecutive pieces of a table, of at most so many rows.
+    """Read consecutive pieces of a table.
 
     See :func:`read_table` for the path and errors.
 
@@ -56,24 +53,26 @@ def read_pieces(
     ----------
     path : str
     n_rows : int
+        Largest number of rows in a piece.
     text : sequence of str, default=()
         Columns of a CSV file that are text, even if they look like numbers.
     keep : sequence of str, default=()
-        Columns that are wanted as they are in the file, too.
+        Columns that are also needed exactly as they are in the file.
 
     Yields
     ------
     piece : DataFrame
     kept : DataFrame
-        The columns to keep: text as it was written if the file is CSV, else of the file's types.
+        The columns to keep: the original text of a CSV file, or the types of a Parquet file.
     """
     pandas = import_pandas()
     keep = list(keep)
-    with _readable(path):
-        if _is_parquet(path):
+    with readable(path):
+        if is_parquet(path):
             import pyarrow.parquet
 
-            def exact_type(type_: Any) -> Any:  # pandas' own would be floats if some are missing
+            def exact_type(type_: Any) -> Any:
+                # pandas' own types would make floats of integers if some are missing
                 return None if pyarrow.types.is_floating(type_) else pandas.ArrowDtype(type_)
 
             with pyarrow.parquet.ParquetFile(path) as file:
@@ -94,20 +93,20 @@ def read_pieces(
             for table in pieces:
                 check_columns(table, keep, path)
                 kept = table[keep].fillna("")
-                if keep:  # the model gets what pandas makes of the text
+                if keep:  # the model gets the types that pandas infers
                     written = io.StringIO(table.to_csv(index=False))
                     table = pandas.read_csv(written, dtype=types, **exact)
                 yield table, kept
 
 
 def count_rows(path: str) -> int | None:
-    """How many rows a file has, without reading it as a table; None if that can't be told.
+    """Count the rows of a file without parsing it; None if that is not possible.
 
-    The lines of a CSV file are counted, so values with line breaks count for more.
+    In a CSV file, lines are counted, so values that contain line breaks are counted several times.
     """
-    if _is_parquet(path):
+    if is_parquet(path):
         import_pandas()
-        with _readable(path):
+        with readable(path):
             import pyarrow.parquet
 
             return int(pyarrow.parquet.read_metadata(path).num_rows)
@@ -119,28 +118,29 @@ def count_rows(path: str) -> int | None:
 
 
 def choose_columns(table: Any, names: Sequence[str] | None, n_features: int, path: str) -> Any:
-    """The columns that a model was trained on.
+    """Select the columns that a model was trained on.
 
     Parameters
     ----------
     table : DataFrame
-        It may have others, too.
+        It may have further columns.
     names : sequence of str or None
-        None if the model doesn't know them: then the table has to have the same number.
+        Names of the columns. None if the model doesn't know them; the table must then have the same
+        number of columns.
     n_features : int
     path : str
-        For messages.
+        The file's name for messages.
 
     Raises
     ------
     CommandError
-        If some are missing.
+        If some columns are missing.
     """
     if names is None:
         if table.shape[1] != n_features:
             raise CommandError(
-                f"The model knows no names of columns and needs {n_features} of them. {path} has "
-                f"{table.shape[1]}."
+                f"The model was trained without column names and needs {n_features} columns. "
+                f"{path} has {table.shape[1]}."
             )
         return table.to_numpy()
     missing = [name for name in names if name not in table.columns]
@@ -153,7 +153,7 @@ def choose_columns(table: Any, names: Sequence[str] | None, n_features: int, pat
 
 
 def check_columns(table: Any, names: Sequence[str], path: str) -> None:
-    """Raise a CommandError unless a table has these columns."""
+    """Raise a CommandError if a table lacks one of these columns."""
     for name in names:
         if name not in table.columns:
             has = ", ".join(map(str, table.columns[:20]))
@@ -169,103 +169,23 @@ def check_target(n_missing: int, n_rows: int, name: str, path: str) -> None:
         )
 
 
-def check_out(out: str, *inputs: str) -> None:
-    """Raise a CommandError if the file to write is one of those that are read."""
-    for path in inputs:
-        if os.path.isfile(out) and os.path.isfile(path) and os.path.samefile(out, path):
-            raise CommandError(
-                f"--out {out} is the file {path} that is read, and would replace it. Choose "
-                "another name."
-            )
-
-
-@contextlib.contextmanager
-def writer(path: str) -> Iterator[Any]:
-    """A function that takes DataFrames with the same columns, one after the other.
-
-    Parameters
-    ----------
-    path : str
-        A file that is replaced once all is written: CSV, compressed CSV or Parquet by its suffix,
-        and CSV without one; "-" for CSV to stdout; or a stream such as /dev/stdout.
-
-    Raises
-    ------
-    CommandError
-        If the suffix is another, or a package isn't installed.
-    """
-    import_pandas()
-    if path == _STANDARD:
-        yield _CsvWriter(sys.stdout).write
-        return
-    if os.path.splitext(path)[1] and not path.lower().endswith(_WRITTEN):
-        raise CommandError(
-            f"--out {path} has a suffix that can't be written. Use one of {', '.join(_WRITTEN)}, "
-            "or none for CSV."
-        )
-    with contextlib.ExitStack() as stack:
-        binary: Any = stack.enter_context(written(path))
-        if _is_parquet(path):
-            with _readable(path):
-                import pyarrow  # noqa: F401
-            parquet = _ParquetWriter(binary)
-            try:
-                yield parquet.write
-            finally:
-                parquet.close()
-            return
-        if path.lower().endswith(".gz"):
-            name = os.path.basename(path)
-            binary = stack.enter_context(gzip.GzipFile(name, "wb", 6, binary))
-        file = stack.enter_context(io.TextIOWrapper(binary, encoding="utf-8", newline=""))
-        yield _CsvWriter(file).write
-
-
-class _CsvWriter:
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._header = True
-
-    def write(self, table: Any) -> None:
-        table.to_csv(self._file, index=False, header=self._header, lineterminator="\n")
-        self._header = False
-
-
-class _ParquetWriter:
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._writer: Any = None
-
-    def write(self, table: Any) -> None:
-        import pyarrow.parquet
-
-        rows = pyarrow.Table.from_pandas(table, preserve_index=False)
-        if self._writer is None:
-            self._writer = pyarrow.parquet.ParquetWriter(self._file, rows.schema)
-        self._writer.write_table(rows)
-
-    def close(self) -> None:
-        if self._writer is not None:
-            self._writer.close()
-
-
-def _is_parquet(path: str) -> bool:
-    return path.lower().endswith(_PARQUET)
+def is_parquet(path: str) -> bool:
+    return path.lower().endswith(PARQUET_SUFFIXES)
 
 
 class _Stream:
-    """A text file that can't be read twice, but whose start is read again after ``rewind``."""
+    """A text stream whose start can be read a second time, after ``rewind``."""
 
     def __init__(self, file: Any) -> None:
         self._file = file
         self._start: list[str] = []
         self._is_start = True
 
-    def __iter__(self) -> Any:  # without it, pandas takes it for no file
+    def __iter__(self) -> Any:  # otherwise pandas doesn't accept it as a file
         return iter(self._file)
 
     def read(self, n: int = -1) -> str:
-        """The next characters."""
+        """Read the next characters."""
         if not self._is_start and self._start:
             return self._start.pop(0)
         text: str = self._file.read(n)
@@ -280,20 +200,21 @@ class _Stream:
 
 @contextlib.contextmanager
 def _checked_source(path: str) -> Iterator[Any]:
-    """A CSV file for pandas to read, unless its first row has more values than there are names.
+    """Open a CSV file for pandas, unless its first row has more values than there are names.
 
-    pandas takes the first columns for an index then, and shifts all names. Of rows below it makes
-    an error, as it does here of the first one, since it is told of no names.
+    In that case, pandas would use the first columns as an index and shift all names. For any other
+    row it raises an error. Reading the first two lines without a header raises the same error for
+    the first row.
     """
     with contextlib.ExitStack() as stack:
         source: Any = path
-        if path == _STANDARD:
+        if path == STANDARD_STREAM:
             source = _Stream(sys.stdin)
         elif os.path.exists(path) and not os.path.isfile(path):  # such as a pipe
             file = stack.enter_context(open(path, encoding="utf-8", newline=""))
             source = _Stream(file)
         pandas = import_pandas()
-        with contextlib.suppress(pandas.errors.EmptyDataError):  # which is said once more
+        with contextlib.suppress(pandas.errors.EmptyDataError):  # raised again later
             pandas.read_csv(source, header=None, dtype=str, nrows=2)
         if isinstance(source, _Stream):
             source.rewind()
@@ -301,10 +222,10 @@ def _checked_source(path: str) -> Iterator[Any]:
 
 
 def _exact(pandas: Any) -> dict[str, Any]:
-    """What has pandas read every bit of numbers, and columns as a whole.
+    """Options that make pandas read numbers exactly, and infer a column's type from all of it.
 
-    The former is its default from 3.1 on. It would take a column for numbers in some parts of a
-    long file, and for text in others, if it weren't for the latter.
+    Exact numbers are the default from pandas 3.1 on. Without the second option, a column of a long
+    file could be numbers in some parts and text in others.
     """
     version = tuple(map(int, pandas.__version__.split(".")[:2]))
     exact = {"float_precision": "round_trip"} if version < (3, 1) else {}
@@ -312,7 +233,7 @@ def _exact(pandas: Any) -> dict[str, Any]:
 
 
 def import_pandas() -> Any:
-    """The module pandas.
+    """Import pandas.
 
     Raises
     ------
@@ -324,17 +245,17 @@ def import_pandas() -> Any:
     except ImportError as error:
         raise CommandError(
             "Tables are read and written with pandas, which is not installed: pip install pandas. "
-            "Parquet files need pyarrow, too."
+            "Parquet files also need pyarrow."
         ) from error
     return pandas
 
 
 @contextlib.contextmanager
-def _readable(path: str) -> Iterator[None]:
-    """What goes wrong in reading a file as a CommandError."""
+def readable(path: str) -> Iterator[None]:
+    """Turn errors in reading a file into CommandErrors."""
     try:
         yield
-    except FileNotFoundError as error:  # pyarrow's has no reason
+    except FileNotFoundError as error:  # pyarrow's has no message
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
     except (IsADirectoryError, PermissionError):
         raise
@@ -347,8 +268,8 @@ def _readable(path: str) -> Iterator[None]:
             n_names, line, n_values = surplus.groups()
             raise CommandError(
                 f"Line {line} of {path}, not counting line breaks in quotes, has {n_values} "
-                f"values. There are {n_names} column names. Name every column, or remove what "
-                "follows the last one, such as a comma. Put values that hold a comma in double "
+                f"values, but there are {n_names} column names. Name every column, or remove what "
+                "follows the last one, such as a comma. Put values that contain a comma in double "
                 "quotes."
             ) from error
         raise CommandError(f"{path} can't be read as a table: {error}") from error

@@ -1,7 +1,7 @@
-"""Reductions whose bits depend neither on the number of rows nor on the layout in memory.
+"""Reductions that give a row the same bits in any number of rows and any memory layout.
 
-NumPy's order of summation depends on both: an array of one row is summed in another order than the
-same row in a batch if the batch lies column by column, as ``x[:, order]`` does.
+NumPy's order of summation depends on both. If a batch is stored column by column, as
+``x[:, order]`` is, a row is summed in a different order than on its own.
 """
 
 from collections.abc import Iterable
@@ -16,13 +16,13 @@ from scipy import special
 def average(
     arrays: Iterable[NDArray[Any]], weights: Iterable[float] | None = None
 ) -> NDArray[np.float64]:
-    """The mean of one or more arrays of the same shape, added up one by one.
+    """The mean of one or more arrays of the same shape, added up in order.
 
     Parameters
     ----------
     arrays : iterable of ndarray of any shape
     weights : iterable of float, default=None
-        Those of the arrays; None is the same for all.
+        Weight of each array. None gives all the same weight.
     """
     total, whole = np.zeros(()), 0.0
     for array, weight in zip(arrays, repeat(1.0) if weights is None else weights):
@@ -38,11 +38,11 @@ def softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
 
 
 def log_softmax(logits: NDArray[Any]) -> NDArray[np.float64]:
-    """Their logarithms, which stay exact where a probability is rounded to 0."""
+    """Log-probabilities of each row of logits, exact even where a probability rounds to 0."""
     log_probabilities: NDArray[np.float64] = special.log_softmax(_by_rows(logits), axis=1)
     return log_probabilities
 
 
 def _by_rows(values: NDArray[Any]) -> NDArray[np.float64]:
-    """The same in float64, one row after the other in memory: each is summed in its own order."""
+    """The values in float64, stored row by row, so that every row is summed in the same order."""
     return np.ascontiguousarray(values, np.float64)

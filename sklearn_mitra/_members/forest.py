@@ -160,6 +160,6 @@ def _round_down(limits: NDArray[np.float64]) -> NDArray[np.float32]:
     """Round limits down to float32, where they split float32 numbers in the same way."""
     largest = float(np.finfo(np.float32).max)
     rounded = np.clip(limits, -largest, largest).astype(np.float32)
-    with np.errstate(over="ignore"):  # below the least there is -inf
+    with np.errstate(over="ignore"):  # the number below the smallest is -inf
         below = np.nextafter(rounded, np.float32(-np.inf))
     return np.where(rounded > limits, below, rounded)

@@ -67,8 +67,8 @@ _RECOMMENDED_COMPRESSED = {
 
 # With this many training rows, the tree models are members by default.
 _MANY_ROWS = 1000
-# From so many classes on, the default temperature is the same. With more, boosting is no member by
-# default: it makes a tree for each class in every step, and took 48 s for 1200 rows of 100 classes.
+# The default temperature no longer falls beyond this many classes. Boosting is not a default member
+# then: it fits a tree for each class in every step, which took 48 s for 1200 rows of 100 classes.
 _MOST_CLASSES = 10
 
 
@@ -141,10 +141,10 @@ def choose_kinds(
     is_sample : bool, default=False
         Whether the support set lacks some of the training rows.
     n_rows : int, default=0
-        Training rows. If there are many, "auto" has all kinds of trees, unless one member is asked
-        for.
+        Number of training rows. If there are many, "auto" includes the tree models, unless
+        ``n_members`` is 1.
     n_classes : int, default=0
-        Of a classifier. If there are many, boosting is not among these kinds.
+        Number of classes of a classifier. If there are many, "auto" does not include boosting.
 
     Returns
     -------

@@ -1,4 +1,4 @@
-"""Weights of ensemble members: given, or chosen by rows that were held out."""
+"""Weights of ensemble members, given or chosen on held-out rows."""
 
 from collections.abc import Sequence
 from itertools import combinations
@@ -15,30 +15,30 @@ from .._common.means import log_softmax
 from .._members.kinds import Kinds
 from .._network.config import MOST_ESTIMATORS
 
-# What the whole weight of members without a network has to gain on all held-out rows together, in
-# nats, to be worth it: few rows leave the weight with the network, which is good on small tables.
+# Penalty on the total weight of the members without a network, in nats of log-likelihood over all
+# held-out rows. If these are few, the weight stays with the network, which is good on small tables.
 _PRIOR = 2.0
-# Standard deviation of the logarithm of the mixture's temperature, and the most it may be.
+# Standard deviation of the prior of the mixture's log-temperature, and its largest absolute value.
 _SPREAD, _HOTTEST = 0.2, 1.5
-# The least variance of residuals, of targets scaled to 0..1: a member may be right to the bit.
+# The smallest variance of scaled residuals, since a member may be exact.
 _LEAST_VARIANCE = 1e-12
-# Of so many training rows, one part is held out, of about so many rows; of fewer, all in folds.
+# With this many training rows, about 500 are held out once. With fewer, all are held out, in folds.
 _MANY_ROWS, _HELD_OUT_ROWS, _N_FOLDS = 1000, 500, 3
-# Less is none: a member with little weight costs as much as one with much.
+# Smaller weights are set to 0: a member with little weight costs as much as one with a lot.
 _LEAST = 0.02
 
 
 class Weights(NamedTuple):
-    """Weights that add up to 1, and the temperature of what they mix.
+    """Weights of ensemble members, which add up to 1, and the temperature of their mixture.
 
     Attributes
     ----------
     network : tuple of float
-        Of each member that the network answers for.
+        Weight of each of the network's members.
     models : tuple of float
-        Of each member without a network.
+        Weight of each member without a network.
     temperature : float
-        Mixed log-probabilities are divided by it; 1 for regression.
+        Divides the mixed log-probabilities; 1 for regression.
     """
 
     network: tuple[float, ...]
@@ -46,35 +46,34 @@ class Weights(NamedTuple):
     temperature: float = 1.0
 
     def pack(self) -> dict[str, Any]:
-        """As fields of a bundle."""
+        """Fields to store in a bundle."""
         weights = {name: pack(np.array(getattr(self, name))) for name in ("network", "models")}
         return {**weights, "temperature": self.temperature}
 
     @classmethod
     def unpack(cls, fields: BundleFields, n_models: int) -> "Weights":
-        """Read what :meth:`pack` wrote; what is wrong with it is a BundleError."""
+        """Read what :meth:`pack` wrote. Invalid fields raise a BundleError."""
         network = fields.array("network", "<f8", None)
-        fields.require(
-            len(network) <= MOST_ESTIMATORS, "network", f"{MOST_ESTIMATORS} numbers at most"
-        )
+        fits = len(network) <= MOST_ESTIMATORS
+        fields.require(fits, "network", f"at most {MOST_ESTIMATORS} numbers")
         models = fields.array("models", "<f8", n_models)
         weights = np.concatenate([network, models])
         fits = bool((weights >= 0).all() and np.isclose(weights.sum(), 1))
-        fields.require(fits, "network", "numbers of 0 or more, to 1 together with 'models'")
+        fields.require(fits, "network", "non-negative numbers that add up to 1 with 'models'")
         temperature: float = fields.get("temperature", "a number", float)
         fields.require(1e-3 <= temperature <= 1e3, "temperature", "a number, 0.001 to 1000")
         return cls(tuple(network.tolist()), tuple(models.tolist()), temperature)
 
 
 def read_weights(weights: str | Sequence[float], kinds: Kinds) -> Weights | None:
-    """The weights that a parameter gives; None if they are to be chosen, or make no difference.
+    """Read the parameter ``member_weights``; None if weights must be chosen, or are not needed.
 
     Parameters
     ----------
     weights : "auto", "equal" or sequence of float
-        Of the network's members and then the others.
+        Weights of the network's members and then of the others.
     kinds : Kinds
-        Of these members.
+        Kinds of these members.
     """
     names = [*kinds.network, *kinds.models]
     if isinstance(weights, str):
@@ -83,24 +82,29 @@ def read_weights(weights: str | Sequence[float], kinds: Kinds) -> Weights | None
         weights = [1.0] * len(names)
     if len(weights) != len(names):
         raise ValueError(
-            f"'member_weights' must have a number for each of the {len(names)} members, {names}. "
-            f"Got {len(weights)}: {brief(weights)}."
+            f"'member_weights' must have one number for each of the {len(names)} members, {names}. "
+            f"Got {len(weights)} numbers: {brief(weights)}."
         )
     given = np.array(weights, np.float64)
-    given = given / given.max()  # the sum of large ones could overflow
+    given = given / given.max()  # the sum of large weights could overflow
     shares = (given / given.sum()).tolist()
     n_network = len(kinds.network)
     return Weights(tuple(shares[:n_network]), tuple(shares[n_network:]))
 
 
 def cut_held_out(y: NDArray[Any], seed: int) -> list[NDArray[np.int64]]:
-    """Rows to hold out: some of many, else all rows in folds. Each fold is ascending.
+    """Choose rows to hold out: some if there are many rows, otherwise all of them, in folds.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
-        Class ids or targets, of which folds have about the same. There are two rows or more.
+        Class ids or targets of two rows or more. Folds are stratified by them.
     seed : int
+
+    Returns
+    -------
+    folds : list of ndarray of int64
+        Disjoint, each ascending.
     """
     shuffled = np.random.RandomState(seed).permutation(len(y))
     if len(y) < _MANY_ROWS:
@@ -114,25 +118,26 @@ def choose_class_weights(
     y: NDArray[np.int64],
     n_network: int = 1,
 ) -> Weights:
-    """The weights of the least log loss, drawn towards the network.
+    """Choose the weights with the lowest log loss, regularised towards the network.
 
     Parameters
     ----------
     network : ndarray of shape (n_rows, n_classes), float64, or None
-        Log-probabilities of held-out rows by the members of the network, if there are any.
+        Log-probabilities that the network's members predict for held-out rows; None if there are no
+        such members.
     models : sequence of ndarray of shape (n_rows, n_classes), float64
-        By each other member.
+        Log-probabilities that each other member predicts.
     y : ndarray of shape (n_rows,), int64
-        Class ids of these rows.
+        Class ids of the rows.
     n_network : int, default=1
-        How many members the network answers for, which share its weight.
+        Number of the network's members, which share its weight equally.
     """
     stack = _stack(network, models)
     own = stack[:, np.arange(len(y)), y]
     penalties = _penalties(network, models)
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
-        """The loss of weights and the logarithm of what their mixture is multiplied by."""
+        """The loss, and its gradient, of the weights and the logarithm of the scale."""
         weights, log_scale = parameters[:-1], parameters[-1]
         scale = np.exp(log_scale)
         log_proba = log_softmax(scale * np.tensordot(weights, stack, 1))
@@ -143,7 +148,7 @@ def choose_class_weights(
         return float(value), np.append(scale * excess + penalties, of_scale)
 
     n_members = len(stack)
-    # convex in the weights, but not together with the scale
+    # The loss is convex in the weights, but not in weights and scale together.
     starts = np.eye(n_members)[0] * 0.8 + 0.2 / n_members, np.full(n_members, 1 / n_members)
     results = [
         minimize(
@@ -167,31 +172,34 @@ def choose_number_weights(
     y: NDArray[np.float64],
     n_network: int = 1,
 ) -> Weights:
-    """The weights of the least squared error, drawn towards the network.
+    """Choose the weights with the lowest squared error, regularised towards the network.
 
     Parameters
     ----------
     network : ndarray of shape (n_rows,), float64, or None
+        Targets that the network's members predict for held-out rows; None if there are no such
+        members.
     models : sequence of ndarray of shape (n_rows,), float64
+        Targets that each other member predicts.
     y : ndarray of shape (n_rows,), float64
-        Targets of these rows.
+        Targets of the rows.
     n_network : int, default=1
-        How many members the network answers for, which share its weight.
+        Number of the network's members, which share its weight equally.
     """
     residuals = _stack(network, models) - y
     largest = np.abs(residuals).max()
-    residuals /= largest if largest > 0 else 1  # float64 holds their squares
+    residuals /= largest if largest > 0 else 1  # so that their squares don't overflow
     variance = max(float(np.square(residuals).mean(axis=1).min()), _LEAST_VARIANCE)
     penalties = _penalties(network, models)
 
     def loss(weights: NDArray[np.float64]) -> float:
         return float(np.square(weights @ residuals).sum() / (2 * variance) + penalties @ weights)
 
-    # the best is inside one of the faces, of which a face of one member is itself
+    # The optimum lies inside one face of the simplex of weights, given by the members with weight.
     by_size = np.argsort(np.square(residuals).sum(axis=1), kind="stable")
     found = []
     for first, *others in _subsets(by_size.tolist()):
-        # what the others' weights, one by one taken from the first, change
+        # changes of the residuals if weight moves from the first member to each of the others
         differences = residuals[others] - residuals[first]
         lengths = np.sqrt(np.square(differences).sum(axis=1))
         lengths = np.where(lengths > 0, lengths, 1)
@@ -208,7 +216,7 @@ def choose_number_weights(
 
 
 def _subsets(members: Sequence[int]) -> list[tuple[int, ...]]:
-    """All but the empty one, each in the same order."""
+    """All subsets except the empty one, in the given order."""
     sizes = range(1, len(members) + 1)
     return [chosen for size in sizes for chosen in combinations(members, size)]
 
@@ -222,12 +230,12 @@ def _stack(
 def _penalties(
     network: NDArray[np.float64] | None, models: Sequence[NDArray[np.float64]]
 ) -> NDArray[np.float64]:
-    """What the whole weight of each member costs."""
+    """Penalty on the weight of each member."""
     return np.array([*([] if network is None else [0.0]), *[_PRIOR] * len(models)])
 
 
 def _make(weights: NDArray[np.float64], n_network: int) -> Weights:
-    """Weights of the network, if it has members, and of each other member, but for tiny ones."""
+    """Set tiny weights to 0, and share that of the network among its members, if it has any."""
     kept = np.where(weights < _LEAST, 0.0, weights)
     kept = (kept / kept.sum()).tolist()
     network = (kept.pop(0) / n_network,) * n_network if n_network else ()

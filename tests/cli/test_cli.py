@@ -265,7 +265,7 @@ def test_mistakes_are_messages(folder, tmp_path, capsys):
     fails(["fit", f"{folder}/nothing.csv", "--target", "y", *out], capsys, "No such file")
     fails(["predict", table, table], capsys, "table.csv|bundle")
     fails(["predict", f"{folder}/price.wlrn", table, "--proba"], capsys, "--proba is for classif")
-    fails(["predict", model, table, "--quantiles", ".5"], capsys, "--quantiles are for regress")
+    fails(["predict", model, table, "--quantiles", ".5"], capsys, "--quantiles is for regress")
     fails(["predict", model, table, "--keep", "x", *out], capsys, "no column 'x'")
     fails(["score", model, table, "--target", "id"], capsys, "classes that the model doesn't know")
     (tmp_path / "less.csv").write_text("size,wet\n1,True\n")
@@ -289,7 +289,7 @@ def test_a_model_without_names_of_columns_takes_as_many(folder, tmp_path, capsys
     assert main(["predict", model, str(tmp_path / "two.csv"), *arguments]) == 0
     written = read_table(str(tmp_path / "out.csv"))["prediction"]
     np.testing.assert_array_equal(written, clf.predict(X))
-    message = "no names of columns and needs 2 of them. .*table.csv has 6"
+    message = "without column names and needs 2 columns. .*table.csv has 6"
     fails(["predict", model, f"{folder}/table.csv", *arguments], capsys, message)
 
 
@@ -340,8 +340,10 @@ def test_what_is_read_is_not_replaced(folder, tmp_path, capsys):
     model.write_bytes((folder / "colour.wlrn").read_bytes())
     (tmp_path / "link.csv").symlink_to(table)
     for out in (table, model, tmp_path / "link.csv"):
-        fails(["predict", model, table, "--out", out], capsys, "that is read, and would replace it")
-    fails(["fit", table, "--target=colour", "--out", table], capsys, "would replace it")
+        fails(
+            ["predict", model, table, "--out", out], capsys, "would replace .*, which is being read"
+        )
+    fails(["fit", table, "--target=colour", "--out", table], capsys, "which is being read")
     assert table.read_bytes() == (folder / "table.csv").read_bytes()
     assert model.read_bytes() == (folder / "colour.wlrn").read_bytes()
 
@@ -358,7 +360,11 @@ def test_the_suffix_says_what_is_written_and_read(folder, tmp_path, capsys):
         assert list(pd.read_parquet(tmp_path / name)) == ["prediction"]
     for name in ("out.xlsx", "out.csv.bz2", "out.gz"):
         arguments = ["predict", model, source, "--out", tmp_path / name]
-        fails(arguments, capsys, f"{name} has a suffix .* Use one of .csv, .csv.gz, .parquet, .pq")
+        fails(
+            arguments,
+            capsys,
+            f"{name} has an unknown suffix. Use one of .csv, .csv.gz, .parquet, .pq",
+        )
         assert not (tmp_path / name).exists()
 
 
@@ -458,7 +464,9 @@ def test_more_values_than_names_are_refused(
     if source == "pipe":
         os.mkfifo(table)
     name = re.escape("-" if source == "stdin" else str(table))
-    message = f"Line {line} of {name}, .* has {n_values} values. There are {n_names} column names"
+    message = (
+        f"Line {line} of {name}, .* has {n_values} values, but there are {n_names} column names"
+    )
     out = ["--out", tmp_path / "out"]
     fails(["fit", serve(), "--target", "colour", *out], capsys, message)
     fails(["predict", f"{folder}/colour.wlrn", serve(), "--quiet", *out], capsys, message)

@@ -31,7 +31,7 @@ def test_a_tuned_checkpoint_is_fitted_and_predicts(arguments, tmp_path, capsys):
     told = capsys.readouterr().err
     losses = [line["validation_loss"] for line in read_history(tmp_path / "tuned")]
     assert f"log loss {losses[0]:.4f} before tuning, {min(losses):.4f} after" in told
-    assert "of 20 steps" in told and "'species' has no numbers: classification" in told
+    assert "of 20 steps" in told and "'species' is not numeric: classification" in told
     bundle = str(tmp_path / "iris.wlrn")
     common = [str(tmp_path / "iris.csv"), "--target", "species"]
     assert main(["fit", *common, "--model", str(tmp_path / "tuned"), "--out", bundle]) == 0
