@@ -170,7 +170,7 @@ def test_a_pickle_of_another_version_warns(cls, monkeypatch):
     monkeypatch.setattr("sklearn_mitra._base.__version__", "99.1")
     pickled = pickle.dumps(estimator)
     monkeypatch.undo()
-    message = f"pickle of a {cls.__name__} was made by .* 99.1, and"
+    message = f"pickle of a {cls.__name__} was made by .* 99.1, but"
     with pytest.warns(UserWarning, match=message) as caught:
         again = pickle.loads(pickled)
     assert caught[0].filename == __file__

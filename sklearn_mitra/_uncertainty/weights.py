@@ -20,8 +20,9 @@ from .._network.config import MOST_ESTIMATORS
 _PRIOR = 2.0
 # Standard deviation of the prior of the mixture's log-temperature, and its largest absolute value.
 _SPREAD, _HOTTEST = 0.2, 1.5
-# The smallest variance of scaled residuals, since a member may be exact.
-_LEAST_VARIANCE = 1e-12
+# The least deviation of residuals that counts, as a share of the targets' range: a member may be
+# right to the bit. And the most of them, in units of the smallest: float64 holds its square.
+_LEAST_SIZE, _LARGEST = 1e-6, 1e100
 # With this many training rows, about 500 are held out once. With fewer, all are held out, in folds.
 _MANY_ROWS, _HELD_OUT_ROWS, _N_FOLDS = 1000, 500, 3
 # Smaller weights are set to 0: a member with little weight costs as much as one with a lot.
@@ -187,13 +188,15 @@ def choose_number_weights(
         Number of the network's members, which share its weight equally.
     """
     residuals = _stack(network, models) - y
-    largest = np.abs(residuals).max()
-    residuals /= largest if largest > 0 else 1  # so that their squares don't overflow
-    variance = max(float(np.square(residuals).mean(axis=1).min()), _LEAST_VARIANCE)
+    peaks = np.abs(residuals).max(axis=1, keepdims=True)
+    peaks = np.where(peaks > 0, peaks, 1)
+    sizes = peaks[:, 0] * np.sqrt(np.square(residuals / peaks).mean(axis=1))
+    unit = max(float(sizes.min()), _LEAST_SIZE * float(np.ptp(y))) or 1.0
+    residuals = np.clip(residuals / unit, -_LARGEST, _LARGEST)
     penalties = _penalties(network, models)
 
     def loss(weights: NDArray[np.float64]) -> float:
-        return float(np.square(weights @ residuals).sum() / (2 * variance) + penalties @ weights)
+        return float(np.square(weights @ residuals).sum() / 2 + penalties @ weights)
 
     # The optimum lies inside one face of the simplex of weights, given by the members with weight.
     by_size = np.argsort(np.square(residuals).sum(axis=1), kind="stable")
@@ -205,7 +208,7 @@ def choose_number_weights(
         lengths = np.where(lengths > 0, lengths, 1)
         differences /= lengths[:, None]
         slopes = differences @ residuals[first]
-        slopes += variance * (penalties[others] - penalties[first]) / lengths
+        slopes += (penalties[others] - penalties[first]) / lengths
         steps = np.linalg.lstsq(differences @ differences.T, -slopes, rcond=None)[0]
         weights = np.zeros(len(residuals))
         weights[others] = steps / lengths

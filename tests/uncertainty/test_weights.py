@@ -245,7 +245,7 @@ def test_weights_by_name():
 
 @pytest.mark.parametrize("given", [[], [1], [1, 1, 1, 1]])
 def test_other_numbers_of_weights_are_refused(given):
-    message = r"each of the 3 members, \['plain', 'scores', 'boosting'\]. Got {}: "
+    message = r"each of the 3 members, \['plain', 'scores', 'boosting'\]. Got {} numbers: "
     with pytest.raises(ValueError, match=message.format(len(given))):
         read_weights(given, KINDS)
 
@@ -275,9 +275,18 @@ def test_weights_come_back_from_json(weights):
 @pytest.mark.parametrize(
     ("changes", "message"),
     [
-        ({"network": pack(np.array([-0.1, 0.4]))}, "'network' in weights must be numbers of 0"),
-        ({"network": pack(np.array([0.1, 0.1]))}, "'network' in weights must be numbers of 0"),
-        ({"network": pack(np.full(100_000, 3e-6))}, "'network' in weights must be [0-9]+ numbers"),
+        (
+            {"network": pack(np.array([-0.1, 0.4]))},
+            "'network' in weights must be non-negative numbers",
+        ),
+        (
+            {"network": pack(np.array([0.1, 0.1]))},
+            "'network' in weights must be non-negative numbers",
+        ),
+        (
+            {"network": pack(np.full(100_000, 3e-6))},
+            "'network' in weights must be at most [0-9]+ numbers",
+        ),
         ({"network": pack(np.array([np.nan, 0.3]))}, "'data' in 'network'"),
         ({"models": pack(np.array([0.7]))}, "'shape' in 'models'"),
         ({"temperature": 0.0}, "'temperature' in weights must be a number, 0.001 to 1000"),
