@@ -249,7 +249,6 @@ def test_models_come_back_from_json(kind, n_classes):
         ({"kind": "plain"}, "'kind' in a model must be one of"),
         ({"kind": 3}, "'kind' in a model must be one of"),
         ({"start": pack(np.zeros(2))}, "'shape' in 'start'"),
-        ({"start": pack(np.array([1e31]))}, "'start' in a model must be small enough"),
         ({"start": pack(np.array([np.inf]))}, "'data' in 'start'"),
     ],
 )
