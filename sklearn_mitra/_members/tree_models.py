@@ -133,7 +133,7 @@ def fit_tree_model(
 
 
 def _constant(kind: str, shares: NDArray[np.float64]) -> TreeModel:
-    """A member that answers with the shares of the classes, having seen too few of them."""
+    """A member fitted to too few classes, which answers with the shares of the classes."""
     none = np.zeros(1, np.int32)
     leaf = Forest(none - 1, np.zeros(1, np.float32), none, none, none, np.zeros((1, 1), np.float32))
     start = shares

@@ -20,8 +20,8 @@ from .._network.config import MOST_ESTIMATORS
 _PRIOR = 2.0
 # Standard deviation of the prior of the mixture's log-temperature, and its largest absolute value.
 _SPREAD, _HOTTEST = 0.2, 1.5
-# The least deviation of residuals that counts, as a share of the targets' range: a member may be
-# right to the bit. And the most of them, in units of the smallest: float64 holds its square.
+# The smallest size of residuals, relative to the range of the targets, since a member may be exact;
+# and the largest residual in units of the smallest size, so that its square doesn't overflow.
 _LEAST_SIZE, _LARGEST = 1e-6, 1e100
 # With this many training rows, about 500 are held out once. With fewer, all are held out, in folds.
 _MANY_ROWS, _HELD_OUT_ROWS, _N_FOLDS = 1000, 500, 3
