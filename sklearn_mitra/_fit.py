@@ -138,6 +138,7 @@ def fit_encoded(
     model = FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
     if weights is None and not kinds.models:
         return model
+    table = table._replace(target=target)
     return _weigh(model, kinds, weights, rows, table, settings, runtime or Runtime())
 
 
