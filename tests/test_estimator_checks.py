@@ -5,9 +5,15 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
-# By default every prediction runs four ensemble members, and most checks predict only to see that
-# it works: one member does. These are also run with four members, and with tables that are larger
-# than the support.
+# With the defaults every prediction runs four members, and most checks predict only to see that it
+# works: one member does, and so do trees, alone or beside it. These are also run with four members,
+# and with tables that are larger than the support.
+IN_FULL = [
+    {"n_estimators": 1},
+    {"members": ["extra_trees"]},
+    {"members": ["plain", "boosting"], "member_weights": [1, 2]},
+]
+PARAMS = [*IN_FULL, {"n_estimators": 1, "max_support": 30}, {}]
 AGAIN = {
     "check_no_attributes_set_in_init",
     "check_parameters_default_constructible",
@@ -28,11 +34,11 @@ LEFT_OUT = {"check_array_api_input"}
 
 def list_checks():
     for cls in (MitraClassifier, MitraRegressor):
-        for params in ({"n_estimators": 1}, {"n_estimators": 1, "max_support": 30}, {}):
+        for params in PARAMS:
             for estimator, check in estimator_checks_generator(cls(**params)):
                 name = getattr(check, "func", check).__name__
                 arguments = list(getattr(check, "keywords", {}).values())
-                if name not in LEFT_OUT and (params == {"n_estimators": 1} or name in AGAIN):
+                if name not in LEFT_OUT and (params in IN_FULL or name in AGAIN):
                     test_id = "-".join(map(str, (estimator, name, *arguments)))
                     marks = [pytest.mark.slow] if name in SLOW else []
                     yield pytest.param(estimator, check, id=test_id, marks=marks)
