@@ -9,16 +9,17 @@ import joblib
 import numpy as np
 import pandas as pd
 import pytest
-from bundle_tools import assert_survives, opened, packed_members
+from bundle_tools import assert_survives, changed, closed, opened, packed_members
 from estimators import both, make_table, outputs, same
 from sklearn.base import clone
 from sklearn.model_selection import GridSearchCV
 
 import sklearn_mitra
-from sklearn_mitra import DisposedError, MitraClassifier, MitraRegressor
+from sklearn_mitra import BundleError, DisposedError, MitraClassifier, MitraRegressor
 from sklearn_mitra._members.kinds import MODELS
 from sklearn_mitra._members.tree_models import TreeModel
 from sklearn_mitra._network.context import Context
+from sklearn_mitra._uncertainty.weights import Weights
 
 TREES = ["boosting", "extra_trees"]
 MIXED = ["plain", "scores", *TREES]
@@ -346,6 +347,38 @@ def test_bundles_load_with_as_many_members(cls):
     for n_estimators in (1, 3):
         with pytest.raises(ValueError, match=r"has 2 ensemble members .* Got n_estimators="):
             sklearn_mitra.load(estimator.save(), n_estimators=n_estimators)
+
+
+@both
+def test_damaged_bundles_are_refused(cls):
+    estimator, _ = fit(cls, member_weights=[1, 1, 0, 2])
+    bundle = estimator.save()
+    kept = opened(bundle)[1]["sklearn_mitra"]
+    weights, models, views = kept["memberWeights"], kept["models"], kept["views"]
+    others = Weights((0.5, 0.25), (0.25, 0.0))
+    cases = [
+        ({"models": models[:1]}, "'models'"),
+        ({"models": models[::-1]}, "'models' .* must be those that have weight"),
+        ({"models": [None, None]}, "'models' .* must be those that have weight"),
+        ({"models": [3, models[1]]}, "'models'"),
+        (
+            {"models": [{**models[1], "kind": "plain"}, None], "memberWeights": others.pack()},
+            "'kind'",
+        ),
+        ({"views": views[:1]}, "'memberWeights' .* must be those of the members in 'views'"),
+        ({"views": []}, "'views'"),
+        ({"memberWeights": None}, "'memberWeights'"),
+        ({"memberWeights": {**weights, "temperature": -1.0}}, "'temperature'"),
+    ]
+    if cls is MitraRegressor:
+        cases.append(({"heldOut": None}, "'heldOut'"))
+    for fields, message in cases:
+        with pytest.raises(BundleError, match=message):
+            sklearn_mitra.load(changed(bundle, "sklearn_mitra", **fields))
+    del kept["heldOut" if cls is MitraRegressor else "memberWeights"]
+    manifest, parsed = opened(bundle)
+    with pytest.raises(BundleError):
+        sklearn_mitra.load(closed(manifest, {**parsed, "sklearn_mitra": kept}))
 
 
 # ---- classes -------------------------------------------------------------------------------------

@@ -91,7 +91,8 @@ def run_fit(options: argparse.Namespace) -> int:
     check_out(options.out, options.table)
     X, y, estimator = read_training(options)
     bundle = estimator.fit(X, y).save(options.out)
-    n_support, n_members = len(estimator.X_support_), estimator._model.n_members
+    n_support = len(estimator.X_support_)
+    n_members = np.count_nonzero(estimator.member_weights_)
     print(
         f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
         f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "

@@ -256,6 +256,39 @@ def test_members_are_counted_not_their_trees(tmp_path, capsys):
     assert re.search("^ensemble members +2$", capsys.readouterr().out, re.MULTILINE)
 
 
+@pytest.mark.parametrize("weights", [[1, 0, 2, 3], [0, 0, 0, 1]], ids=str)
+def test_members_with_weight_are_counted(folder, weights, tmp_path, capsys, short_trial):
+    table, model = read(folder), f"{tmp_path}/m.wlrn"
+    members = ["plain", "scores", "boosting", "extra_trees"]
+    regressor = MitraRegressor(members=members, member_weights=weights, max_support=30)
+    regressor.fit(columns(table), table["price"]).save(model)
+    assert main(["inspect", model, "--values"]) == 0
+    out = capsys.readouterr().out
+    assert re.search(f"^ensemble members +{np.count_nonzero(weights)}$", out, re.MULTILINE)
+    assert re.search("^format +5$", out, re.MULTILINE)
+    assert main(["score", model, f"{folder}/table.csv", "--target", "price"]) == 0
+    expected = r2_score(table["price"], regressor.predict(columns(table)))
+    assert re.search(f"^R2 +{expected:.6g}$", capsys.readouterr().out, re.MULTILINE)
+    arguments = [f"{folder}/table.csv", "--quantiles", ".1", ".9", "--out", f"{tmp_path}/p.csv"]
+    assert main(["predict", model, *arguments]) == 0
+    quantiles = pd.read_csv(tmp_path / "p.csv").iloc[:, -2:].to_numpy()
+    expected = regressor.predict_quantiles(columns(table), [0.1, 0.9])
+    np.testing.assert_allclose(quantiles, expected, rtol=1e-6)
+    assert main(["estimate", model, "--rows", "100"]) == 0
+
+
+@pytest.mark.slow
+def test_fits_of_many_rows_have_trees(tmp_path, capsys):
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame(rng.uniform(size=(1000, 3)), columns=[*"abc"])
+    table["target"] = np.where((table["a"] > 0.6) ^ (table["b"] > 0.6), "yes", "no")
+    table.to_csv(tmp_path / "many.csv", index=False)
+    model = f"{tmp_path}/m.wlrn"
+    assert main(["fit", f"{tmp_path}/many.csv", "--target", "target", "--out", model]) == 0
+    n_members = np.count_nonzero(sklearn_mitra.load(model).member_weights_)
+    assert f", {n_members} ensemble member" in capsys.readouterr().err
+
+
 def test_mistakes_are_messages(folder, tmp_path, capsys):
     table, model = f"{folder}/table.csv", f"{folder}/colour.wlrn"
     out = ["--out", tmp_path / "out"]
