@@ -6,14 +6,16 @@ from sklearn.utils.estimator_checks import estimator_checks_generator
 from sklearn_mitra import MitraClassifier, MitraRegressor
 
 # With the defaults every prediction runs four members, and most checks predict only to see that it
-# works: one member does, and so do trees, alone or beside it. These are also run with four members,
-# and with tables that are larger than the support.
-IN_FULL = [
-    {"n_estimators": 1},
+# works: one member does. These are also run with four members, with trees, and with tables that are
+# larger than the support.
+IN_FULL = [{"n_estimators": 1}]
+PARAMS = [
+    *IN_FULL,
+    {"n_estimators": 1, "max_support": 30},
     {"members": ["extra_trees"]},
     {"members": ["plain", "boosting"], "member_weights": [1, 2]},
+    {},
 ]
-PARAMS = [*IN_FULL, {"n_estimators": 1, "max_support": 30}, {}]
 AGAIN = {
     "check_no_attributes_set_in_init",
     "check_parameters_default_constructible",
