@@ -358,8 +358,8 @@ def test_damaged_bundles_are_refused(cls):
     others = Weights((0.5, 0.25), (0.25, 0.0))
     cases = [
         ({"models": models[:1]}, "'models'"),
-        ({"models": models[::-1]}, "'models' .* must be those that have weight"),
-        ({"models": [None, None]}, "'models' .* must be those that have weight"),
+        ({"models": models[::-1]}, "'models' .* must be null exactly where the weight is 0"),
+        ({"models": [None, None]}, "'models' .* must be null exactly where the weight is 0"),
         ({"models": [3, models[1]]}, "'models'"),
         (
             {"models": [{**models[1], "kind": "plain"}, None], "memberWeights": others.pack()},
