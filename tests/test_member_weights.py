@@ -365,7 +365,7 @@ def test_damaged_bundles_are_refused(cls):
             {"models": [{**models[1], "kind": "plain"}, None], "memberWeights": others.pack()},
             "'kind'",
         ),
-        ({"views": views[:1]}, "'memberWeights' .* must be those of the members in 'views'"),
+        ({"views": views[:1]}, "'memberWeights' .* must be the weights of the members in 'views'"),
         ({"views": []}, "'views'"),
         ({"memberWeights": None}, "'memberWeights'"),
         ({"memberWeights": {**weights, "temperature": -1.0}}, "'temperature'"),
