@@ -95,6 +95,11 @@ class BaseMitra(Parametrised):
         return self._fitted().support.x
 
     @property
+    def y_support_(self) -> NDArray[Any]:
+        """Class ids or targets of the support set."""
+        return self._fitted().support.y
+
+    @property
     def support_indices_(self) -> NDArray[np.int64]:
         """Indices of the training rows in the support set."""
         indices = self._fitted().support.indices

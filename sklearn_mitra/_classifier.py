@@ -398,11 +398,6 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         return self._class_target.prior
 
     @property
-    def y_support_(self) -> NDArray[np.int64]:
-        """Class ids of the support set."""
-        return self._fitted().support.y
-
-    @property
     def softmax_temperature_(self) -> float:
         """The temperature chosen by ``softmax_temperature="auto"``."""
         temperature = self._class_target.temperature

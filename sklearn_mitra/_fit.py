@@ -14,7 +14,7 @@ from ._members.build import build_members
 from ._members.kinds import PLAIN, Kinds, choose_kinds, recommend_temperature
 from ._members.training_rows import TrainingRows
 from ._members.training_table import TrainingTable
-from ._members.tree_models import fit_tree_model
+from ._members.tree_models import TreeModel, fit_tree_model
 from ._network.network import Network
 from ._network.runtime import Runtime
 from ._preprocessing.encoder import TableEncoder
@@ -121,7 +121,9 @@ def fit_encoded(
     if indices is None:
         indices = _select_support(table, settings, seed)
     support = Support(x[indices], y[indices], indices)
-    kinds = _choose_kinds(table, settings, network, is_sample=len(indices) < len(y))
+    kinds = member_kinds(
+        encoder, target, settings, network, len(y), is_sample=len(indices) < len(y)
+    )
     weights = None if target.is_constant else read_weights(settings.member_weights, kinds)
     if isinstance(target, NumberTarget) and _is_scaled_by_support(kinds, settings):
         target = target.scaled_by(support.y)
@@ -139,26 +141,44 @@ def fit_encoded(
     if weights is None and not kinds.models:
         return model
     table = table._replace(target=target)
-    return _weigh(model, kinds, weights, rows, table, settings, runtime or Runtime())
+    ensemble = _Ensemble(model, kinds, rows, table, settings, runtime or Runtime())
+    return ensemble.weigh(weights)
 
 
-def _choose_kinds(
-    table: EncodedTable, settings: Settings, network: Network, is_sample: bool
+def member_kinds(
+    encoder: TableEncoder,
+    target: ClassTarget | NumberTarget,
+    settings: Settings,
+    network: Network,
+    n_rows: int,
+    is_sample: bool,
 ) -> Kinds:
-    """Choose the kind of each ensemble member. All are plain if the target is constant."""
+    """Choose the kind of each ensemble member. All are plain if the target is constant.
+
+    Parameters
+    ----------
+    encoder : TableEncoder
+    target : ClassTarget or NumberTarget
+    settings : Settings
+    network : Network
+    n_rows : int
+        Number of training rows.
+    is_sample : bool
+        Whether the support set lacks some of them.
+    """
     is_equal = isinstance(settings.member_weights, str) and settings.member_weights == "equal"
     kinds = choose_kinds(
         settings.members,
         settings.n_estimators,
         network.file.n_estimators,
-        len(table.encoder.shown),
-        table.target.task,
+        len(encoder.shown),
+        target.task,
         is_sample,
         # without learned weights, "auto" includes no tree models
-        n_rows=0 if is_equal else len(table.y),
-        n_classes=table.target.n_classes,
+        n_rows=0 if is_equal else n_rows,
+        n_classes=target.n_classes,
     )
-    return Kinds([PLAIN] * max(1, len(kinds.network)), []) if table.target.is_constant else kinds
+    return Kinds([PLAIN] * max(1, len(kinds.network)), []) if target.is_constant else kinds
 
 
 def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
@@ -199,148 +219,110 @@ class _HeldOut(NamedTuple):
     models: list[NDArray[np.float64]]
 
 
-def _weigh(
-    model: FittedModel,
-    kinds: Kinds,
-    given: Weights | None,
-    training: TrainingRows,
-    table: EncodedTable,
-    settings: Settings,
-    runtime: Runtime,
-) -> FittedModel:
-    """Add the members that need no network to a model, and the weights of all members.
+class _Ensemble(NamedTuple):
+    """A model with only the network's members, and what the others are fitted to.
 
-    Parameters
+    Attributes
     ----------
     model : FittedModel
-        A model with all of the network's members, and no others.
     kinds : Kinds
-    given : Weights or None
-        None chooses the weights on held-out rows.
+        Kinds of all members.
     training : TrainingRows
         The training rows as members see them.
     table : EncodedTable
     settings : Settings
     runtime : Runtime
     """
-    target, held_out, conformal = model.target, None, None
-    if given is not None:
-        model = _with_weights(model, given)
-    if given is None or isinstance(target, NumberTarget):
-        held_out = _hold_out(model, kinds, training, table, settings, runtime)
-        if given is None:
-            n_network = len(kinds.network)
-            model = _with_weights(model, _choose_weights(held_out, target, table.y, n_network))
-    weights, rows = model.weights, np.arange(len(table.y))
-    assert weights is not None
-    models = tuple(
-        fit_tree_model(kind, training.table, table.y, rows, model.seed, runtime.n_threads)
-        if weight
-        else None
-        for kind, weight in zip(kinds.models, weights.models)
-    )
-    if held_out is not None and isinstance(target, NumberTarget):
-        conformal = _fit_conformal(held_out, weights, training, target, table.y, model.seed)
-    return replace(model, models=models, conformal=conformal)
+
+    model: FittedModel
+    kinds: Kinds
+    training: TrainingRows
+    table: EncodedTable
+    settings: Settings
+    runtime: Runtime
+
+    def weigh(self, given: Weights | None) -> FittedModel:
+        """Add the members that need no network, and the weights of all members.
+
+        ``given`` are the weights; None chooses them on held-out rows.
+        """
+        target, y = self.table.target, self.table.y
+        ensemble = self if given is None else self._replace(model=_with_weights(self.model, given))
+        held_out, conformal, weights = None, None, given
+        if weights is None or isinstance(target, NumberTarget):
+            held_out = ensemble._hold_out()
+        if weights is None and held_out is not None:
+            choose = choose_class_weights if target.n_classes else choose_number_weights
+            rows, network, models = held_out
+            weights = choose(network, models, y[rows], len(self.kinds.network))
+        assert weights is not None
+        if held_out is not None and isinstance(target, NumberTarget):
+            rows, network, models = held_out
+            scaled = target.scale(weights.mix(network, models))[:, None]
+            x, seed = self.training.table.x[rows], self.model.seed
+            conformal = Conformal.fit(x, target.scale(y[rows]), scaled, seed)
+        everything = np.arange(len(y))
+        fitted = tuple(
+            self._fit_trees(kind, everything) if weight else None
+            for kind, weight in zip(self.kinds.models, weights.models)
+        )
+        return _with_weights(self.model, weights, models=fitted, conformal=conformal)
+
+    def _fit_trees(self, kind: str, rows: NDArray[np.int64]) -> TreeModel:
+        n_threads = self.runtime.n_threads
+        table, seed = self.training.table, self.model.seed
+        return fit_tree_model(kind, table, self.table.y, rows, seed, n_threads)
+
+    def _hold_out(self) -> _HeldOut:
+        """Predict held-out rows with all members: some rows if there are many, otherwise all."""
+        folds = cut_held_out(self.table.y, self.model.seed)
+        by_fold = []
+        for fold in folds:
+            rest = np.setdiff1d(np.arange(len(self.table.y)), fold)
+            models = [self._fit_trees(kind, rest) for kind in self.kinds.models]
+            answers = [fitted.answers(self.training.table.x[fold]) for fitted in models]
+            if self.model.members:
+                answers.insert(0, self._answer(fold, rest))
+            by_fold.append(answers)
+        whole = [np.concatenate(parts) for parts in zip(*by_fold)]
+        by_network = whole.pop(0) if self.model.members else None
+        return _HeldOut(np.concatenate(folds), by_network, whole)
+
+    def _answer(self, fold: NDArray[np.int64], rest: NDArray[np.int64]) -> NDArray[np.float64]:
+        """Predict a fold with the network's members, and a support set selected from the rest."""
+        model, training, others = self.model, self.training, self.table.without(fold)
+        support = rest[_select_support(others, self.settings, model.seed)]
+        rows, y = training.take(support), training.table.y[support]
+        tables = [member.training_support(rows, y) for member in model.members]
+        # this sample of rows may have none of the classes that a node tells apart
+        has_rows = [len(targets) > 0 for _, targets in tables]
+        context = model.new_context([t for t, has in zip(tables, has_rows) if has])
+        # nothing is cached, since these tables pass through the network only once
+        plan, ready = context.prepare(self.runtime, False)
+        answers = []
+        for start in range(0, len(fold), plan.chunk_rows):
+            chunk = training.take(fold[start : start + plan.chunk_rows])
+            left = iter(ready)
+            outputs = [
+                next(left).outputs(member.query(chunk))
+                if has
+                else np.zeros((len(chunk.x), member.target.n_shown), np.float32)
+                for member, has in zip(model.members, has_rows)
+            ]
+            answers.append(model.answers(chunk, outputs))
+        found = np.concatenate(answers)
+        if isinstance(others.target, ClassTarget):
+            correction = others.target.log_correction(self.table.y[support])
+            temperature = default_temperature(model)
+            return log_softmax(others.target.inverse_transform(found, temperature, correction))
+        return others.target.inverse_transform(found)
 
 
-def _with_weights(model: FittedModel, weights: Weights) -> FittedModel:
+def _with_weights(model: FittedModel, weights: Weights, **changes: Any) -> FittedModel:
     """A copy with these weights, without the network's members whose weight is 0."""
     n_nodes = len(model.members) // len(weights.network) if weights.network else 1
     kept = [m for i, m in enumerate(model.members) if weights.network[i // n_nodes]]
-    return replace(model, members=kept, weights=weights)
-
-
-def _choose_weights(
-    held_out: _HeldOut, target: ClassTarget | NumberTarget, y: NDArray[Any], n_network: int
-) -> Weights:
-    rows, network, models = held_out
-    choose = choose_class_weights if target.n_classes else choose_number_weights
-    return choose(network, models, y[rows], n_network)
-
-
-def _fit_conformal(
-    held_out: _HeldOut,
-    weights: Weights,
-    training: TrainingRows,
-    target: NumberTarget,
-    y: NDArray[np.float64],
-    seed: int,
-) -> Conformal:
-    """Fit to the residuals of held-out rows. ``y`` holds the targets of all training rows."""
-    rows, network, models = held_out
-    mixed = np.zeros(len(rows))
-    if network is not None:
-        mixed += sum(weights.network) * network
-    for weight, answers in zip(weights.models, models):
-        mixed += weight * answers
-    scaled = target.scale(mixed)[:, None]
-    return Conformal.fit(training.table.x[rows], target.scale(y[rows]), scaled, seed)
-
-
-def _hold_out(
-    model: FittedModel,
-    kinds: Kinds,
-    training: TrainingRows,
-    table: EncodedTable,
-    settings: Settings,
-    runtime: Runtime,
-) -> _HeldOut:
-    """Predict held-out rows with all members: some if there are many, otherwise all, in folds."""
-    folds = cut_held_out(table.y, model.seed)
-    by_fold = []
-    for fold in folds:
-        rest = np.setdiff1d(np.arange(len(table.y)), fold)
-        models = [
-            fit_tree_model(kind, training.table, table.y, rest, model.seed, runtime.n_threads)
-            for kind in kinds.models
-        ]
-        answers = [fitted.answers(training.table.x[fold]) for fitted in models]
-        if model.members:
-            network = _answer_held_out(model, training, table, settings, runtime, fold, rest)
-            answers.insert(0, network)
-        by_fold.append(answers)
-    whole = [np.concatenate(parts) for parts in zip(*by_fold)]
-    by_network = whole.pop(0) if model.members else None
-    return _HeldOut(np.concatenate(folds), by_network, whole)
-
-
-def _answer_held_out(
-    model: FittedModel,
-    training: TrainingRows,
-    table: EncodedTable,
-    settings: Settings,
-    runtime: Runtime,
-    fold: NDArray[np.int64],
-    rest: NDArray[np.int64],
-) -> NDArray[np.float64]:
-    """Predict a fold with the network's members, whose support set is selected from the rest."""
-    others = table.without(fold)
-    support = rest[_select_support(others, settings, model.seed)]
-    rows, y = training.take(support), training.table.y[support]
-    tables = [member.training_support(rows, y) for member in model.members]
-    # this sample of rows may have none of the classes that a node tells apart
-    has_rows = [len(targets) > 0 for _, targets in tables]
-    context = model.new_context([t for t, has in zip(tables, has_rows) if has])
-    # nothing is cached, since these tables pass through the network only once
-    plan, ready = context.prepare(runtime, False)
-    answers = []
-    for start in range(0, len(fold), plan.chunk_rows):
-        chunk = training.take(fold[start : start + plan.chunk_rows])
-        left = iter(ready)
-        outputs = [
-            next(left).outputs(member.query(chunk))
-            if has
-            else np.zeros((len(chunk.x), member.target.n_shown), np.float32)
-            for member, has in zip(model.members, has_rows)
-        ]
-        answers.append(model.answers(chunk, outputs))
-    found = np.concatenate(answers)
-    if isinstance(others.target, ClassTarget):
-        correction = others.target.log_correction(table.y[support])
-        temperature = default_temperature(model)
-        return log_softmax(others.target.inverse_transform(found, temperature, correction))
-    return others.target.inverse_transform(found)
+    return replace(model, members=kept, weights=weights, **changes)
 
 
 # ---- the temperature -----------------------------------------------------------------------------

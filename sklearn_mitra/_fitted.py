@@ -228,15 +228,13 @@ class FittedModel:
         if self.weights is None:
             assert network is not None
             return network
-        parts = [] if network is None else [sum(self.weights.network) * network]
-        for weight, model in zip(self.weights.models, self.models):
-            if model is not None:
-                parts.append(weight * model.answers(rows.x))
-        return sum(parts[1:], parts[0]) / self.weights.temperature
+        models = [None if model is None else model.answers(rows.x) for model in self.models]
+        return self.weights.mix(network, models)
 
     def estimate_without_network(self, n_rows: int) -> dict[str, float]:
         """The cost of a prediction by tree models alone; see :meth:`BaseMitra.estimate_cost`."""
-        x = np.resize(self._shown_support(), (_ROWS_TIMED, self._shown_support().shape[1]))
+        x = self._shown_support()
+        x = np.resize(x, (_ROWS_TIMED, x.shape[1]))
         start = time.perf_counter()
         self.mix(Rows(x), None)
         seconds = (time.perf_counter() - start) * n_rows / len(x)

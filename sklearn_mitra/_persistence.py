@@ -152,10 +152,6 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
     members = []
     if weights is None or any(weights.network):
         members = unpack_members(learned, y, n_columns, target.n_classes)
-    if weights is not None:
-        n_members = len(members) // members[0].target.n_nodes if members else 0
-        fits = n_members == sum(weight > 0 for weight in weights.network)
-        learned.require(fits, "memberWeights", "the weights of the members in 'views'")
     network = _find_network(learned.fields("checkpoint"), _TASKS[stored.type_id], options)
     most = network.config.dim_output
     for member in members if target.n_classes else ():
@@ -183,6 +179,9 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
             models,
             weights,
         )
+        if weights is not None:
+            fits = model.n_members == sum(weight > 0 for weight in weights.network)
+            learned.require(fits, "memberWeights", "the weights of the members in 'views'")
         if options.n_estimators is not None and weights is not None:
             _check_number(weights, options.n_estimators)
         elif options.n_estimators is not None:
@@ -278,11 +277,10 @@ def _unpack_weights(
     """The weights of the members, and the members that need no network."""
     if "models" not in learned:
         return None, ()
-    packed = learned.get("models", "a list", list)
+    packed = learned.objects("models", empty=True, null=True)
     weights = Weights.unpack(learned.fields("memberWeights"), len(packed))
     models: list[TreeModel | None] = []
-    given = iter(learned.objects("models", empty=True, null=True))
-    for weight, fields in zip(weights.models, given):
+    for weight, fields in zip(weights.models, packed):
         fits = (fields is None) == (weight == 0)
         learned.require(fits, "models", "null exactly where the weight is 0")
         models.append(None if fields is None else TreeModel.unpack(fields, n_columns, n_classes))

@@ -429,11 +429,6 @@ class MitraRegressor(RegressorMixin, BaseMitra):
     # ------------------------------------------------------------ learned attributes
 
     @property
-    def y_support_(self) -> NDArray[np.float64]:
-        """Targets of the support set."""
-        return self._fitted().support.y
-
-    @property
     def target_min_(self) -> float:
         """Lower end of the target range that is scaled to 0..1."""
         return self._number_target.low

@@ -8,7 +8,8 @@ from sklearn.base import clone, is_classifier
 from sklearn.model_selection import train_test_split
 from sklearn.utils import _safe_indexing, check_consistent_length, column_or_1d
 
-from sklearn_mitra._members.kinds import MODELS, choose_kinds
+from sklearn_mitra._fit import member_kinds
+from sklearn_mitra._members.kinds import MODELS
 from sklearn_mitra._preprocessing.table import as_array, check_table
 
 _FEWEST_ROWS = 20
@@ -73,13 +74,13 @@ class Task:
         y = _encode_target(served, validation[1])
         check_consistent_length(x, y)
         is_sample = len(model.support.y) < len(train[1])
-        kinds = choose_kinds(
-            served.members,
-            served.n_estimators,
-            network.file.n_estimators,
-            len(model.encoder.shown),
-            model.target.task,
-            is_sample,
+        kinds = member_kinds(
+            model.encoder,
+            model.target,
+            served._settings(),
+            network,
+            len(train[1]),
+            is_sample=is_sample,
         ).network
         learner = clone(served).set_params(max_support=_MOST_ROWS, members=kinds, n_estimators=None)
         if has_classes:

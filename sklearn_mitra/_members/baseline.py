@@ -101,6 +101,12 @@ class LinearModels:
         if not self._n_classes:
             function, held_out_numbers = self._prediction
             return Features(function, held_out_numbers[self._support, None])
+        function, held_out = self._class_scores
+        return Features(function, held_out[self._support].astype(np.float32))
+
+    @cached_property
+    def _class_scores(self) -> tuple[Linear, NDArray[np.float64]]:
+        """The logits that are shown, or their components, and their out-of-fold values."""
         weights, intercepts = self._fit_scores(np.arange(len(self._y)))
         held_out = self._held_out_logits
         if self._n_classes > _MOST_SHOWN:
@@ -109,10 +115,7 @@ class LinearModels:
             n_columns = min(_MOST_COMPONENTS, *held_out.shape)
             axes = PCA(n_columns, random_state=self._seed).fit(held_out).components_.T
             weights, intercepts, held_out = weights @ axes, intercepts @ axes, held_out @ axes
-        self._score_values = held_out
-        return Features(
-            self._bent.function(weights, intercepts), held_out[self._support].astype(np.float32)
-        )
+        return self._bent.function(weights, intercepts), held_out
 
     @cached_property
     def _held_out_logits(self) -> NDArray[np.float64]:
@@ -179,8 +182,8 @@ class LinearModels:
         if "_prediction" in made:
             function, predictions = self._prediction
             found.append((function, predictions[:, None].astype(np.float64)))
-        elif "scores" in made:
-            found.append((self.scores.function, self._score_values))
+        if "_class_scores" in made:
+            found.append(self._class_scores)
         if "blend" in made:
             logits = self._held_out_logits
             if self._n_classes == 2:

@@ -46,6 +46,22 @@ class Weights(NamedTuple):
     models: tuple[float, ...]
     temperature: float = 1.0
 
+    def mix(
+        self, network: NDArray[np.float64] | None, models: Sequence[NDArray[np.float64] | None]
+    ) -> NDArray[np.float64]:
+        """The weighted mean of answers, divided by the temperature.
+
+        Parameters
+        ----------
+        network : ndarray of shape (n_rows, n_classes) or (n_rows,), float64, or None
+            Mean log-probabilities or targets of the network's members; None if there are none.
+        models : sequence of (ndarray of the same shape, or None)
+            Those of each other member; None if its weight is 0.
+        """
+        weighted = zip((sum(self.network), *self.models), (network, *models))
+        parts = [weight * answers for weight, answers in weighted if answers is not None]
+        return sum(parts[1:], parts[0]) / self.temperature
+
     def pack(self) -> dict[str, Any]:
         """Fields to store in a bundle."""
         weights = {name: pack(np.array(getattr(self, name))) for name in ("network", "models")}
