@@ -6,9 +6,9 @@ from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from ._common.means import log_softmax
+from ._common.thread_limits import limit_threads
 from ._fitted import CheckpointId, FittedModel, Support
 from ._members.build import build_members
 from ._members.kinds import PLAIN, Kinds, choose_kinds, recommend_temperature
@@ -132,7 +132,7 @@ def fit_encoded(
     )
     n_outputs, is_encoded = network.config.dim_output, bool(kinds.models)
     # In many small fits, threads of BLAS wait for each other if other processes are busy.
-    with threadpool_limits(1, user_api="blas"):
+    with limit_threads(1, user_api="blas"):
         encoding, members, rows = build_members(
             kinds.network, training, n_outputs, seed, is_encoded=is_encoded
         )

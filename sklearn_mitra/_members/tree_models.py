@@ -9,10 +9,10 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from threadpoolctl import threadpool_limits
 
 from .._bundles.fields import BundleFields, pack
 from .._common.means import log_softmax
+from .._common.thread_limits import limit_threads
 from .forest import DEEPEST, Forest, join_trees
 from .kinds import BOOSTING, EXTRA_TREES
 from .training_table import TrainingTable
@@ -124,7 +124,7 @@ def fit_tree_model(
     if x.size < _MANY_CELLS:
         n_threads = 1
     fit = _fit_boosting if kind == BOOSTING else _fit_extra_trees
-    with threadpool_limits(n_threads):
+    with limit_threads(n_threads):
         forest, start = fit(x, y, table.n_classes, seed, n_threads)
     is_leaf = forest.sources < 0
     sources = np.where(is_leaf, -1, table.columns[np.where(is_leaf, 0, forest.sources)])
