@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 from threadpoolctl import threadpool_info, threadpool_limits
 
-from sklearn_mitra._common.thread_limits import limit_threads
+from sklearn_mitra._common.thread_limits import _find_libraries, limit_threads
 
 
 def count_threads(user_api):
@@ -15,6 +15,7 @@ def count_threads(user_api):
 
 @pytest.fixture(autouse=True)
 def two_threads():
+    _find_libraries.cache_clear()  # other tests may have loaded torch's libraries since
     with threadpool_limits(2):
         yield
 
