@@ -65,8 +65,9 @@ _RECOMMENDED_COMPRESSED = {
     "regression": ("compressed+residual",),
 }
 
-# With this many training rows, the tree models are members by default.
-_MANY_ROWS = 1000
+# With this many training rows, the tree models are members by default. For regression, residual
+# members already have trees in their baseline, which are as good on small tables.
+_FEWEST_ROWS = {"classification": 100, "regression": 1000}
 # The default temperature no longer falls beyond this many classes. Boosting is not a default member
 # then: it fits a tree for each class in every step, which took 48 s for 1200 rows of 100 classes.
 _MOST_CLASSES = 10
@@ -141,8 +142,8 @@ def choose_kinds(
     is_sample : bool, default=False
         Whether the support set lacks some of the training rows.
     n_rows : int, default=0
-        Number of training rows. If there are many, "auto" includes the tree models, unless
-        ``n_members`` is 1.
+        Number of training rows. With 100 or more for classification, or 1,000 or more for
+        regression, "auto" includes the tree models, unless ``n_members`` is 1.
     n_classes : int, default=0
         Number of classes of a classifier. If there are many, "auto" does not include boosting.
 
@@ -157,7 +158,7 @@ def choose_kinds(
         kinds = [kind for kind in members if kind not in MODELS]
         n_members = (n_members or len(kinds)) if kinds else 0
     else:
-        if members == "auto" and n_rows >= _MANY_ROWS and n_members != 1:
+        if members == "auto" and n_rows >= _FEWEST_ROWS[task] and n_members != 1:
             models = [*MODELS] if n_classes <= _MOST_CLASSES else [EXTRA_TREES]
         n_members = n_members or n_recommended
         is_compressed = n_columns > _MANY_COLUMNS or (is_sample and task == "regression")

@@ -1,6 +1,6 @@
 """Weights of ensemble members, given or chosen on held-out rows."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from itertools import combinations
 from typing import Any, NamedTuple
 
@@ -23,10 +23,14 @@ _SPREAD, _HOTTEST = 0.2, 1.5
 # The smallest size of residuals, relative to the range of the targets, since a member may be exact;
 # and the largest residual in units of the smallest size, so that its square doesn't overflow.
 _LEAST_SIZE, _LARGEST = 1e-6, 1e100
-# With this many training rows, about 500 are held out once. With fewer, all are held out, in folds.
+# A third of the training rows is held out, and no more than about 500. With fewer rows than this,
+# regression holds out each third in turn: intervals need as many residuals as possible.
 _MANY_ROWS, _HELD_OUT_ROWS, _N_FOLDS = 1000, 500, 3
 # Smaller weights are set to 0: a member with little weight costs as much as one with a lot.
 _LEAST = 0.02
+# The network costs more than all others. A weight below this is set to 0 if that adds no more than
+# so many nats to the loss of all held-out rows.
+_LITTLE, _LOSS_OF_LITTLE = 0.2, 1.0
 
 
 class Weights(NamedTuple):
@@ -110,12 +114,12 @@ def read_weights(weights: str | Sequence[float], kinds: Kinds) -> Weights | None
 
 
 def cut_held_out(y: NDArray[Any], seed: int) -> list[NDArray[np.int64]]:
-    """Choose rows to hold out: some if there are many rows, otherwise all of them, in folds.
+    """Choose rows to hold out: a third of them but no more than about 500, or all in folds.
 
     Parameters
     ----------
     y : ndarray of shape (n_rows,)
-        Class ids or targets of two rows or more. Folds are stratified by them.
+        Class ids (int64) or targets (float64) of two rows or more. Folds are stratified by them.
     seed : int
 
     Returns
@@ -124,9 +128,8 @@ def cut_held_out(y: NDArray[Any], seed: int) -> list[NDArray[np.int64]]:
         Disjoint, each ascending.
     """
     shuffled = np.random.RandomState(seed).permutation(len(y))
-    if len(y) < _MANY_ROWS:
-        return stratified_folds(shuffled, y, _N_FOLDS)
-    return stratified_folds(shuffled, y, round(len(y) / _HELD_OUT_ROWS))[:1]
+    folds = stratified_folds(shuffled, y, max(_N_FOLDS, round(len(y) / _HELD_OUT_ROWS)))
+    return folds if len(y) < _MANY_ROWS and y.dtype.kind == "f" else folds[:1]
 
 
 def choose_class_weights(
@@ -149,9 +152,74 @@ def choose_class_weights(
     n_network : int, default=1
         Number of the network's members, which share its weight equally.
     """
-    stack = _stack(network, models)
+    stack, penalties = _stack(network, models), _penalties(network, models)
+
+    def search(kept: slice) -> tuple[NDArray[np.float64], float, float]:
+        return _search_classes(stack[kept], penalties[kept], y)
+
+    return _choose(search, network is not None, len(models), n_network)
+
+
+def choose_number_weights(
+    network: NDArray[np.float64] | None,
+    models: Sequence[NDArray[np.float64]],
+    y: NDArray[np.float64],
+    n_network: int = 1,
+) -> Weights:
+    """Choose the weights with the lowest squared error, regularised towards the network.
+
+    Parameters
+    ----------
+    network : ndarray of shape (n_rows,), float64, or None
+        Targets that the network's members predict for held-out rows; None if there are no such
+        members.
+    models : sequence of ndarray of shape (n_rows,), float64
+        Targets that each other member predicts.
+    y : ndarray of shape (n_rows,), float64
+        Targets of the rows.
+    n_network : int, default=1
+        Number of the network's members, which share its weight equally.
+    """
+    residuals, penalties = _stack(network, models) - y, _penalties(network, models)
+    peaks = np.abs(residuals).max(axis=1, keepdims=True)
+    peaks = np.where(peaks > 0, peaks, 1)
+    sizes = peaks[:, 0] * np.sqrt(np.square(residuals / peaks).mean(axis=1))
+    unit = max(float(sizes.min()), _LEAST_SIZE * float(np.ptp(y))) or 1.0
+    residuals = np.clip(residuals / unit, -_LARGEST, _LARGEST)
+
+    def search(kept: slice) -> tuple[NDArray[np.float64], float, float]:
+        return _search_numbers(residuals[kept], penalties[kept])
+
+    return _choose(search, network is not None, len(models), n_network)
+
+
+def _choose(
+    search: Callable[[slice], tuple[NDArray[np.float64], float, float]],
+    has_network: bool,
+    n_models: int,
+    n_network: int,
+) -> Weights:
+    """Choose weights, and try again without the network if its weight is little.
+
+    ``search`` finds the best weights of some members, their log-temperature and their loss. Tiny
+    weights are set to 0. The network's members share its weight equally.
+    """
+    found, log_temperature, loss = search(slice(None))
+    if has_network and n_models and found[0] < _LITTLE:
+        others, other_temperature, other_loss = search(slice(1, None))
+        if other_loss - loss <= _LOSS_OF_LITTLE:
+            found, log_temperature = np.append(0.0, others), other_temperature
+    kept = np.where(found < _LEAST, 0.0, found)
+    kept = (kept / kept.sum()).tolist()
+    network = (kept.pop(0) / n_network,) * n_network if has_network else ()
+    return Weights(network, tuple(kept), float(np.exp(log_temperature)))
+
+
+def _search_classes(
+    stack: NDArray[np.float64], penalties: NDArray[np.float64], y: NDArray[np.int64]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Weights of log-probabilities (n_members, n_rows, n_classes) with the lowest log loss."""
     own = stack[:, np.arange(len(y)), y]
-    penalties = _penalties(network, models)
 
     def loss(parameters: NDArray[np.float64]) -> tuple[float, NDArray[np.float64]]:
         """The loss, and its gradient, of the weights and the logarithm of the scale."""
@@ -178,38 +246,14 @@ def choose_class_weights(
         )
         for start in starts
     ]
-    found: NDArray[np.float64] = min(results, key=lambda result: result.fun).x
-    weights = _make(found[:-1], 0 if network is None else n_network)
-    return weights._replace(temperature=float(np.exp(-found[-1])))
+    best = min(results, key=lambda result: result.fun)
+    return best.x[:-1], -float(best.x[-1]), float(best.fun)
 
 
-def choose_number_weights(
-    network: NDArray[np.float64] | None,
-    models: Sequence[NDArray[np.float64]],
-    y: NDArray[np.float64],
-    n_network: int = 1,
-) -> Weights:
-    """Choose the weights with the lowest squared error, regularised towards the network.
-
-    Parameters
-    ----------
-    network : ndarray of shape (n_rows,), float64, or None
-        Targets that the network's members predict for held-out rows; None if there are no such
-        members.
-    models : sequence of ndarray of shape (n_rows,), float64
-        Targets that each other member predicts.
-    y : ndarray of shape (n_rows,), float64
-        Targets of the rows.
-    n_network : int, default=1
-        Number of the network's members, which share its weight equally.
-    """
-    residuals = _stack(network, models) - y
-    peaks = np.abs(residuals).max(axis=1, keepdims=True)
-    peaks = np.where(peaks > 0, peaks, 1)
-    sizes = peaks[:, 0] * np.sqrt(np.square(residuals / peaks).mean(axis=1))
-    unit = max(float(sizes.min()), _LEAST_SIZE * float(np.ptp(y))) or 1.0
-    residuals = np.clip(residuals / unit, -_LARGEST, _LARGEST)
-    penalties = _penalties(network, models)
+def _search_numbers(
+    residuals: NDArray[np.float64], penalties: NDArray[np.float64]
+) -> tuple[NDArray[np.float64], float, float]:
+    """Weights of residuals (n_members, n_rows) with the lowest squared sum."""
 
     def loss(weights: NDArray[np.float64]) -> float:
         return float(np.square(weights @ residuals).sum() / 2 + penalties @ weights)
@@ -231,7 +275,8 @@ def choose_number_weights(
         weights[first] = 1 - weights.sum()
         if (weights >= 0).all():
             found.append(weights)
-    return _make(min(found, key=loss), 0 if network is None else n_network)
+    best = min(found, key=loss)
+    return best, 0.0, loss(best)
 
 
 def _subsets(members: Sequence[int]) -> list[tuple[int, ...]]:
@@ -251,11 +296,3 @@ def _penalties(
 ) -> NDArray[np.float64]:
     """Penalty on the weight of each member."""
     return np.array([*([] if network is None else [0.0]), *[_PRIOR] * len(models)])
-
-
-def _make(weights: NDArray[np.float64], n_network: int) -> Weights:
-    """Set tiny weights to 0, and share that of the network among its members, if it has any."""
-    kept = np.where(weights < _LEAST, 0.0, weights)
-    kept = (kept / kept.sum()).tolist()
-    network = (kept.pop(0) / n_network,) * n_network if n_network else ()
-    return Weights(network, tuple(kept))

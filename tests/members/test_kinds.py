@@ -60,12 +60,13 @@ def test_kinds_are_repeated_for_as_many_members_as_wanted():
     assert kinds_of_network(kinds, 1, 4, 20, "regression") == ["plain"]
 
 
-@pytest.mark.parametrize("task", TASKS)
-def test_from_1000_rows_on_trees_are_members(task):
+@pytest.mark.parametrize(("task", "fewest"), [("classification", 100), ("regression", 1000)])
+def test_with_many_rows_trees_are_members(task, fewest):
     trees = ["boosting", "extra_trees"]
-    assert choose_kinds("auto", None, 4, 20, task, n_rows=999).models == []
     for n_members in (None, 2, 9):
-        few, many = (choose_kinds("auto", n_members, 4, 20, task, n_rows=n) for n in (999, 1000))
+        few = choose_kinds("auto", n_members, 4, 20, task, n_rows=fewest - 1)
+        assert few.models == []
+        many = choose_kinds("auto", n_members, 4, 20, task, n_rows=fewest)
         assert many == (few.network, trees)
     assert choose_kinds("auto", 1, 4, 20, task, n_rows=1000) == (["plain"], [])
     assert choose_kinds("plain", None, 4, 20, task, n_rows=1000) == (["plain"] * 4, [])

@@ -203,18 +203,25 @@ def test_answers_far_off_are_no_trouble():
 
 
 @pytest.mark.parametrize("n_rows", [2, 3, 4, 999])
-def test_of_few_rows_all_are_held_out(n_rows):
+def test_of_few_targets_all_are_held_out(n_rows):
     y = np.random.default_rng(0).random(n_rows)
     folds = cut_held_out(y, 5)
     assert len(folds) == min(3, n_rows)
     np.testing.assert_array_equal(np.sort(np.concatenate(folds)), np.arange(n_rows))
 
 
-@pytest.mark.parametrize("n_rows", [1000, 1249, 1250, 20_000])
+@pytest.mark.parametrize(("n_rows", "n_held_out"), [(2, 1), (100, 34), (1500, 500)])
+def test_of_classes_a_third_is_held_out(n_rows, n_held_out):
+    (fold,) = cut_held_out(np.arange(n_rows) % 2, 5)
+    assert len(fold) == n_held_out
+
+
+@pytest.mark.parametrize("n_rows", [1249, 1250, 20_000])
 def test_of_many_rows_about_500_are_held_out(n_rows):
     y = np.random.default_rng(0).integers(0, 3, n_rows)
     (fold,) = cut_held_out(y, 5)
     assert 400 <= len(fold) <= 625 and (np.diff(fold) > 0).all()
+    assert len(cut_held_out(y.astype(float), 5)) == 1
     np.testing.assert_array_equal(fold, cut_held_out(y, 5)[0])
     assert {*fold} != {*cut_held_out(y, 6)[0]}
     shares = np.bincount(y[fold]) / len(fold)
