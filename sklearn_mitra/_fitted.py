@@ -1,6 +1,5 @@
 """The fitted model: everything that ``fit`` learned, and predictions of encoded rows."""
 
-import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -27,9 +26,7 @@ from ._uncertainty.mixture import BinnedMember, mix
 from ._uncertainty.weights import Weights
 
 # Rows per chunk if no member uses the network.
-_ROWS_WITHOUT_NETWORK = 10_000
-# Number of rows to time tree models with, and the approximate memory of a block of rows.
-_ROWS_TIMED, _BLOCK_NBYTES = 500, 2**24
+ROWS_WITHOUT_NETWORK = 10_000
 
 
 class Support(NamedTuple):
@@ -184,7 +181,7 @@ class FittedModel:
         """
         if self.target.is_constant:
             return
-        n_rows, ready = _ROWS_WITHOUT_NETWORK, list[Member]()
+        n_rows, ready = ROWS_WITHOUT_NETWORK, list[Member]()
         if self.members:
             plan, ready = self.context.prepare(runtime, cache)
             n_rows = plan.chunk_rows
@@ -230,21 +227,6 @@ class FittedModel:
             return network
         models = [None if model is None else model.answers(rows.x) for model in self.models]
         return self.weights.mix(network, models)
-
-    def estimate_without_network(self, n_rows: int) -> dict[str, float]:
-        """The cost of a prediction by tree models alone; see :meth:`BaseMitra.estimate_cost`."""
-        x = self._shown_support()
-        x = np.resize(x, (_ROWS_TIMED, x.shape[1]))
-        start = time.perf_counter()
-        self.mix(Rows(x), None)
-        seconds = (time.perf_counter() - start) * n_rows / len(x)
-        nbytes = _ROWS_WITHOUT_NETWORK * max(1, self.target.n_classes) * 8 * 4
-        return {
-            "context_nbytes": 0,
-            "peak_nbytes": nbytes + _BLOCK_NBYTES,
-            "first_seconds": seconds,
-            "later_seconds": seconds,
-        }
 
     def targets(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """A regressor's predictions (n_rows,) for encoded rows."""

@@ -9,7 +9,7 @@ from .._errors import CheckpointError
 from .budget import Kept, context_budget, keep, make_room
 from .locks import make_lock
 from .network import Network, Support
-from .plan import Plan, Workload, measure_speed
+from .plan import Plan, Speed, Workload, measure_speed
 from .resolve import resolve_stored
 from .runtime import Runtime
 
@@ -139,18 +139,18 @@ class Context:
             return None
         return 0 if state.kept.value is None else state.plan.context_nbytes
 
-    def estimate(self, n_rows: int, runtime: Runtime, cache: Cache = "auto") -> dict[str, float]:
-        """The cost of a prediction, without making it; see :meth:`Plan.estimate`.
+    def measure(self, runtime: Runtime, cache: Cache = "auto") -> tuple[Plan, Speed]:
+        """How the members are run, and how fast this machine is at the moment.
 
-        To see how fast this machine is, the network runs on a support of one row.
+        To see that, the network runs on a support of one row. See :meth:`prepare` for the
+        parameters and errors.
         """
         plan = self.plan(runtime, cache)
         x, y = self.tables[0]
         trial = Context(self._name, self._sha256, self._task, [(x[:1], y[:1])])
         trial_plan, (member,) = trial.prepare(runtime, plan.keeps)
         workload = member.support.workload
-        speed = measure_speed(member.outputs, workload, trial_plan.chunk_rows)
-        return plan.estimate(n_rows, speed)
+        return plan, measure_speed(member.outputs, workload, trial_plan.chunk_rows)
 
     def _find(self, runtime: Runtime, cache: Cache) -> _State:
         state = self._state
