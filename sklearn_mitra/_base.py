@@ -222,7 +222,7 @@ class BaseMitra(Parametrised):
 
     def _settings(self) -> Settings:
         given = {name: getattr(self, name) for name in Settings._fields if hasattr(self, name)}
-        return Settings(**given)
+        return Settings(**given, title=self._title)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """Logits or targets of the rows of a table."""
@@ -237,9 +237,8 @@ class BaseMitra(Parametrised):
         """The number of rows of a table, and the network's outputs for them, chunk by chunk."""
         queries = Queries(check_table(self, X, reset=False), self._model.encoder)
         queries.unseen.warn()
-        title = type(self).__name__ if self.verbose else None
         return len(queries), self._model.outputs(
-            queries, self._make_runtime(), self.cache_context, title
+            queries, self._make_runtime(), self.cache_context, self._title
         )
 
     # ------------------------------------------------------------ state

@@ -239,27 +239,32 @@ class FittedModel:
     # ------------------------------------------------------------ uncertainty
 
     def distributions(
-        self, rows: Rows, outputs: Sequence[NDArray[np.float32]], runtime: Runtime
+        self,
+        rows: Rows,
+        outputs: Sequence[NDArray[np.float32]],
+        runtime: Runtime,
+        title: str | None = None,
     ) -> PredictiveDistribution:
         """A regressor's predictive distributions for encoded rows.
 
         With target bins, they are the mixture of the members' densities. With one output, or with
-        weighted members, they come from the residuals of held-out rows.
+        weighted members, they come from the residuals of held-out rows. ``title`` begins the
+        progress bar of these, if they are not known yet; None shows no bar.
         """
         assert isinstance(self.target, NumberTarget)
         if self.weights is not None:
             answers = self.target.scale(self.targets(rows, outputs))[:, None]
-            scaled = self.calibrated(runtime).predict(rows.x, answers)
+            scaled = self.calibrated(runtime, title).predict(rows.x, answers)
         elif outputs[0].shape[1] > 1:
             views = [m.target for m in self.members if isinstance(m.target, NumberView)]
             densities = zip(views, outputs)
             scaled = mix([BinnedMember.of(view, output, rows) for view, output in densities])
         else:
             answers = np.column_stack([*self.inverse_transform(rows, outputs)])
-            scaled = self.calibrated(runtime).predict(rows.x, answers)
+            scaled = self.calibrated(runtime, title).predict(rows.x, answers)
         return transform(scaled, self.target.inverse_transform)
 
-    def calibrated(self, runtime: Runtime) -> Conformal:
+    def calibrated(self, runtime: Runtime, title: str | None = None) -> Conformal:
         """The distribution of residuals, from out-of-fold predictions of the support rows."""
         if self.conformal is not None:
             return self.conformal
@@ -273,7 +278,7 @@ class FittedModel:
             )
         x = self._shown_support()
         answers = predict_held_out(
-            self.members, x, target.transform(y), folds, self.new_context, runtime
+            self.members, x, target.transform(y), folds, self.new_context, runtime, title
         )
         conformal = Conformal.fit(x, target.scale(y), answers, self.seed)
         vars(self)["conformal"] = conformal

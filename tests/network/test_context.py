@@ -31,7 +31,7 @@ X, Y = (array[:100] for array in load_diabetes(return_X_y=True))
 @pytest.mark.slow
 def test_many_chunks_predict_the_bits_of_one(monkeypatch, capsys):
     X, y = load_diabetes(return_X_y=True)
-    regressor = MitraRegressor(max_support=60, n_estimators=1, verbose=1).fit(X, y)
+    regressor = MitraRegressor(max_support=60, n_estimators=1).fit(X, y).set_params(verbose=1)
     whole = regressor.predict(X)
     assert capsys.readouterr().err == ""
     for workspace in (2**20, 10 * 2**20):

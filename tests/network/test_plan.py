@@ -198,7 +198,7 @@ def test_without_a_context_runs_stay_within_memory(monkeypatch):
 
 
 def test_chunks_without_a_context_predict_the_bits_of_one(monkeypatch, capsys):
-    regressor = fitted(MitraRegressor, cache_context=False, verbose=1)
+    regressor = fitted(MitraRegressor, cache_context=False).set_params(verbose=1)
     whole = regressor.predict(X)
     assert capsys.readouterr().err == ""  # a bar is for several chunks only
     monkeypatch.setattr(plan, "_RUN_FLOP", 0)
