@@ -214,6 +214,7 @@ class BaseMitra(Parametrised):
         names = getattr(self, "feature_names_in_", None)
         model, table = fit_model(X, target, y, self._settings(), network, names, runtime)
         self._model = self._calibrated(model, table, network)
+        self._model.context.was_long = model.context.was_long
         self.__dict__.pop("_disposed", None)
 
     def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:

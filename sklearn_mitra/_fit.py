@@ -151,8 +151,23 @@ def fit_encoded(
     if weights is None and not kinds.models:
         return model
     table = table._replace(target=target)
-    ensemble = _Ensemble(model, kinds, rows, table, settings, runtime or Runtime())
-    return ensemble.weigh(weights)
+    runtime = runtime or Runtime()
+    if model.members and (weights is None or isinstance(target, NumberTarget)):
+        _warn_of_held_out(model, table, runtime)
+    ensemble = _Ensemble(model, kinds, rows, table, settings, runtime)
+    weighted = ensemble.weigh(weights)
+    weighted.context.was_long = model.context.was_long  # there is one warning for each fit
+    return weighted
+
+
+def _warn_of_held_out(model: FittedModel, table: EncodedTable, runtime: Runtime) -> None:
+    folds = cut_held_out(table.y, model.seed)
+    sizes = [(len(table.y) - len(fold), len(fold)) for fold in folds]
+    model.warn_of_wait(
+        "Predicting held-out rows, by which fit chooses the weights of members,",
+        lambda plan, speed: plan.seconds_of_folds(sizes, speed),
+        runtime,
+    )
 
 
 def member_kinds(

@@ -1,6 +1,6 @@
 """The fitted model: everything that ``fit`` learned, and predictions of encoded rows."""
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -8,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._common.means import average
+from ._common.progress import duration
+from ._common.warnings import LongWaitWarning, warn_user
 from ._members.functions import Rows
 from ._members.member import EnsembleMember
 from ._members.target_encoding import TargetEncoding
 from ._members.target_views import NumberView
 from ._members.tree_models import TreeModel
 from ._network.context import Cache, Context, Member
+from ._network.plan import Plan, Speed
 from ._network.runtime import Runtime
 from ._preprocessing.encoder import TableEncoder
 from ._preprocessing.queries import DistinctRows, Queries
@@ -183,11 +186,35 @@ class FittedModel:
             return
         n_rows, ready = ROWS_WITHOUT_NETWORK, list[Member]()
         if self.members:
+            name = "first_seconds" if self.context.nbytes is None else "later_seconds"
+            self.warn_of_wait(
+                f"Predicting {len(queries):,} rows, if all differ,",
+                lambda plan, speed: plan.estimate(len(queries), speed)[name],
+                runtime,
+                cache,
+            )
             plan, ready = self.context.prepare(runtime, cache)
             n_rows = plan.chunk_rows
         for chunk in queries.chunks(n_rows, title):
             rows, by_member = self.run(chunk.rows, ready)
             yield Outputs(chunk, rows, by_member)
+
+    def warn_of_wait(
+        self,
+        what: str,
+        count: Callable[[Plan, Speed], float],
+        runtime: Runtime,
+        cache: Cache = False,
+    ) -> None:
+        """Warn of the first long wait for the network; see :meth:`Context.foresee`."""
+        seconds = self.context.foresee(count, runtime, cache)
+        if seconds is not None:
+            warn_user(
+                f"{what} will take about {duration(seconds)}. The page 'Memory and speed' of the "
+                "user guide says what makes it faster, and verbose=1 shows progress. To silence "
+                "this warning, ignore sklearn_mitra.LongWaitWarning.",
+                LongWaitWarning,
+            )
 
     def run(
         self, x: NDArray[np.float32], ready: Sequence[Member]
@@ -276,6 +303,12 @@ class FittedModel:
                 "Quantiles and intervals need at least two support rows, to predict each of them "
                 f"from the others. Got {len(y)}. Fit with more rows or a larger max_support."
             )
+        sizes = [(len(y) - len(fold), len(fold)) for fold in folds]
+        self.warn_of_wait(
+            "Predicting the support rows out of fold, once for all intervals and quantiles,",
+            lambda plan, speed: plan.seconds_of_folds(sizes, speed),
+            runtime,
+        )
         x = self._shown_support()
         answers = predict_held_out(
             self.members, x, target.transform(y), folds, self.new_context, runtime, title

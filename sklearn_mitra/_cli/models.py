@@ -3,12 +3,14 @@
 import argparse
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from .._common.progress import duration
+from .._common.warnings import LongWaitWarning
 from .arguments import add_command, add_table
 from .errors import CommandError
 from .output import check_out, writer
@@ -219,6 +221,7 @@ def _read_rows(
     columns = estimator._model.encoder.columns
     if names is not None:
         text = [*text, *(name for name, c in zip(names, columns) if c.categories)]
+    warnings.simplefilter("ignore", LongWaitWarning)  # this is about the whole table
     n_rows = count_rows(options.table)
     if n_rows is not None and n_rows > _MANY_ROWS:
         cost = estimator.estimate_cost(n_rows)

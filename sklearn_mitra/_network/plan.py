@@ -156,6 +156,10 @@ class Speed(NamedTuple):
     byte: float
 
 
+# Two cores of 2015; see _RUN_FLOP.
+SLOW = Speed(run=0.0, flop=1 / _RUN_FLOP, byte=0.0)
+
+
 @dataclass(frozen=True)
 class Plan:
     """How the members of an ensemble are run.
