@@ -125,7 +125,7 @@ def fit_encoded(
     """
     encoder, x, target, y = table
     if indices is None:
-        indices = _select_support(table, settings, seed)
+        indices = select_support(table, settings, seed)
     support = Support(x[indices], y[indices], indices)
     kinds = member_kinds(
         encoder, target, settings, network, len(y), is_sample=len(indices) < len(y)
@@ -206,7 +206,8 @@ def member_kinds(
     return Kinds([PLAIN] * max(1, len(kinds.network)), []) if target.is_constant else kinds
 
 
-def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
+def select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
+    """Indices of the rows that the settings select as the support set, ascending."""
     most = settings.max_support or len(table.y)
     if settings.support_sampling == "random":
         return select_rows(len(table.y), most, seed)
@@ -320,7 +321,7 @@ class _Ensemble(NamedTuple):
     def _answer(self, fold: NDArray[np.int64], rest: NDArray[np.int64]) -> NDArray[np.float64]:
         """Predict a fold with the network's members, and a support set selected from the rest."""
         model, training, others = self.model, self.training, self.table.without(fold)
-        support = rest[_select_support(others, self.settings, model.seed)]
+        support = rest[select_support(others, self.settings, model.seed)]
         rows, y = training.take(support), training.table.y[support]
         tables = [member.training_support(rows, y) for member in model.members]
         # this sample of rows may have none of the classes that a node tells apart

@@ -3,13 +3,14 @@
 import copy
 import pickle
 
+import numpy as np
 import pandas as pd
 import pytest
 from estimators import both, small
 from scipy.sparse import csr_array
 from tables import make_table
 
-from sklearn_mitra import MitraRegressor
+from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._cost import Cost
 from sklearn_mitra._network import context
 from sklearn_mitra._network.plan import Speed
@@ -76,6 +77,93 @@ def test_no_folds_are_counted_where_there_are_none(make_checkpoint):
     assert one_row.estimate_cost(1).interval_seconds == 0
 
 
+# ---- fits ----------------------------------------------------------------------------------------
+
+
+@both
+@pytest.mark.usefixtures("short_trial")
+@pytest.mark.parametrize(
+    "params",
+    [{}, {"members": MEMBERS}, {"members": ["boosting"]}, {"n_estimators": 1}],
+    ids=str,
+)
+def test_before_a_fit_the_sizes_are_those_of_the_fitted_model(cls, params, capsys):
+    X, y = make_table(90)
+    params = {"n_estimators": None, **params}
+    if "members" in params and params["members"] == MEMBERS:
+        params["member_weights"] = [1, 1]  # learned ones may drop a member
+    estimator = small(cls, **params, verbose=1)
+    before = dict(vars(estimator))
+    cost = estimator.estimate_fit_cost(X, y, 50)
+    assert vars(estimator) == before
+    assert capsys.readouterr() == ("", "")
+    assert cost.fit_seconds > 0
+    fitted = estimator.fit(X, y).estimate_cost(50)
+    assert {*cost} == {*fitted, "fit_seconds"}
+    for key in ("n_rows", "context_nbytes", "peak_nbytes"):
+        assert cost[key] == fitted[key]
+    assert (cost.interval_seconds > 0) == (fitted.interval_seconds > 0)
+
+
+@pytest.mark.usefixtures("short_trial")
+def test_a_support_larger_than_the_sample_counts_whole():
+    X, y = make_table(1300)
+    clf = small(max_support=None)
+    cost = clf.estimate_fit_cost(X, y)
+    assert cost.context_nbytes == clf.fit(X, y).estimate_cost().context_nbytes
+
+
+@pytest.mark.usefixtures("short_trial")
+def test_class_trees_count_before_a_fit():
+    X, _ = make_table(90)
+    y = np.arange(90) % 13
+    clf = small(max_support=60)
+    expected = clf.fit(X, y).estimate_cost().context_nbytes
+    assert clf.estimate_fit_cost(X, y).context_nbytes == expected > 0
+
+
+@both
+def test_predictions_of_held_out_rows_are_part_of_a_fit(cls, monkeypatch):
+    X, y = make_table(90)
+    params = {"n_estimators": None, "members": MEMBERS}
+    costs = []
+    for flop in (1e-12, 1e-7):  # the slow machine takes minutes for the network
+        speed = Speed(run=0.0, flop=flop, byte=0.0)
+        monkeypatch.setattr(context, "measure_speed", lambda *args, speed=speed: speed)
+        costs.append(small(cls, **params).estimate_fit_cost(X, y, 30))
+    fast, slow = costs
+    # three folds with other supports, and the rows to predict are as many as in one of these
+    assert 2 * slow.first_seconds < slow.fit_seconds < 4 * slow.first_seconds
+    assert fast.fit_seconds < slow.fit_seconds / 10
+    given = {**params, "member_weights": [1, 1]}
+    without = small(cls, **given).estimate_fit_cost(X, y, 30)
+    # held-out rows are for the errors of a regressor, too
+    assert (without.fit_seconds < slow.fit_seconds / 10) == (cls is MitraClassifier)
+
+
+@pytest.mark.usefixtures("speed")
+def test_a_tuned_temperature_is_part_of_a_fit(monkeypatch):
+    X, y = make_table(90)
+    slow = Speed(run=0.0, flop=1e-7, byte=0.0)
+    monkeypatch.setattr(context, "measure_speed", lambda *args: slow)
+    tuned = small(softmax_temperature="auto").estimate_fit_cost(X, y, 30)
+    assert 2 * tuned.first_seconds < tuned.fit_seconds < 4 * tuned.first_seconds
+    assert small().estimate_fit_cost(X, y, 30).fit_seconds < tuned.fit_seconds / 10
+
+
+@both
+def test_an_estimate_before_a_fit_makes_the_errors_of_fit(cls):
+    X, y = make_table(60)
+    with pytest.raises(ValueError, match="inconsistent numbers of samples"):
+        small(cls).estimate_fit_cost(X, y[1:])
+    with pytest.raises(ValueError, match="max_support"):
+        small(cls, max_support=0).estimate_fit_cost(X, y)
+    with pytest.raises(TypeError, match="'n_rows' must be"):
+        small(cls).estimate_fit_cost(X, y, "all")
+    constant = small(cls).estimate_fit_cost(X, np.zeros(60))
+    assert constant.first_seconds == 0 and constant.fit_seconds < 1
+
+
 # ---- tables and numbers --------------------------------------------------------------------------
 
 
@@ -118,5 +206,7 @@ def test_a_cost_is_printed_as_a_line_and_is_still_a_bunch():
         "; 4 minutes more for the first interval"
     )
     assert COST["later_seconds"] == COST.later_seconds == 0.31
+    with_fit = Cost(**COST, fit_seconds=3.5)
+    assert str(with_fit) == f"fit 3.5 s; {line}"
     for other in (copy.deepcopy(COST), pickle.loads(pickle.dumps(COST))):
         assert other == COST and repr(other) == line
