@@ -100,7 +100,7 @@ def estimate_prediction(model: FittedModel, n_rows: int, runtime: Runtime, cache
         return cost
     if model.members:
         plan, speed = model.context.measure(runtime, cache)
-        _add_network(cost, plan, speed)
+        cost.update(plan.estimate(n_rows, speed))
         if isinstance(model.target, NumberTarget) and model.conformal is None:
             _add_interval(cost, model.support.y, plan, speed)
     if any(model.models):
@@ -109,10 +109,6 @@ def estimate_prediction(model: FittedModel, n_rows: int, runtime: Runtime, cache
         seconds, _ = _timed(lambda: model.mix(rows, None))
         _add_models(cost, seconds / len(x), model.target.n_classes)
     return cost
-
-
-def _add_network(cost: Cost, plan: Plan, speed: Speed) -> None:
-    cost.update(plan.estimate(cost.n_rows, speed))
 
 
 def _add_interval(cost: Cost, y: NDArray[np.float64], plan: Plan, speed: Speed) -> None:
@@ -196,7 +192,7 @@ def estimate_fit(
         more = len(support) / len(shown)
         workloads = [replace(w, n_support=round(more * w.n_support)) for w in of_sample.workloads]
         plan = Plan.make(workloads, cache, network.can_keep)
-        _add_network(cost, plan, speed)
+        cost.update(plan.estimate(n_rows, speed))
         if isinstance(target, NumberTarget) and not kinds.models:
             _add_interval(cost, y[support], plan, speed)
         cost.fit_seconds += plan.seconds_of_folds([*held_out, *tuned], speed)

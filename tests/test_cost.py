@@ -178,6 +178,13 @@ def test_a_table_counts_as_its_rows(cls):
     assert estimator.estimate_cost().n_rows == 1000
 
 
+def test_errors_about_arguments_name_no_private_class():
+    with pytest.raises(TypeError, match=r"^estimate_cost\(\) got an unexpected"):
+        MitraClassifier().estimate_cost(rows=5)
+    with pytest.raises(TypeError, match=r"^estimate_fit_cost\(\) missing 2 required"):
+        MitraClassifier().estimate_fit_cost()
+
+
 @both
 def test_a_table_without_rows_is_an_error(cls):
     X, y = make_table(60)
