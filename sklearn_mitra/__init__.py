@@ -1,6 +1,7 @@
 """In-context tabular models as scikit-learn estimators: Mitra Tab2D on onnxruntime."""
 
 from ._classifier import MitraClassifier
+from ._common.warnings import LongWaitWarning
 from ._errors import BundleError, CheckpointError, DisposedError
 from ._load import load, register_loaders
 from ._network.budget import clear_sessions, set_context_budget
@@ -12,6 +13,7 @@ __all__ = [
     "BundleError",
     "CheckpointError",
     "DisposedError",
+    "LongWaitWarning",
     "MitraClassifier",
     "MitraRegressor",
     "PredictiveDistribution",

@@ -10,7 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 from sklearn import config_context
 from sklearn.exceptions import NotFittedError
-from sklearn.utils import Bunch, check_consistent_length, check_scalar
+from sklearn.utils import check_consistent_length
 from sklearn.utils._param_validation import InvalidParameterError
 from sklearn.utils.validation import validate_data
 
@@ -21,13 +21,15 @@ from ._common.fields import brief
 from ._common.files import written
 from ._common.warnings import warn_user
 from ._errors import BundleError, DisposedError
+from ._estimates import Estimated
 from ._fit import EncodedTable, Settings, fit_model
 from ._fitted import FittedModel, Outputs
 from ._members.functions import Rows
 from ._members.kinds import PLAIN
 from ._network.network import Network
 from ._network.resolve import resolve_network
-from ._params import NOT_STORED, Parametrised
+from ._network.runtime import Runtime
+from ._params import NOT_STORED
 from ._persistence import (
     LoadOptions,
     check_support,
@@ -52,7 +54,7 @@ _LONGEST_MESSAGE = 1000  # about a wrong parameter in a bundle
 E = TypeVar("E", bound="BaseMitra")
 
 
-class BaseMitra(Parametrised):
+class BaseMitra(Estimated):
     """Base class of both estimators.
 
     ``_model`` holds everything that ``fit`` learned, except scikit-learn's attributes for the
@@ -135,58 +137,6 @@ class BaseMitra(Parametrised):
         """Capabilities of the model for wlearn, dict of str to bool."""
         return {name: name in self._capabilities for name in _CAPABILITIES}
 
-    def estimate_cost(self, n_rows: float) -> Bunch:
-        """Estimate the time and memory of a prediction without making it.
-
-        The network runs on a few rows to measure the current speed of the machine. That usually
-        takes a few tenths of a second. The sessions are kept for the prediction.
-
-        Parameters
-        ----------
-        n_rows : int
-            Number of rows to predict.
-
-        Returns
-        -------
-        cost : sklearn.utils.Bunch
-            ``first_seconds`` and ``later_seconds``, float: the time of a prediction before and
-            after the context is cached. ``context_nbytes``, int: the size of the cached context.
-            ``peak_nbytes``, int: the peak memory that a prediction adds to the process, not
-            counting the rows and the predictions. ``context_nbytes`` is exact; the others are
-            correct within a factor of about two.
-
-        Raises
-        ------
-        NotFittedError
-            Before ``fit``; its subclass ``DisposedError`` after ``dispose``.
-        CheckpointError
-            If the checkpoint is gone or has changed since ``fit``.
-        TypeError, ValueError
-            If ``n_rows`` is not an integer, or is less than 1.
-
-        Examples
-        --------
-        >>> from sklearn.datasets import load_diabetes
-        >>> from sklearn_mitra import MitraRegressor
-        >>> reg = MitraRegressor(max_support=100).fit(*load_diabetes(return_X_y=True))
-        >>> cost = reg.estimate_cost(1_000_000)
-        >>> cost.context_nbytes
-        17203200
-        >>> cost.later_seconds > reg.estimate_cost(1000).later_seconds
-        True
-        """
-        ready = self._ready()
-        if isinstance(n_rows, float) and n_rows.is_integer():  # such as 1e6
-            n_rows = int(n_rows)
-        n_rows = int(check_scalar(n_rows, "n_rows", Integral, min_val=1))
-        if ready._model.target.is_constant:  # no network runs
-            keys = ("context_nbytes", "peak_nbytes", "first_seconds", "later_seconds")
-            return Bunch(**dict.fromkeys(keys, 0))
-        if not ready._model.members:
-            return Bunch(**ready._model.estimate_without_network(n_rows))
-        context, runtime = ready._model.context, ready._make_runtime()
-        return Bunch(**context.estimate(n_rows, runtime, ready.cache_context))
-
     # ------------------------------------------------------------ fit and predict
 
     def _fit(self: E, X: Any, y: Any) -> E:
@@ -197,8 +147,10 @@ class BaseMitra(Parametrised):
         self.__dict__ = vars(learner)
         return self
 
-    def _learn(self, X: Any, y: Any) -> None:
-        runtime = self._make_runtime()
+    def _read_training(
+        self, X: Any, y: Any, runtime: Runtime
+    ) -> tuple[Any, ClassTarget | NumberTarget, NDArray[Any], Network]:
+        """Check a training table, and return it with its target and the network."""
         y = self._check_target(y)
         y = validate_data(self, y=y, y_numeric=self._task == "regression")
         X = check_table(self, X, reset=True)
@@ -206,9 +158,15 @@ class BaseMitra(Parametrised):
         network = resolve_network(self.model, self._task)
         network.check_runtime(runtime)
         target, y = self._fit_target(y, network)
+        return X, target, y, network
+
+    def _learn(self, X: Any, y: Any) -> None:
+        runtime = self._make_runtime()
+        X, target, y, network = self._read_training(X, y, runtime)
         names = getattr(self, "feature_names_in_", None)
         model, table = fit_model(X, target, y, self._settings(), network, names, runtime)
         self._model = self._calibrated(model, table, network)
+        self._model.context.was_long = model.context.was_long
         self.__dict__.pop("_disposed", None)
 
     def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
@@ -217,7 +175,7 @@ class BaseMitra(Parametrised):
 
     def _settings(self) -> Settings:
         given = {name: getattr(self, name) for name in Settings._fields if hasattr(self, name)}
-        return Settings(**given)
+        return Settings(**given, title=self._title)
 
     def _predict(self, X: Any) -> NDArray[np.float64]:
         """Logits or targets of the rows of a table."""
@@ -232,9 +190,8 @@ class BaseMitra(Parametrised):
         """The number of rows of a table, and the network's outputs for them, chunk by chunk."""
         queries = Queries(check_table(self, X, reset=False), self._model.encoder)
         queries.unseen.warn()
-        title = type(self).__name__ if self.verbose else None
         return len(queries), self._model.outputs(
-            queries, self._make_runtime(), self.cache_context, title
+            queries, self._make_runtime(), self.cache_context, self._title
         )
 
     # ------------------------------------------------------------ state

@@ -14,6 +14,7 @@ from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER
 from ._bundles.fields import BundleFields, pack
 from ._common.means import log_softmax, softmax
+from ._common.progress import stage
 from ._errors import BundleError
 from ._fit import EncodedTable, default_temperature, tune_temperature
 from ._fitted import FittedModel
@@ -158,7 +159,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         the network again.
 
     verbose : int, default=0
-        1 shows a progress bar if a prediction takes several chunks of rows.
+        1 prints a line for each stage of ``fit`` with its time, and shows a progress bar if a
+        prediction takes several chunks of rows. Both go to stderr.
 
     Attributes
     ----------
@@ -434,9 +436,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
         if self.softmax_temperature != "auto":
             return model
-        temperature = tune_temperature(
-            model, table, self._settings(), network, self._make_runtime()
-        )
+        with stage(self._title, "temperature"):
+            temperature = tune_temperature(
+                model, table, self._settings(), network, self._make_runtime()
+            )
         assert isinstance(model.target, ClassTarget)
         return replace(model, target=replace(model.target, temperature=temperature))
 

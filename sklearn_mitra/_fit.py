@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._common.means import log_softmax
+from ._common.progress import report, stage
 from ._common.thread_limits import limit_threads
 from ._fitted import CheckpointId, FittedModel, Support
 from ._members.build import build_members
@@ -33,7 +34,10 @@ from ._uncertainty.weights import (
 
 
 class Settings(NamedTuple):
-    """The parameters of an estimator that a fit depends on."""
+    """The parameters of an estimator that a fit depends on.
+
+    ``title`` begins lines about the stages of the fit. None prints none.
+    """
 
     max_support: int | None
     n_estimators: int | None
@@ -42,6 +46,7 @@ class Settings(NamedTuple):
     support_sampling: str = "random"
     target_transform: str = "auto"
     member_weights: str | Sequence[float] = "auto"
+    title: str | None = None
 
 
 class EncodedTable(NamedTuple):
@@ -99,7 +104,8 @@ def fit_model(
         The encoded training table.
     """
     seed = draw_seed(settings.random_state)
-    encoder, x = TableEncoder.fit(X, names)
+    with stage(settings.title, "encoding"):
+        encoder, x = TableEncoder.fit(X, names)
     table = EncodedTable(encoder, x, target, y)
     return fit_encoded(table, settings, network, seed, names, runtime=runtime), table
 
@@ -119,7 +125,7 @@ def fit_encoded(
     """
     encoder, x, target, y = table
     if indices is None:
-        indices = _select_support(table, settings, seed)
+        indices = select_support(table, settings, seed)
     support = Support(x[indices], y[indices], indices)
     kinds = member_kinds(
         encoder, target, settings, network, len(y), is_sample=len(indices) < len(y)
@@ -131,8 +137,12 @@ def fit_encoded(
         x, target.transform(y), indices, encoder.shown, encoder.n_categories, target.n_classes
     )
     n_outputs, is_encoded = network.config.dim_output, bool(kinds.models)
+    learns = bool({*kinds.network} - {PLAIN})
     # In many small fits, threads of BLAS wait for each other if other processes are busy.
-    with limit_threads(1, user_api="blas"):
+    with (
+        stage(settings.title if learns else None, "simple models"),
+        limit_threads(1, user_api="blas"),
+    ):
         encoding, members, rows = build_members(
             kinds.network, training, n_outputs, seed, is_encoded=is_encoded
         )
@@ -141,8 +151,23 @@ def fit_encoded(
     if weights is None and not kinds.models:
         return model
     table = table._replace(target=target)
-    ensemble = _Ensemble(model, kinds, rows, table, settings, runtime or Runtime())
-    return ensemble.weigh(weights)
+    runtime = runtime or Runtime()
+    if model.members and (weights is None or isinstance(target, NumberTarget)):
+        _warn_of_held_out(model, table, runtime)
+    ensemble = _Ensemble(model, kinds, rows, table, settings, runtime)
+    weighted = ensemble.weigh(weights)
+    weighted.context.was_long = model.context.was_long  # there is one warning for each fit
+    return weighted
+
+
+def _warn_of_held_out(model: FittedModel, table: EncodedTable, runtime: Runtime) -> None:
+    folds = cut_held_out(table.y, model.seed)
+    sizes = [(len(table.y) - len(fold), len(fold)) for fold in folds]
+    model.warn_of_wait(
+        "Predicting held-out rows, by which fit chooses the weights of members,",
+        lambda plan, speed: plan.seconds_of_folds(sizes, speed),
+        runtime,
+    )
 
 
 def member_kinds(
@@ -181,7 +206,8 @@ def member_kinds(
     return Kinds([PLAIN] * max(1, len(kinds.network)), []) if target.is_constant else kinds
 
 
-def _select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
+def select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
+    """Indices of the rows that the settings select as the support set, ascending."""
     most = settings.max_support or len(table.y)
     if settings.support_sampling == "random":
         return select_rows(len(table.y), most, seed)
@@ -249,13 +275,16 @@ class _Ensemble(NamedTuple):
         target, y = self.table.target, self.table.y
         ensemble = self if given is None else self._replace(model=_with_weights(self.model, given))
         held_out, conformal, weights = None, None, given
+        title = self.settings.title
         if weights is None or isinstance(target, NumberTarget):
-            held_out = ensemble._hold_out()
+            with stage(title, "held-out rows"):
+                held_out = ensemble._hold_out()
         if weights is None and held_out is not None:
             choose = choose_class_weights if target.n_classes else choose_number_weights
             rows, network, models = held_out
             weights = choose(network, models, y[rows], len(self.kinds.network))
         assert weights is not None
+        report(title, f"weights: {weights.describe(self.kinds)}")
         if held_out is not None and isinstance(target, NumberTarget):
             rows, network, models = held_out
             scaled = target.scale(weights.mix(network, models))[:, None]
@@ -263,15 +292,16 @@ class _Ensemble(NamedTuple):
             conformal = Conformal.fit(x, target.scale(y[rows]), scaled, seed)
         everything = np.arange(len(y))
         fitted = tuple(
-            self._fit_trees(kind, everything) if weight else None
+            self._fit_trees(kind, everything, title) if weight else None
             for kind, weight in zip(self.kinds.models, weights.models)
         )
         return _with_weights(self.model, weights, models=fitted, conformal=conformal)
 
-    def _fit_trees(self, kind: str, rows: NDArray[np.int64]) -> TreeModel:
+    def _fit_trees(self, kind: str, rows: NDArray[np.int64], title: str | None = None) -> TreeModel:
         n_threads = self.runtime.n_threads
         table, seed = self.training.table, self.model.seed
-        return fit_tree_model(kind, table, self.table.y, rows, seed, n_threads)
+        with stage(title, kind):
+            return fit_tree_model(kind, table, self.table.y, rows, seed, n_threads)
 
     def _hold_out(self) -> _HeldOut:
         """Predict held-out rows with all members: some rows if there are many, otherwise all."""
@@ -291,7 +321,7 @@ class _Ensemble(NamedTuple):
     def _answer(self, fold: NDArray[np.int64], rest: NDArray[np.int64]) -> NDArray[np.float64]:
         """Predict a fold with the network's members, and a support set selected from the rest."""
         model, training, others = self.model, self.training, self.table.without(fold)
-        support = rest[_select_support(others, self.settings, model.seed)]
+        support = rest[select_support(others, self.settings, model.seed)]
         rows, y = training.take(support), training.table.y[support]
         tables = [member.training_support(rows, y) for member in model.members]
         # this sample of rows may have none of the classes that a node tells apart
@@ -356,7 +386,7 @@ def tune_temperature(
         return default
     logits, corrections = [], []
     for rows in folds:
-        fold = fit_encoded(table.without(rows), settings, network, model.seed)
+        fold = fit_encoded(table.without(rows), settings._replace(title=None), network, model.seed)
         assert isinstance(fold.target, ClassTarget)
         # nothing is cached, since these tables pass through the network only once
         plan, ready = fold.context.prepare(runtime, False)

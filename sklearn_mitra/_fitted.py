@@ -1,7 +1,6 @@
 """The fitted model: everything that ``fit`` learned, and predictions of encoded rows."""
 
-import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -9,12 +8,15 @@ import numpy as np
 from numpy.typing import NDArray
 
 from ._common.means import average
+from ._common.progress import duration
+from ._common.warnings import LongWaitWarning, warn_user
 from ._members.functions import Rows
 from ._members.member import EnsembleMember
 from ._members.target_encoding import TargetEncoding
 from ._members.target_views import NumberView
 from ._members.tree_models import TreeModel
 from ._network.context import Cache, Context, Member
+from ._network.plan import Plan, Speed
 from ._network.runtime import Runtime
 from ._preprocessing.encoder import TableEncoder
 from ._preprocessing.queries import DistinctRows, Queries
@@ -27,9 +29,7 @@ from ._uncertainty.mixture import BinnedMember, mix
 from ._uncertainty.weights import Weights
 
 # Rows per chunk if no member uses the network.
-_ROWS_WITHOUT_NETWORK = 10_000
-# Number of rows to time tree models with, and the approximate memory of a block of rows.
-_ROWS_TIMED, _BLOCK_NBYTES = 500, 2**24
+ROWS_WITHOUT_NETWORK = 10_000
 
 
 class Support(NamedTuple):
@@ -184,13 +184,37 @@ class FittedModel:
         """
         if self.target.is_constant:
             return
-        n_rows, ready = _ROWS_WITHOUT_NETWORK, list[Member]()
+        n_rows, ready = ROWS_WITHOUT_NETWORK, list[Member]()
         if self.members:
+            name = "first_seconds" if self.context.nbytes is None else "later_seconds"
+            self.warn_of_wait(
+                f"Predicting {len(queries):,} rows, if all differ,",
+                lambda plan, speed: plan.estimate(len(queries), speed)[name],
+                runtime,
+                cache,
+            )
             plan, ready = self.context.prepare(runtime, cache)
             n_rows = plan.chunk_rows
         for chunk in queries.chunks(n_rows, title):
             rows, by_member = self.run(chunk.rows, ready)
             yield Outputs(chunk, rows, by_member)
+
+    def warn_of_wait(
+        self,
+        what: str,
+        count: Callable[[Plan, Speed], float],
+        runtime: Runtime,
+        cache: Cache = False,
+    ) -> None:
+        """Warn of the first long wait for the network; see :meth:`Context.foresee`."""
+        seconds = self.context.foresee(count, runtime, cache)
+        if seconds is not None:
+            warn_user(
+                f"{what} will take about {duration(seconds)}. The page 'Memory and speed' of the "
+                "user guide says what makes it faster, and verbose=1 shows progress. To silence "
+                "this warning, ignore sklearn_mitra.LongWaitWarning.",
+                LongWaitWarning,
+            )
 
     def run(
         self, x: NDArray[np.float32], ready: Sequence[Member]
@@ -231,21 +255,6 @@ class FittedModel:
         models = [None if model is None else model.answers(rows.x) for model in self.models]
         return self.weights.mix(network, models)
 
-    def estimate_without_network(self, n_rows: int) -> dict[str, float]:
-        """The cost of a prediction by tree models alone; see :meth:`BaseMitra.estimate_cost`."""
-        x = self._shown_support()
-        x = np.resize(x, (_ROWS_TIMED, x.shape[1]))
-        start = time.perf_counter()
-        self.mix(Rows(x), None)
-        seconds = (time.perf_counter() - start) * n_rows / len(x)
-        nbytes = _ROWS_WITHOUT_NETWORK * max(1, self.target.n_classes) * 8 * 4
-        return {
-            "context_nbytes": 0,
-            "peak_nbytes": nbytes + _BLOCK_NBYTES,
-            "first_seconds": seconds,
-            "later_seconds": seconds,
-        }
-
     def targets(self, rows: Rows, outputs: Sequence[NDArray[np.float32]]) -> NDArray[np.float64]:
         """A regressor's predictions (n_rows,) for encoded rows."""
         assert isinstance(self.target, NumberTarget)
@@ -257,27 +266,32 @@ class FittedModel:
     # ------------------------------------------------------------ uncertainty
 
     def distributions(
-        self, rows: Rows, outputs: Sequence[NDArray[np.float32]], runtime: Runtime
+        self,
+        rows: Rows,
+        outputs: Sequence[NDArray[np.float32]],
+        runtime: Runtime,
+        title: str | None = None,
     ) -> PredictiveDistribution:
         """A regressor's predictive distributions for encoded rows.
 
         With target bins, they are the mixture of the members' densities. With one output, or with
-        weighted members, they come from the residuals of held-out rows.
+        weighted members, they come from the residuals of held-out rows. ``title`` begins the
+        progress bar of these, if they are not known yet; None shows no bar.
         """
         assert isinstance(self.target, NumberTarget)
         if self.weights is not None:
             answers = self.target.scale(self.targets(rows, outputs))[:, None]
-            scaled = self.calibrated(runtime).predict(rows.x, answers)
+            scaled = self.calibrated(runtime, title).predict(rows.x, answers)
         elif outputs[0].shape[1] > 1:
             views = [m.target for m in self.members if isinstance(m.target, NumberView)]
             densities = zip(views, outputs)
             scaled = mix([BinnedMember.of(view, output, rows) for view, output in densities])
         else:
             answers = np.column_stack([*self.inverse_transform(rows, outputs)])
-            scaled = self.calibrated(runtime).predict(rows.x, answers)
+            scaled = self.calibrated(runtime, title).predict(rows.x, answers)
         return transform(scaled, self.target.inverse_transform)
 
-    def calibrated(self, runtime: Runtime) -> Conformal:
+    def calibrated(self, runtime: Runtime, title: str | None = None) -> Conformal:
         """The distribution of residuals, from out-of-fold predictions of the support rows."""
         if self.conformal is not None:
             return self.conformal
@@ -289,9 +303,15 @@ class FittedModel:
                 "Quantiles and intervals need at least two support rows, to predict each of them "
                 f"from the others. Got {len(y)}. Fit with more rows or a larger max_support."
             )
+        sizes = [(len(y) - len(fold), len(fold)) for fold in folds]
+        self.warn_of_wait(
+            "Predicting the support rows out of fold, once for all intervals and quantiles,",
+            lambda plan, speed: plan.seconds_of_folds(sizes, speed),
+            runtime,
+        )
         x = self._shown_support()
         answers = predict_held_out(
-            self.members, x, target.transform(y), folds, self.new_context, runtime
+            self.members, x, target.transform(y), folds, self.new_context, runtime, title
         )
         conformal = Conformal.fit(x, target.scale(y), answers, self.seed)
         vars(self)["conformal"] = conformal

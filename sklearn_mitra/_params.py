@@ -85,6 +85,11 @@ class Parametrised(BaseEstimator, ABC):
         super().set_params(**params)
         return self
 
+    @property
+    def _title(self) -> str | None:
+        """What begins reports of progress; None if there are none."""
+        return type(self).__name__ if self.verbose else None
+
     def _make_runtime(self) -> Runtime:
         return Runtime.resolve(self.n_jobs, self.providers, self.precision)
 

@@ -151,7 +151,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         the network again.
 
     verbose : int, default=0
-        1 shows a progress bar if a prediction takes several chunks of rows.
+        1 prints a line for each stage of ``fit`` with its time, and shows progress bars if a
+        prediction takes several chunks of rows and while support rows are predicted out of fold
+        for quantiles. All go to stderr.
 
     Attributes
     ----------
@@ -474,7 +476,10 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         if target.is_constant:
             return iter([(np.arange(n_rows), constant(target.low, n_rows))])
         return (
-            (chunk.indices, ready._model.distributions(rows, outputs, runtime)[chunk.places])
+            (
+                chunk.indices,
+                ready._model.distributions(rows, outputs, runtime, ready._title)[chunk.places],
+            )
             for chunk, rows, outputs in chunks
         )
 
@@ -486,9 +491,10 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         n_rows, chunks = ready._outputs(X)
         means = ready._number_target.constant_answers(n_rows)
         quantiles = np.tile(means[:, None], len(levels))
+        runtime = ready._make_runtime()
         for chunk, rows, outputs in chunks:
             means[chunk.indices] = ready._predictions(rows, outputs)[chunk.places]
-            parts = ready._model.distributions(rows, outputs, ready._make_runtime())
+            parts = ready._model.distributions(rows, outputs, runtime, ready._title)
             quantiles[chunk.indices] = parts.quantile(levels)[chunk.places]
         return means, quantiles
 

@@ -25,6 +25,7 @@ def test_public_surface():
         "BundleError",
         "CheckpointError",
         "DisposedError",
+        "LongWaitWarning",
         "MitraClassifier",
         "MitraRegressor",
         "PredictiveDistribution",

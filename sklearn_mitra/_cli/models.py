@@ -3,11 +3,14 @@
 import argparse
 import sys
 import time
+import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
+from .._common.progress import duration
+from .._common.warnings import LongWaitWarning
 from .arguments import add_command, add_table
 from .errors import CommandError
 from .output import check_out, writer
@@ -191,8 +194,10 @@ def run_score(options: argparse.Namespace) -> int:
 def run_estimate(options: argparse.Namespace) -> int:
     """Print the time and memory that a prediction would take."""
     cost = _load(options).estimate_cost(options.rows)
-    print(f"first prediction   {_duration(cost.first_seconds)}")
-    print(f"later predictions  {_duration(cost.later_seconds)}")
+    print(f"first prediction   {duration(cost.first_seconds)}")
+    print(f"later predictions  {duration(cost.later_seconds)}")
+    if cost.interval_seconds:
+        print(f"first quantiles    {duration(cost.interval_seconds)} more")
     print(f"cached context     {cost.context_nbytes / 1e6:.0f} MB")
     print(f"peak memory        {cost.peak_nbytes / 1e6:.0f} MB")
     print("Times are correct within a factor of about two.")
@@ -216,12 +221,12 @@ def _read_rows(
     columns = estimator._model.encoder.columns
     if names is not None:
         text = [*text, *(name for name, c in zip(names, columns) if c.categories)]
+    warnings.simplefilter("ignore", LongWaitWarning)  # this is about the whole table
     n_rows = count_rows(options.table)
     if n_rows is not None and n_rows > _MANY_ROWS:
         cost = estimator.estimate_cost(n_rows)
         if cost.first_seconds > _LONG:
-            duration = _duration(cost.first_seconds)
-            print(f"{n_rows} rows will take about {duration}.", file=sys.stderr)
+            print(f"{n_rows} rows will take about {duration(cost.first_seconds)}.", file=sys.stderr)
     from tqdm import tqdm
 
     n_done, start = 0, time.perf_counter()
@@ -234,7 +239,7 @@ def _read_rows(
     if not n_done:
         raise CommandError(f"{options.table} has no rows.")
     if not options.quiet:
-        speed = f"{n_done} rows in {_duration(seconds)}, {n_done / seconds:.0f} rows/s"
+        speed = f"{n_done} rows in {duration(seconds)}, {n_done / seconds:.0f} rows/s"
         print(speed, file=sys.stderr)
 
 
@@ -264,9 +269,3 @@ def _score(y: Any, predicted: Any) -> dict[str, float]:
         "MAE": mean_absolute_error(y, predicted),
         "RMSE": mean_squared_error(y, predicted) ** 0.5,
     }
-
-
-def _duration(seconds: float) -> str:
-    if seconds < 1:
-        return f"{1000 * seconds:.0f} ms"
-    return f"{seconds:.1f} s" if seconds < 90 else f"{seconds / 60:.0f} minutes"

@@ -1,5 +1,6 @@
 """The support tables of an ensemble as the network remembers them, ready for query rows."""
 
+from collections.abc import Callable
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -9,13 +10,16 @@ from .._errors import CheckpointError
 from .budget import Kept, context_budget, keep, make_room
 from .locks import make_lock
 from .network import Network, Support
-from .plan import Plan, Workload, measure_speed
+from .plan import SLOW, Plan, Speed, Workload, measure_speed
 from .resolve import resolve_stored
 from .runtime import Runtime
 
 # Contexts are built one at a time: a build uses all threads, and only the first of several
 # concurrent predictions may build.
 _building = make_lock()
+
+# Seconds that are worth a warning.
+_LONG = 10.0
 
 Cache = bool | Literal["auto"]
 
@@ -87,6 +91,8 @@ class Context:
         self._task = task
         self.tables = tables
         self._state: _State | None = None
+        self._speed: Speed | None = None
+        self.was_long = False
 
     def plan(self, runtime: Runtime, cache: Cache = "auto") -> Plan:
         """How the members are run; see :meth:`prepare` for the parameters and errors."""
@@ -139,18 +145,48 @@ class Context:
             return None
         return 0 if state.kept.value is None else state.plan.context_nbytes
 
-    def estimate(self, n_rows: int, runtime: Runtime, cache: Cache = "auto") -> dict[str, float]:
-        """The cost of a prediction, without making it; see :meth:`Plan.estimate`.
+    def measure(self, runtime: Runtime, cache: Cache = "auto") -> tuple[Plan, Speed]:
+        """How the members are run, and how fast this machine is at the moment.
 
-        To see how fast this machine is, the network runs on a support of one row.
+        To see that, the network runs on a support of one row. See :meth:`prepare` for the
+        parameters and errors.
         """
         plan = self.plan(runtime, cache)
         x, y = self.tables[0]
         trial = Context(self._name, self._sha256, self._task, [(x[:1], y[:1])])
         trial_plan, (member,) = trial.prepare(runtime, plan.keeps)
         workload = member.support.workload
-        speed = measure_speed(member.outputs, workload, trial_plan.chunk_rows)
-        return plan.estimate(n_rows, speed)
+        return plan, measure_speed(member.outputs, workload, trial_plan.chunk_rows)
+
+    def foresee(
+        self, count: Callable[[Plan, Speed], float], runtime: Runtime, cache: Cache = "auto"
+    ) -> float | None:
+        """Estimate how long something will take that may take long on the CPU.
+
+        No trial is made for what is short even on a slow machine, and only one of each context.
+
+        Parameters
+        ----------
+        count : callable
+            The seconds it takes, given how the members are run and the speed of the machine.
+        runtime, cache
+            See :meth:`prepare`.
+
+        Returns
+        -------
+        seconds : float or None
+            None if it is not long, or not the first to be: ``was_long`` says so.
+        """
+        if self.was_long or not runtime.is_cpu:
+            return None
+        plan = self.plan(runtime, cache)
+        if count(plan, SLOW) < _LONG:
+            return None
+        if self._speed is None:
+            _, self._speed = self.measure(runtime, cache)
+        seconds = count(plan, self._speed)
+        self.was_long = seconds >= _LONG
+        return seconds if self.was_long else None
 
     def _find(self, runtime: Runtime, cache: Cache) -> _State:
         state = self._state

@@ -6,7 +6,7 @@ Nothing here runs a network; :func:`measure_speed` is handed something to run.
 import math
 import time
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any, Literal, NamedTuple
 
 import numpy as np
@@ -156,6 +156,10 @@ class Speed(NamedTuple):
     byte: float
 
 
+# Two cores of 2015; see _RUN_FLOP.
+SLOW = Speed(run=0.0, flop=1 / _RUN_FLOP, byte=0.0)
+
+
 @dataclass(frozen=True)
 class Plan:
     """How the members of an ensemble are run.
@@ -220,7 +224,7 @@ class Plan:
         Returns
         -------
         cost : dict
-            As :meth:`sklearn_mitra.MitraClassifier.estimate_cost` describes it.
+            See :meth:`sklearn_mitra.MitraClassifier.estimate_cost`.
         """
         n_chunks = -(-n_rows // self.chunk_rows)
         first = later = 0.0
@@ -239,6 +243,22 @@ class Plan:
             "first_seconds": first,
             "later_seconds": later,
         }
+
+    def seconds_of_folds(self, folds: Iterable[tuple[int, int]], speed: Speed) -> float:
+        """Seconds of predictions with other support tables, each of which passes once.
+
+        Parameters
+        ----------
+        folds : iterable of (int, int)
+            The rows of each of these tables, and the query rows that are predicted with it. A
+            member shows at most as many rows as now.
+        speed : Speed
+        """
+        seconds = 0.0
+        for n_support, n_rows in folds:
+            resized = [replace(w, n_support=min(w.n_support, n_support)) for w in self.workloads]
+            seconds += Plan(tuple(resized), False).estimate(n_rows, speed)["first_seconds"]
+        return seconds
 
     def _peak_nbytes(self, workload: Workload, n_rows: int) -> int:
         """Memory that predictions add to that of the process, at most about."""

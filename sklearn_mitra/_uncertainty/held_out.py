@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .._common.folds import stratified_folds
+from .._common.progress import bar_of
 from .._members.member import EnsembleMember
 from .._members.target_views import NumberView
 from .._network.context import Context
@@ -87,6 +88,7 @@ def predict_held_out(
     folds: Sequence[NDArray[np.int64]],
     new_context: Callable[[list[Table]], Context],
     runtime: Runtime,
+    title: str | None = None,
 ) -> NDArray[np.float64]:
     """Predict each fold of a regressor's support set from the others.
 
@@ -105,6 +107,8 @@ def predict_held_out(
     new_context : callable
         Makes a context from the members' tables.
     runtime : Runtime
+    title : str, default=None
+        Title of a progress bar. None shows no bar.
 
     Returns
     -------
@@ -113,7 +117,7 @@ def predict_held_out(
     """
     answers = np.empty((len(x), len(members)))
     held_out = [HeldOut(member, x, y) for member in members]
-    for fold in folds:
+    for fold in bar_of(folds, title, "held-out rows", "fold"):
         context = new_context([member.table(fold) for member in held_out])
         # nothing is cached, since these tables pass through the network only once
         plan, ready = context.prepare(runtime, False)

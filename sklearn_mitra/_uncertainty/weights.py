@@ -66,6 +66,12 @@ class Weights(NamedTuple):
         parts = [weight * answers for weight, answers in weighted if answers is not None]
         return sum(parts[1:], parts[0]) / self.temperature
 
+    def describe(self, kinds: Kinds) -> str:
+        """The weight of the network's members together, and of each other member, in words."""
+        network = [f"network {sum(self.network):.2g}"] if self.network else []
+        models = [f"{kind} {weight:.2g}" for kind, weight in zip(kinds.models, self.models)]
+        return ", ".join([*network, *models])
+
     def pack(self) -> dict[str, Any]:
         """Fields to store in a bundle."""
         weights = {name: pack(np.array(getattr(self, name))) for name in ("network", "models")}

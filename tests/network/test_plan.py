@@ -139,8 +139,8 @@ def test_an_estimate_needs_a_fit_and_a_number_of_rows(cls):
     for n_rows in (0, -1):
         with pytest.raises(ValueError, match="n_rows == .*must be >= 1"):
             estimator.estimate_cost(n_rows)
-    for n_rows in (X, "10", 2.5, None):
-        with pytest.raises(TypeError, match="n_rows must be an instance of"):
+    for n_rows in ("10", 2.5, None, True, np.array(5)):
+        with pytest.raises(TypeError, match="'n_rows' must be a number of rows or a table. Got"):
             estimator.estimate_cost(n_rows)
     assert estimator.estimate_cost(np.int64(3)).later_seconds > 0
     estimator.dispose()
@@ -198,7 +198,7 @@ def test_without_a_context_runs_stay_within_memory(monkeypatch):
 
 
 def test_chunks_without_a_context_predict_the_bits_of_one(monkeypatch, capsys):
-    regressor = fitted(MitraRegressor, cache_context=False, verbose=1)
+    regressor = fitted(MitraRegressor, cache_context=False).set_params(verbose=1)
     whole = regressor.predict(X)
     assert capsys.readouterr().err == ""  # a bar is for several chunks only
     monkeypatch.setattr(plan, "_RUN_FLOP", 0)
@@ -246,9 +246,8 @@ def test_predictions_of_a_constant_target_cost_nothing(cls):
     y = np.zeros(len(X))
     estimator = cls().fit(X, y)
     cost = estimator.estimate_cost(1e6)
-    assert cost == dict.fromkeys(
-        ("context_nbytes", "peak_nbytes", "first_seconds", "later_seconds"), 0
-    )
+    assert cost.pop("n_rows") == 1e6
+    assert len(cost) == 5 and not any(cost.values())
 
 
 @pytest.mark.usefixtures("short_trial")

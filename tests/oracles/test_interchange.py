@@ -209,7 +209,7 @@ def test_a_wlearn_file_that_takes_class_ids(copy_file, make_file):
 
 @both
 def test_rows_alone_and_in_chunks_as_in_a_batch(cls, make_file, monkeypatch, capsys):
-    estimator = fitted(cls, make_file(cls), verbose=1)
+    estimator = fitted(cls, make_file(cls)).set_params(verbose=1)
     expected = outputs(estimator, X)
     alone = np.concatenate([outputs(estimator, row[None]) for row in X[:5]])
     np.testing.assert_allclose(alone, expected[:5], rtol=0, atol=1e-6)

@@ -194,12 +194,12 @@ def test_repeated_rows_in_pieces_and_chunks(cls, monkeypatch, rows_seen):
     assert rows_seen == [8, 8, 4, 8, 8, 4, 8, 8, 4, 8, 8, 4]
 
 
-def with_chunks(cls, **params):
+def with_chunks(cls):
     """A fitted estimator, and a table that takes it three chunks."""
     # Much support for few columns: that makes chunks of the fewest values.
     X, y = make_table(1000, 1)
     query, _ = make_table(1900, 1, seed=1)
-    return small(cls, max_support=1000, **params).fit(X, y), query
+    return small(cls, max_support=1000).fit(X, y), query
 
 
 @both
@@ -216,8 +216,8 @@ def test_a_row_gets_the_same_bits_on_both_sides_of_a_chunks_end(cls, rows_seen):
 @pytest.mark.slow
 @both
 def test_progress_bar_for_several_chunks_only_and_only_if_wanted(cls, capsys):
-    estimator, query = with_chunks(cls, verbose=1)
-    estimator.predict(query[:2])
+    estimator, query = with_chunks(cls)
+    estimator.set_params(verbose=1).predict(query[:2])
     assert capsys.readouterr() == ("", "")
     with_bar = outputs(estimator, query)
     out, err = capsys.readouterr()
