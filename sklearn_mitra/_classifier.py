@@ -420,10 +420,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         return keep_integers(y)
 
     def _fit_target(
-        self, y: NDArray[Any], network: Network
+        self, y: NDArray[Any], network: Network | None
     ) -> tuple[ClassTarget, NDArray[np.int64]]:
         target, ids = ClassTarget.fit(y)
-        if target.n_classes > network.config.dim_output and network.config.dim_output < 2:
+        if network is not None and target.n_classes > network.config.dim_output == 1:
             raise ValueError(
                 f"The checkpoint {self.model!r} has only one output and can't tell classes apart. "
                 f"Got {target.n_classes} classes. Use another checkpoint."
@@ -431,7 +431,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         target.weights(self.class_weight)  # raises an error if they are invalid
         return target, ids
 
-    def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
+    def _calibrated(
+        self, model: FittedModel, table: EncodedTable, network: Network | None
+    ) -> FittedModel:
         if self.softmax_temperature != "auto":
             return model
         temperature = tune_temperature(

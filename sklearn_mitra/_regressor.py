@@ -456,7 +456,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         return y
 
     def _fit_target(
-        self, y: NDArray[Any], network: Network
+        self, y: NDArray[Any], network: Network | None
     ) -> tuple[NumberTarget, NDArray[np.float64]]:
         return NumberTarget.fit(y, self.target_transform)
 
