@@ -390,7 +390,8 @@ class BaseMitra(Parametrised):
         model : str or PathLike, default=None
             The checkpoint or ``.onnx`` file to use, as for the estimator's parameter ``model``.
             None is the checkpoint named in the bundle, or "mini" if it names none, like bundles of
-            the JavaScript package.
+            the JavaScript package. If no member needs the network, nothing is looked up, and this
+            is the parameter for the next ``fit``.
         n_estimators : int, default=None
             Number of ensemble members to use. None is all members in the bundle, or one for a
             bundle of the JavaScript package.
