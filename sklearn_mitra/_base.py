@@ -25,7 +25,8 @@ from ._estimates import Estimated
 from ._fit import EncodedTable, Settings, fit_model
 from ._fitted import FittedModel, Outputs
 from ._members.functions import Rows
-from ._members.kinds import PLAIN
+from ._members.kinds import PLAIN, need_network
+from ._network.checkpoint import CHECKPOINTS
 from ._network.network import Network
 from ._network.resolve import resolve_network
 from ._network.runtime import Runtime
@@ -79,9 +80,12 @@ class BaseMitra(Estimated):
 
     @abstractmethod
     def _fit_target(
-        self, y: NDArray[Any], network: Network
+        self, y: NDArray[Any], network: Network | None
     ) -> tuple[ClassTarget | NumberTarget, NDArray[Any]]:
-        """Learn the target from y, and return y as class ids or float64."""
+        """Learn the target from y, and return y as class ids or float64.
+
+        ``network`` is None if no member uses it.
+        """
 
     @abstractmethod
     def _predictions(
@@ -113,6 +117,8 @@ class BaseMitra(Estimated):
     def checkpoint_(self) -> dict[str, str]:
         """Name and SHA-256 of the checkpoint in use."""
         checkpoint = self._fitted().checkpoint
+        if checkpoint is None:
+            raise AttributeError("There is no checkpoint_: no ensemble member needs the network.")
         return {"name": checkpoint.name, "sha256": checkpoint.sha256}
 
     @property
@@ -149,14 +155,16 @@ class BaseMitra(Estimated):
 
     def _read_training(
         self, X: Any, y: Any, runtime: Runtime
-    ) -> tuple[Any, ClassTarget | NumberTarget, NDArray[Any], Network]:
-        """Check a training table, and return it with its target and the network."""
+    ) -> tuple[Any, ClassTarget | NumberTarget, NDArray[Any], Network | None]:
+        """Check a training table, and return it with its target and the network, if any."""
         y = self._check_target(y)
         y = validate_data(self, y=y, y_numeric=self._task == "regression")
         X = check_table(self, X, reset=True)
         check_consistent_length(X, y)
-        network = resolve_network(self.model, self._task)
-        network.check_runtime(runtime)
+        network = None
+        if need_network(self.members):
+            network = resolve_network(self.model, self._task)
+            network.check_runtime(runtime)
         target, y = self._fit_target(y, network)
         return X, target, y, network
 
@@ -166,10 +174,12 @@ class BaseMitra(Estimated):
         names = getattr(self, "feature_names_in_", None)
         model, table = fit_model(X, target, y, self._settings(), network, names, runtime)
         self._model = self._calibrated(model, table, network)
-        self._model.context.was_long = model.context.was_long
+        self._model.warned_like(model)
         self.__dict__.pop("_disposed", None)
 
-    def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
+    def _calibrated(
+        self, model: FittedModel, table: EncodedTable, network: Network | None
+    ) -> FittedModel:
         """Add what is learned from predictions of training rows; by default, nothing."""
         return model
 
@@ -303,7 +313,8 @@ class BaseMitra(Estimated):
             if name in NOT_STORED:
                 continue
             if name == "model":
-                value = self.checkpoint_["name"]  # the fitted one, even if another was set since
+                checkpoint = self._model.checkpoint  # of the fit, even if another was set since
+                value = os.fsdecode(value) if checkpoint is None else checkpoint.name
             elif name == "max_support" and value is not None:
                 value = min(value, MAX_INTEGER)
             elif name == "random_state" and not isinstance(value, (Integral, type(None))):
@@ -336,7 +347,8 @@ class BaseMitra(Estimated):
         model : str or PathLike, default=None
             The checkpoint or ``.onnx`` file to use, as for the estimator's parameter ``model``.
             None is the checkpoint named in the bundle, or "mini" if it names none, like bundles of
-            the JavaScript package.
+            the JavaScript package. If no member needs the network, nothing is looked up, and this
+            is the parameter for the next ``fit``.
         n_estimators : int, default=None
             Number of ensemble members to use. None is all members in the bundle, or one for a
             bundle of the JavaScript package.
@@ -385,8 +397,11 @@ class BaseMitra(Estimated):
             estimator = cls._with_stored_params(params, options)
             model = unpack_model(stored, stored.learned, options)
             estimator._unpack_others(stored.learned, model)
-            if options.model is None:  # the next fit then uses the checkpoint that was verified
-                estimator.model = model.checkpoint.name
+            if options.model is None and model.members and model.checkpoint is not None:
+                estimator.model = model.checkpoint.name  # the next fit uses the verified one
+            elif options.model is None and not options.trusted:
+                if estimator.model not in CHECKPOINTS:  # nothing was looked up, let alone verified
+                    estimator.model = cls().model
         estimator.n_features_in_ = len(model.encoder.columns)
         if model.feature_names is not None:
             estimator.feature_names_in_ = model.feature_names

@@ -92,6 +92,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         - ``"boosting"``: histogram gradient boosting.
         - ``"extra_trees"``: 100 extremely randomised trees, fitted to at most 20,000 rows.
 
+        A list of only these two needs no checkpoint: ``model`` is then neither looked up nor
+        downloaded, and no network runs.
+
         "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds, or only
         "compressed" in tables of more than 40 columns. With 1000 training rows or more, it includes
         extra trees and, with up to ten classes, boosting, unless ``member_weights`` is "equal".
@@ -185,7 +188,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     softmax_temperature_ : float
         The temperature chosen by ``softmax_temperature="auto"``. Available only with "auto".
     checkpoint_ : dict
-        ``name`` and ``sha256`` of the checkpoint in use.
+        ``name`` and ``sha256`` of the checkpoint in use. Not available if ``members`` names only
+        kinds that need no network.
     n_features_in_ : int
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -303,9 +307,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         """Select the support set, encode it, and build the ensemble members.
 
         No weights of the network are trained. The checkpoint is looked up, and downloaded if it is
-        on the hub. The network runs here only for ``softmax_temperature="auto"``, or to choose the
-        weights if boosting or extra trees are among the members. Otherwise it first runs in the
-        first prediction.
+        on the hub, unless ``members`` names only kinds that need no network. The network runs here
+        only for ``softmax_temperature="auto"``, or to choose the weights if boosting or extra trees
+        are among the members. Otherwise it first runs in the first prediction.
 
         Parameters
         ----------
@@ -422,10 +426,10 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         return keep_integers(y)
 
     def _fit_target(
-        self, y: NDArray[Any], network: Network
+        self, y: NDArray[Any], network: Network | None
     ) -> tuple[ClassTarget, NDArray[np.int64]]:
         target, ids = ClassTarget.fit(y)
-        if target.n_classes > network.config.dim_output and network.config.dim_output < 2:
+        if network is not None and target.n_classes > network.config.dim_output == 1:
             raise ValueError(
                 f"The checkpoint {self.model!r} has only one output and can't tell classes apart. "
                 f"Got {target.n_classes} classes. Use another checkpoint."
@@ -433,7 +437,9 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         target.weights(self.class_weight)  # raises an error if they are invalid
         return target, ids
 
-    def _calibrated(self, model: FittedModel, table: EncodedTable, network: Network) -> FittedModel:
+    def _calibrated(
+        self, model: FittedModel, table: EncodedTable, network: Network | None
+    ) -> FittedModel:
         if self.softmax_temperature != "auto":
             return model
         with stage(self._title, "temperature"):

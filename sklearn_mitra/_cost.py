@@ -144,7 +144,7 @@ def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
 def estimate_fit(
     table: EncodedTable,
     settings: Settings,
-    network: Network,
+    network: Network | None,
     runtime: Runtime,
     cache: Cache,
     n_rows: int,
@@ -156,7 +156,7 @@ def estimate_fit(
     ----------
     table : EncodedTable
     settings : Settings
-    network : Network
+    network : Network or None
     runtime : Runtime
     cache : bool or "auto"
         Whether the context is to be cached.
@@ -187,7 +187,7 @@ def estimate_fit(
         seconds, model = _timed(lambda: fit_encoded(sample, alike, network, 0, indices=shown))
         growth = _growth(len(y), len(sample.y), _MOST_SIMPLE_ROWS)
         cost.fit_seconds += seconds * growth * (1 + len(tuned))
-    if kinds.network and (weights is None or any(weights.network)):
+    if network and kinds.network and (weights is None or any(weights.network)):
         of_sample, speed = model.context.measure(runtime, cache)
         more = len(support) / len(shown)
         workloads = [replace(w, n_support=round(more * w.n_support)) for w in of_sample.workloads]

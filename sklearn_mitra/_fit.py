@@ -78,7 +78,7 @@ def fit_model(
     target: ClassTarget | NumberTarget,
     y: NDArray[Any],
     settings: Settings,
-    network: Network,
+    network: Network | None,
     names: Any = None,
     runtime: Runtime | None = None,
 ) -> tuple[FittedModel, EncodedTable]:
@@ -91,7 +91,8 @@ def fit_model(
     y : ndarray of shape (n_rows,), int64 or float64
         Class ids, or targets.
     settings : Settings
-    network : Network
+    network : Network or None
+        None if no member uses a network.
     names : ndarray of shape (n_features,), default=None
         Column names, if they are strings.
     runtime : Runtime, default=None
@@ -113,7 +114,7 @@ def fit_model(
 def fit_encoded(
     table: EncodedTable,
     settings: Settings,
-    network: Network,
+    network: Network | None,
     seed: int,
     names: Any = None,
     indices: NDArray[np.int64] | None = None,
@@ -136,7 +137,7 @@ def fit_encoded(
     training = TrainingTable(
         x, target.transform(y), indices, encoder.shown, encoder.n_categories, target.n_classes
     )
-    n_outputs, is_encoded = network.config.dim_output, bool(kinds.models)
+    n_outputs, is_encoded = network.config.dim_output if network else 0, bool(kinds.models)
     learns = bool({*kinds.network} - {PLAIN})
     # In many small fits, threads of BLAS wait for each other if other processes are busy.
     with (
@@ -146,7 +147,7 @@ def fit_encoded(
         encoding, members, rows = build_members(
             kinds.network, training, n_outputs, seed, is_encoded=is_encoded
         )
-    checkpoint = CheckpointId(network.file.name, network.file.sha256, network.onnx_sha256)
+    checkpoint = CheckpointId.of(network) if network else None
     model = FittedModel(encoder, target, support, encoding, members, checkpoint, seed, names)
     if weights is None and not kinds.models:
         return model
@@ -156,7 +157,7 @@ def fit_encoded(
         _warn_of_held_out(model, table, runtime)
     ensemble = _Ensemble(model, kinds, rows, table, settings, runtime)
     weighted = ensemble.weigh(weights)
-    weighted.context.was_long = model.context.was_long  # there is one warning for each fit
+    weighted.warned_like(model)
     return weighted
 
 
@@ -174,7 +175,7 @@ def member_kinds(
     encoder: TableEncoder,
     target: ClassTarget | NumberTarget,
     settings: Settings,
-    network: Network,
+    network: Network | None,
     n_rows: int,
     is_sample: bool,
 ) -> Kinds:
@@ -185,7 +186,7 @@ def member_kinds(
     encoder : TableEncoder
     target : ClassTarget or NumberTarget
     settings : Settings
-    network : Network
+    network : Network or None
     n_rows : int
         Number of training rows.
     is_sample : bool
@@ -195,7 +196,7 @@ def member_kinds(
     kinds = choose_kinds(
         settings.members,
         settings.n_estimators,
-        network.file.n_estimators,
+        network.file.n_estimators if network else 0,
         len(encoder.shown),
         target.task,
         is_sample,
@@ -203,7 +204,7 @@ def member_kinds(
         n_rows=0 if is_equal else n_rows,
         n_classes=target.n_classes,
     )
-    return Kinds([PLAIN] * max(1, len(kinds.network)), []) if target.is_constant else kinds
+    return Kinds([PLAIN] * len(kinds.network), []) if target.is_constant else kinds
 
 
 def select_support(table: EncodedTable, settings: Settings, seed: int) -> NDArray[np.int64]:
@@ -366,7 +367,11 @@ def default_temperature(model: FittedModel) -> float:
 
 
 def tune_temperature(
-    model: FittedModel, table: EncodedTable, settings: Settings, network: Network, runtime: Runtime
+    model: FittedModel,
+    table: EncodedTable,
+    settings: Settings,
+    network: Network | None,
+    runtime: Runtime,
 ) -> float:
     """Choose the temperature with the lowest log loss of rows held out in folds.
 

@@ -16,6 +16,7 @@ from ._members.target_encoding import TargetEncoding
 from ._members.target_views import NumberView
 from ._members.tree_models import TreeModel
 from ._network.context import Cache, Context, Member
+from ._network.network import Network
 from ._network.plan import Plan, Speed
 from ._network.runtime import Runtime
 from ._preprocessing.encoder import TableEncoder
@@ -66,6 +67,11 @@ class CheckpointId(NamedTuple):
     sha256: str
     onnx_sha256: str | None
 
+    @classmethod
+    def of(cls, network: Network) -> "CheckpointId":
+        """The identity of a network's checkpoint."""
+        return cls(network.file.name, network.file.sha256, network.onnx_sha256)
+
 
 class Outputs(NamedTuple):
     """The network's outputs for a chunk of a table.
@@ -98,7 +104,8 @@ class FittedModel:
     support : Support
     target_encoding : TargetEncoding or None
     members : list of EnsembleMember
-    checkpoint : CheckpointId
+    checkpoint : CheckpointId or None
+        None if ``fit`` needed no network. There are no members then.
     seed : int
     feature_names : ndarray of shape (n_features,) or None
     conformal : Conformal or None
@@ -113,7 +120,7 @@ class FittedModel:
     support: Support
     target_encoding: TargetEncoding | None
     members: list[EnsembleMember]
-    checkpoint: CheckpointId
+    checkpoint: CheckpointId | None
     seed: int
     feature_names: NDArray[Any] | None = None
     conformal: Conformal | None = None
@@ -121,7 +128,8 @@ class FittedModel:
     weights: Weights | None = None
 
     def __post_init__(self) -> None:
-        vars(self)["context"] = self.new_context(self.tables())
+        if self.members:
+            vars(self)["context"] = self.new_context(self.tables())
 
     def __getstate__(self) -> dict[str, Any]:
         """State for pickling and copying: all but the context, which can be computed again."""
@@ -133,14 +141,15 @@ class FittedModel:
 
     @property
     def context(self) -> Context:
-        """The network's context for the members' support tables."""
+        """The network's context for the members' support tables. Without members, there is none."""
         return vars(self)["context"]
 
     @property
     def member_weights(self) -> NDArray[np.float64]:
         """Weight of each member, the network's members first. They add up to 1."""
         if self.weights is None:
-            return np.full(self.n_members, 1 / self.n_members)
+            n_members = max(1, self.n_members)  # a constant target may have none
+            return np.full(n_members, 1 / n_members)
         return np.array([*self.weights.network, *self.weights.models])
 
     @property
@@ -162,6 +171,7 @@ class FittedModel:
 
     def new_context(self, tables: list[Table]) -> Context:
         """A context of these tables, for the same checkpoint."""
+        assert self.checkpoint is not None
         return Context(self.checkpoint.name, self.checkpoint.sha256, self.target.task, tables)
 
     # ------------------------------------------------------------ query rows
@@ -215,6 +225,11 @@ class FittedModel:
                 "this warning, ignore sklearn_mitra.LongWaitWarning.",
                 LongWaitWarning,
             )
+
+    def warned_like(self, other: "FittedModel") -> None:
+        """Warn of no more waits if another model of the same fit has warned of one."""
+        if self.members and other.members:
+            self.context.was_long = other.context.was_long
 
     def run(
         self, x: NDArray[np.float32], ready: Sequence[Member]

@@ -28,7 +28,8 @@ def load(
     model : str or PathLike, default=None
         The checkpoint or ``.onnx`` file to use, as for the estimators' parameter ``model``. None is
         the checkpoint named in the bundle, or "mini" if it names none, like bundles of the
-        JavaScript package.
+        JavaScript package. If no member needs the network, nothing is looked up, and this is the
+        parameter for the next ``fit``.
     n_estimators : int, default=None
         Number of ensemble members to use. None is all members in the bundle, or one for a bundle of
         the JavaScript package.

@@ -75,13 +75,13 @@ def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[st
         If a bundle can't hold one of the class labels, targets or categories.
     """
     encoder, target, (x, y, indices) = model.encoder, model.target, model.support
-    functions, max_support = Functions(), params["max_support"]
+    functions, max_support, checkpoint = Functions(), params["max_support"], model.checkpoint
     has_offset = encoder.offsets != 0
     encoding, names = model.target_encoding, model.feature_names
     learned = {
         "params": params,
         "seed": model.seed,
-        "checkpoint": {"name": model.checkpoint.name, "sha256": model.checkpoint.sha256},
+        "checkpoint": checkpoint and {"name": checkpoint.name, "sha256": checkpoint.sha256},
         "featureNames": None if names is None else names.tolist(),
         **encoder.pack(),
         # columns with an offset, since float32 can't hold their values with the offset added
@@ -100,7 +100,7 @@ def pack_model(model: FittedModel, params: Mapping[str, Any], others: Mapping[st
         x + encoder.offsets,  # other packages know no offsets
         y,
         target.classes if isinstance(target, ClassTarget) else None,
-        model.checkpoint.onnx_sha256,
+        checkpoint and checkpoint.onnx_sha256,
         {"maxSupport": len(x) if max_support is None else max_support, "seed": model.seed},
         learned,
     )
@@ -149,22 +149,28 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
         )
         n_columns += encoding.n_columns
     weights, models = _unpack_weights(learned, n_columns, target.n_classes)
-    members = []
-    if weights is None or any(weights.network):
+    checkpoint = _unpack_checkpoint(learned, stored)
+    needs_network = any(weights.network) if weights else bool(checkpoint or not target.is_constant)
+    members, config = [], None
+    if needs_network:
+        is_named = checkpoint is not None
+        learned.require(is_named, "checkpoint", "an object, since members use the network")
+        assert checkpoint is not None
         members = unpack_members(learned, y, n_columns, target.n_classes)
-    network = _find_network(learned.fields("checkpoint"), _TASKS[stored.type_id], options)
-    most = network.config.dim_output
-    for member in members if target.n_classes else ():
-        key = "labels" if member.target.node is None else "views"
-        fits = member.target.n_shown <= most
-        learned.require(fits, key, f"at most {most}, the checkpoint's outputs")
+        network = _find_network(checkpoint, _TASKS[stored.type_id], options)
+        checkpoint, config = CheckpointId.of(network), network.config
+        most = config.dim_output
+        for member in members if target.n_classes else ():
+            key = "labels" if member.target.node is None else "views"
+            fits = member.target.n_shown <= most
+            learned.require(fits, key, f"at most {most}, the checkpoint's outputs")
     conformal = None
     if "heldOut" in learned and isinstance(target, NumberTarget):
         conformal = Conformal.unpack(learned.fields("heldOut"), n_columns)
     # These residuals can't be computed from the support set: tree models were fitted to it.
     is_known = weights is None or target.n_classes > 0 or conformal is not None
     learned.require(is_known, "heldOut", "present if members have weights")
-    support, checkpoint = Support(x, y, indices), _identify(network)
+    support = Support(x, y, indices)
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
         model = FittedModel(
             encoder,
@@ -182,11 +188,11 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
         if weights is not None:
             fits = model.n_members == sum(weight > 0 for weight in weights.network)
             learned.require(fits, "memberWeights", "the weights of the members in 'views'")
-        if options.n_estimators is not None and weights is not None:
-            _check_number(weights, options.n_estimators)
-        elif options.n_estimators is not None:
+        if options.n_estimators is not None and (weights is not None or config is None):
+            _check_number(len(weights.network) if weights else 0, options.n_estimators)
+        elif options.n_estimators is not None and config is not None:
             # another ensemble has other residuals
-            members = _change_number(model, options.n_estimators, network.config)
+            members = _change_number(model, options.n_estimators, config)
             model = replace(model, members=members, conformal=None)
     return _checked(model)
 
@@ -236,7 +242,8 @@ def unpack_foreign(
         seed=seed,
     )
     with np.errstate(over="ignore", divide="ignore", invalid="ignore"):
-        fitted = FittedModel(encoder, target, support, None, members, _identify(network), seed)
+        checkpoint = CheckpointId.of(network)
+        fitted = FittedModel(encoder, target, support, None, members, checkpoint, seed)
     return _checked(fitted)
 
 
@@ -295,11 +302,19 @@ def _unpack_target(
     return NumberTarget.unpack(learned, stored)
 
 
-def _find_network(was: BundleFields, task: str, options: LoadOptions) -> Network:
-    """The network that one of our bundles was made with."""
+def _unpack_checkpoint(learned: BundleFields, stored: Stored) -> CheckpointId | None:
+    """The checkpoint that one of our bundles was made with, if any."""
+    if not learned.optional("checkpoint"):
+        return None
+    was = learned.fields("checkpoint")
     name, sha256 = was.get("name", "a string", str), was.get("sha256", "a string", str)
-    name = name[:_LONGEST_NAME]
     was.require(len(sha256) == 64, "sha256", "of 64 characters")
+    return CheckpointId(name[:_LONGEST_NAME], sha256, stored.onnx_sha256)
+
+
+def _find_network(checkpoint: CheckpointId, task: str, options: LoadOptions) -> Network:
+    """The network of a bundle's checkpoint."""
+    name, sha256, _ = checkpoint
     if options.model is None:
         network = resolve_stored(name, task, sha256, options.trusted)
     else:
@@ -330,24 +345,24 @@ def _check_foreign_network(stored: Stored, network: Network, options: LoadOption
         )
 
 
-def _identify(network: Network) -> CheckpointId:
-    return CheckpointId(network.file.name, network.file.sha256, network.onnx_sha256)
-
-
 def _checked(model: FittedModel) -> FittedModel:
-    for x, y in model.context.tables:
+    for x, y in model.context.tables if model.members else ():
         if not (np.abs(x).max() <= LARGEST_SHOWN and np.isfinite(y).all()):
             raise BundleError("The bundle's members show values too large to compute with.")
     return model
 
 
-def _check_number(weights: Weights, n_members: int) -> None:
+def _check_number(n_found: int, n_members: int) -> None:
     """Raise an error if another number of the network's members is requested."""
-    if n_members != len(weights.network):
+    if not n_found:
         raise ValueError(
-            f"The bundle has {len(weights.network)} ensemble members that use the network, and "
-            f"their weights belong together. Got n_estimators={n_members}. Pass "
-            f"{len(weights.network)}, or fit again."
+            f"The bundle has no ensemble members that use the network. Got n_estimators={n_members}"
+            ". Leave it out, or fit again."
+        )
+    if n_members != n_found:
+        raise ValueError(
+            f"The bundle has {n_found} ensemble members that use the network, and their weights "
+            f"belong together. Got n_estimators={n_members}. Pass {n_found}, or fit again."
         )
 
 

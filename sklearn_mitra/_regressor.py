@@ -94,6 +94,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         - ``"boosting"``: histogram gradient boosting.
         - ``"extra_trees"``: 100 extremely randomised trees, fitted to at most 20,000 rows.
 
+        A list of only these two needs no checkpoint: ``model`` is then neither looked up nor
+        downloaded, and no network runs.
+
         "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds, or only
         "compressed+residual" in tables with more than 40 columns or more rows than ``max_support``.
         With 1000 training rows or more, it includes boosting and extra trees, unless
@@ -178,7 +181,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         Size of the cached context in bytes, available after the first prediction; 0 if nothing is
         cached.
     checkpoint_ : dict
-        ``name`` and ``sha256`` of the checkpoint in use.
+        ``name`` and ``sha256`` of the checkpoint in use. Not available if ``members`` names only
+        kinds that need no network.
     n_features_in_ : int
         Number of features seen in ``fit``.
     feature_names_in_ : ndarray of shape (n_features,)
@@ -245,8 +249,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         """Select the support set, encode it, and build the ensemble members.
 
         No weights of the network are trained. The checkpoint is looked up, and downloaded if it is
-        on the hub. The network runs here only if boosting or extra trees are among the members, to
-        choose the weights. Otherwise it first runs in the first prediction.
+        on the hub, unless ``members`` names only kinds that need no network. The network runs here
+        only if boosting or extra trees are among the members, to choose the weights. Otherwise it
+        first runs in the first prediction.
 
         Parameters
         ----------
@@ -458,7 +463,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         return y
 
     def _fit_target(
-        self, y: NDArray[Any], network: Network
+        self, y: NDArray[Any], network: Network | None
     ) -> tuple[NumberTarget, NDArray[np.float64]]:
         return NumberTarget.fit(y, self.target_transform)
 

@@ -75,19 +75,23 @@ def test_a_stream_is_written_to(tmp_path):
 
 # ---- bundles -------------------------------------------------------------------------------------
 
-FROZEN = json.loads((FORMATS / "format4.json").read_text())
+FROZEN = {
+    (version, kind): case
+    for version in (FORMAT_OF_NETWORK, FORMAT)
+    for kind, case in json.loads((FORMATS / f"format{version}.json").read_text()).items()
+}
 
 
-@pytest.mark.parametrize("kind", FROZEN)
-def test_frozen_bundles_predict_what_they_did(kind):
-    loaded = sklearn_mitra.load(FORMATS / f"format4_{kind}.wlrn")
-    case = FROZEN[kind]
+@pytest.mark.parametrize(("version", "kind"), FROZEN)
+def test_frozen_bundles_predict_what_they_did(version, kind):
+    loaded = sklearn_mitra.load(FORMATS / f"format{version}_{kind}.wlrn")
+    case = FROZEN[version, kind]
     has_names = isinstance(case["rows"][0], dict)
     rows = pd.DataFrame(case["rows"]) if has_names else np.array(case["rows"])
     # written on other machines, whose matrix products round differently
     np.testing.assert_allclose(outputs(loaded, rows), case["expected"], atol=2e-5)
     manifest, parsed = opened(loaded.save())
-    assert parsed["sklearn_mitra"]["format"] == 4
+    assert parsed["sklearn_mitra"]["format"] == version
     again = sklearn_mitra.load(loaded.save())
     same(outputs(again, rows), outputs(loaded, rows))
     if "quantiles" in case:

@@ -40,6 +40,7 @@ before 4 were never released. The fields are:
   than outputs, its ``support_y`` has more classes than the graph of a JavaScript reader accepts.
 - Format 5 adds ``models``, the members that need no network, and ``memberWeights``. A model is
   stored as arrays of trees, or null if its weight is 0. ``views`` may then be empty.
+- ``checkpoint`` is null if ``fit`` needed no network. ``views`` is then empty, too.
 - A regressor has ``range``, ``targets`` and ``transform``. It may have ``heldOut``, its out-of-fold
   residuals. Readers may skip these and compute them from the support set.
 """

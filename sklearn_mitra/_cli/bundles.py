@@ -43,9 +43,12 @@ def run_inspect(options: argparse.Namespace) -> int:
         _print("onnx sha256", str(stored.onnx_sha256))
     else:
         _print("format", str(learned.count("format")))
-        checkpoint = learned.fields("checkpoint")
-        for key in ("name", "sha256"):
-            _print(f"checkpoint {key}", checkpoint.get(key, "a string", str))
+        if learned.optional("checkpoint"):
+            checkpoint = learned.fields("checkpoint")
+            for key in ("name", "sha256"):
+                _print(f"checkpoint {key}", checkpoint.get(key, "a string", str))
+        else:
+            _print("checkpoint", "none: no member uses the network")
         params = learned.get("params", "an object", dict)
         _print("parameters", ", ".join(f"{k}={v!r}" for k, v in sorted(params.items())))
         _print("ensemble members", str(_count_members(learned)))
@@ -59,13 +62,13 @@ def run_inspect(options: argparse.Namespace) -> int:
 
 
 def _count_members(learned: Any) -> int:
-    """Number of ensemble members whose weight is not 0."""
+    """Number of ensemble members whose weight is not 0, at least one as in ``member_weights_``."""
     models = learned.objects("models", empty=True, null=True) if "models" in learned else []
     n_models = sum(model is not None for model in models)
-    views = learned.objects("views", empty=n_models > 0)
+    views = learned.objects("views", empty=True)
     has_nodes = len(views) > 0 and "node" in views[0]
     n_nodes = views[0].fields("node").count("nNodes") if has_nodes else 1
-    return len(views) // n_nodes + n_models
+    return max(1, len(views) // n_nodes + n_models)
 
 
 def _print_values(stored: Any, is_classifier: bool) -> None:

@@ -100,6 +100,11 @@ def check_members(members: str | Sequence[str], task: str, estimator: str) -> No
         )
 
 
+def need_network(members: str | Sequence[str]) -> bool:
+    """Whether some of these members use the network; see :func:`check_members`."""
+    return isinstance(members, str) or not {*members} <= {*MODELS}
+
+
 class Kinds(NamedTuple):
     """The kind of each member of an ensemble.
 

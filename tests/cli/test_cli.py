@@ -233,6 +233,17 @@ def test_values_of_the_training_table_are_shown_only_if_asked_for(folder, capsys
     assert "another package" in capsys.readouterr().out
 
 
+@pytest.mark.parametrize("is_constant", [False, True])
+def test_members_without_a_network_have_no_checkpoint(folder, is_constant, tmp_path, capsys):
+    table, model = read(folder), f"{tmp_path}/m.wlrn"
+    y = np.ones(len(table)) if is_constant else table["price"]
+    MitraRegressor(members=["boosting"]).fit(columns(table), y).save(model)
+    assert main(["inspect", model]) == 0
+    out = capsys.readouterr().out
+    assert re.search("^checkpoint +none: no member uses the network$", out, re.MULTILINE)
+    assert re.search("^ensemble members +1$", out, re.MULTILINE)
+
+
 def test_values_are_shown_beside_dates_which_are_several_encoded_columns(tmp_path, capsys):
     days = pd.date_range("2024-01-01", periods=30, freq="31h")
     X = pd.DataFrame({"day": days, "kind": list("xyz") * 10})
