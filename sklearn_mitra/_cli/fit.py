@@ -4,11 +4,11 @@ import argparse
 import sys
 from typing import Any
 
-import numpy as np
-
-from .arguments import add_command, add_table
+from .arguments import add_command, add_table, csv_format
+from .csv_files import check_decimals
+from .errors import CommandError
 from .output import check_out
-from .tables import check_columns, check_target, read_table
+from .tables import check_columns, check_target, is_parquet, read_table
 
 # Whole numbers with at most this many different values are taken for classes.
 _MOST_CODES = 10
@@ -33,7 +33,7 @@ def add_commands(commands: Any) -> None:
 def add_training(parser: Any) -> None:
     """Add the arguments that :func:`read_training` needs: the table, the target and the model."""
     add_table(parser)
-    parser.add_argument("--target", required=True, metavar="COLUMN", help="what to predict")
+    parser.add_argument("--target", required=True, metavar="COLUMN", help="column to predict")
     parser.add_argument(
         "--drop", nargs="+", default=[], metavar="COLUMN", help="columns to leave out"
     )
@@ -41,20 +41,25 @@ def add_training(parser: Any) -> None:
         "--task",
         choices=["auto", "classification", "regression"],
         default="auto",
-        help="auto: classification if the target is text, true or false, or has at most "
-        f"{_MOST_CODES} different whole numbers",
+        help="auto is classification if the target isn't numeric, or has at most "
+        f"{_MOST_CODES} different whole numbers (default: %(default)s)",
     )
-    parser.add_argument("--model", default="mini", help="checkpoint (%(default)s)")
+    parser.add_argument("--model", default="mini", help="checkpoint to use (default: %(default)s)")
     parser.add_argument(
         "--max-support",
         type=int,
         default=512,
         metavar="N",
-        help="support rows to keep (%(default)s)",
+        help="largest number of support rows (default: %(default)s)",
     )
-    parser.add_argument("--n-estimators", type=int, metavar="N", help="number of ensemble members")
     parser.add_argument(
-        "--seed", type=int, default=42, help="seed of the choice of rows (%(default)s)"
+        "--n-estimators",
+        type=int,
+        metavar="N",
+        help="number of ensemble members",
+    )
+    parser.add_argument(
+        "--seed", type=int, default=42, help="seed for choosing rows (default: %(default)s)"
     )
 
 
@@ -68,15 +73,28 @@ def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
     """
     from .. import MitraClassifier, MitraRegressor
 
-    table = read_table(options.table)
+    form = csv_format(options)
+    table = read_table(options.table, form)
     check_columns(table, [options.target, *options.drop], options.table)
-    X, y = table.drop(columns=[options.target, *options.drop]), table[options.target]
+    table = table.drop(columns=options.drop)
+    if options.target not in table.columns:
+        raise CommandError(f"--drop must not name the target {options.target!r}.")
+    if table.shape[1] < 2:
+        raise CommandError(
+            f"{options.table} has only the target {options.target!r} to learn from. It needs at "
+            "least one other column."
+        )
+    if not is_parquet(options.table):
+        check_decimals(table, options.table, form)
+    X, y = table.drop(columns=options.target), table[options.target]
     check_target(int(y.isna().sum()), len(y), options.target, options.table)
     task = options.task
     if task == "auto":
         task, reason = _guess_task(y)
-        guess = f"{options.target!r} {reason}: {task}. Use --task to choose the other."
-        print(guess, file=sys.stderr)
+        print(
+            f"{options.target!r} {reason}, so this is a {task} task (override with --task).",
+            file=sys.stderr,
+        )
     estimator = (MitraClassifier if task == "classification" else MitraRegressor)(
         model=options.model,
         max_support=options.max_support,
@@ -88,6 +106,8 @@ def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
 
 def run_fit(options: argparse.Namespace) -> int:
     """Fit a model, and save it."""
+    import numpy as np
+
     check_out(options.out, options.table)
     X, y, estimator = read_training(options)
     bundle = estimator.fit(X, y).save(options.out)
@@ -105,6 +125,8 @@ def run_fit(options: argparse.Namespace) -> int:
 
 def _guess_task(y: Any) -> tuple[str, str]:
     """The task that fits the values of a target, and the reason."""
+    import numpy as np
+
     if y.dtype.kind not in "iuf":
         return "classification", "is not numeric"
     values = np.unique(y)

@@ -6,9 +6,8 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
-from .arguments import add_command, add_table
+from .arguments import add_command, add_table, csv_format
+from .csv_files import CsvFormat, check_decimals
 from .errors import CommandError
 from .output import check_out, writer
 from .tables import (
@@ -17,6 +16,7 @@ from .tables import (
     choose_columns,
     count_rows,
     import_pandas,
+    is_parquet,
     read_pieces,
 )
 
@@ -110,7 +110,7 @@ def _probability(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"a quantile must be a number from 0 to 1. Got {text!r}.")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1. Got {text!r}")
     return value
 
 
@@ -120,12 +120,14 @@ def _add_quiet(parser: Any) -> None:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Predict the rows of a table, piece by piece."""
+    import numpy as np
+
     pandas = import_pandas()
     estimator = _load(options)
     if options.proba and not hasattr(estimator, "predict_proba"):
-        raise CommandError("--proba is for classifiers, but this model is a regressor.")
+        raise CommandError("--proba needs a classifier, but this model is a regressor.")
     if options.quantiles and not hasattr(estimator, "predict_quantiles"):
-        raise CommandError("--quantiles is for regressors, but this model is a classifier.")
+        raise CommandError("--quantiles needs a regressor, but this model is a classifier.")
     check_out(options.out, options.bundle, options.table)
     keep = list(dict.fromkeys(options.keep))
     quantiles = list(dict.fromkeys(options.quantiles or ()))
@@ -166,12 +168,17 @@ def _check_names(keep: list[str], extra: list[str]) -> None:
 
 def run_score(options: argparse.Namespace) -> int:
     """Print scores of the predictions of a table."""
+    import numpy as np
+
     estimator = _load(options)
     is_classifier = hasattr(estimator, "predict_proba")
     has_text = is_classifier and isinstance(estimator.classes_[0], str)
     targets, predictions, n_missing = [], [], 0
+    form = csv_format(options)
     for table, _, X in _read_rows(estimator, options, text=[options.target] if has_text else []):
         check_columns(table, [options.target], options.table)
+        if not is_classifier:
+            _check_numbers(table[[options.target]], options.table, form)
         y = table[options.target]
         targets.append(y.to_numpy())
         n_missing += int(y.isna().sum())
@@ -181,7 +188,10 @@ def run_score(options: argparse.Namespace) -> int:
             )
     check_target(n_missing, sum(map(len, targets)), options.target, options.table)
     y, predicted = np.concatenate(targets), np.concatenate(predictions)
-    scores = _score_classes(estimator, y, predicted) if is_classifier else _score(y, predicted)
+    if is_classifier:
+        scores = _score_classes(options.target, estimator, y, predicted)
+    else:
+        scores = _score(y, predicted)
     print(f"{'rows':<10} {len(y)}")
     for name, value in scores.items():
         print(f"{name:<10} {value:.6g}")
@@ -195,7 +205,7 @@ def run_estimate(options: argparse.Namespace) -> int:
     print(f"later predictions  {_duration(cost.later_seconds)}")
     print(f"cached context     {cost.context_nbytes / 1e6:.0f} MB")
     print(f"peak memory        {cost.peak_nbytes / 1e6:.0f} MB")
-    print("Times are correct within a factor of about two.")
+    print("Actual times may be half or twice as long.")
     return 0
 
 
@@ -212,6 +222,7 @@ def _read_rows(
 
     See :func:`read_pieces`. Progress goes to stderr.
     """
+    form = csv_format(options)
     names = getattr(estimator, "feature_names_in_", None)
     columns = estimator._model.encoder.columns
     if names is not None:
@@ -226,27 +237,45 @@ def _read_rows(
 
     n_done, start = 0, time.perf_counter()
     with tqdm(total=n_rows, unit="row", disable=options.quiet or None, file=sys.stderr) as bar:
-        for table, kept in read_pieces(options.table, _PIECE_ROWS, text, keep):
-            yield table, kept, choose_columns(table, names, estimator.n_features_in_, options.table)
+        for table, kept in read_pieces(options.table, form, _PIECE_ROWS, text, keep):
+            X = choose_columns(table, names, estimator.n_features_in_, options.table)
+            if not is_parquet(options.table):
+                used = table.columns if names is None else names
+                check_decimals(table[[n for n in used if n not in text]], options.table, form)
+            yield table, kept, X
             n_done += len(table)
             bar.update(len(table))
     seconds = time.perf_counter() - start
     if not n_done:
-        raise CommandError(f"{options.table} has no rows.")
+        raise CommandError(f"{options.table} has no rows.")  # Parquet
     if not options.quiet:
         speed = f"{n_done} rows in {_duration(seconds)}, {n_done / seconds:.0f} rows/s"
         print(speed, file=sys.stderr)
 
 
-def _score_classes(estimator: Any, y: Any, probabilities: Any) -> dict[str, float]:
+def _check_numbers(target: Any, path: str, form: CsvFormat) -> None:
+    """Raise a CommandError unless a column is numeric."""
+    if not is_parquet(path):
+        check_decimals(target, path, form)
+    (name,) = target.columns
+    if target[name].dtype.kind not in "biuf":
+        raise CommandError(f"{name!r} of {path} is not numeric, but this model is a regressor.")
+
+
+def _score_classes(name: str, estimator: Any, y: Any, probabilities: Any) -> dict[str, float]:
+    import numpy as np
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
     classes = estimator.classes_
     if isinstance(classes[0], str):  # the file may hold numbers where training had text
         y = np.array([str(label) for label in y], dtype=classes.dtype)
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise CommandError(f"The target has classes that the model doesn't know: {unknown[:5]}.")
+    known = set(classes.tolist())
+    unknown = [str(label) for label in dict.fromkeys(y.tolist()) if label not in known]
+    if unknown:
+        raise CommandError(
+            f"{name!r} has classes that the model wasn't trained on: {', '.join(unknown[:5])}"
+            f"{' ...' if len(unknown) > 5 else ''}."
+        )
     scores = {
         "accuracy": accuracy_score(y, classes[probabilities.argmax(axis=1)]),
         "log loss": log_loss(y, probabilities, labels=classes),

@@ -9,8 +9,9 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._common.files import written
+from .csv_files import STANDARD_STREAM
 from .errors import CommandError
-from .tables import PARQUET_SUFFIXES, STANDARD_STREAM, import_pandas, is_parquet, readable
+from .tables import PARQUET_SUFFIXES, import_pandas, is_parquet, readable
 
 _SUFFIXES = (".csv", ".csv.gz", *PARQUET_SUFFIXES)
 
