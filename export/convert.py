@@ -244,6 +244,8 @@ def run_command(options):
     -------
     status : int
     """
+    if options.output and os.path.isdir(options.output):
+        raise CommandError(f"--output {options.output} is a directory. Pass a file in it.")
     if options.output and not os.path.isdir(os.path.dirname(options.output) or "."):
         raise CommandError(f"There is no directory for --output {options.output}.")
     checkpoints = resolve_variants(options.model, options.variant)

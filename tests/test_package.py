@@ -184,5 +184,5 @@ def test_the_export_names_the_dependencies_it_lacks(clean_python, tmp_path):
     command = [clean_python, "-m", "sklearn_mitra.export.convert"]
     result = subprocess.run(command, cwd=tmp_path, env=_CLEAN, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "needs torch, onnxscript, safetensors. Install them" in result.stderr
-    assert "pip install 'sklearn-mitra[export]'" in result.stderr
+    assert "packages that are not installed: torch, onnxscript, safetensors." in result.stderr
+    assert 'In a clone of the repository, run: pip install ".[export]"' in result.stderr

@@ -2,7 +2,9 @@
 
 import argparse
 import codecs
+import contextlib
 import textwrap
+from collections.abc import Callable
 from typing import Any
 
 from .csv_files import CsvFormat
@@ -62,6 +64,18 @@ def add_table(parser: Any) -> None:
 def csv_format(options: argparse.Namespace) -> CsvFormat:
     """How the table is written, by the arguments of :func:`add_table`."""
     return CsvFormat(options.sep, options.decimal, options.encoding)
+
+
+def integer(minimum: int) -> Callable[[str], int]:
+    """A type of arguments: integers that are not less than a minimum."""
+
+    def parse(text: str) -> int:
+        with contextlib.suppress(ValueError):
+            if (value := int(text)) >= minimum:
+                return value
+        raise argparse.ArgumentTypeError(f"must be an integer of {minimum} or more. Got {text!r}")
+
+    return parse
 
 
 def _separator(text: str) -> str:

@@ -81,6 +81,8 @@ class CsvText:
 
         def noted() -> Iterator[str]:
             for line in lines:
+                if "\0" in line:
+                    raise CommandError(f"{self._path} is not a text file. It has null characters.")
                 raw.append(line)
                 yield line
 
@@ -156,7 +158,7 @@ def opened(path: str, form: CsvFormat) -> Iterator[CsvText]:
             else:
                 file = stack.enter_context(_open(path, form.encoding))
             yield CsvText(iter(file), form.separator, path)
-    except UnicodeDecodeError as error:
+    except UnicodeError as error:
         if form.encoding == CsvFormat.encoding:
             raise CommandError(
                 f'{path} can\'t be read as UTF-8 text. Save it as "CSV UTF-8", or pass its '

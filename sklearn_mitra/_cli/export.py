@@ -4,7 +4,7 @@ import argparse
 import importlib
 from typing import Any
 
-from .arguments import add_command
+from .arguments import add_command, integer
 from .errors import CommandError
 from .fit import add_training
 
@@ -90,7 +90,9 @@ def _add_finetune(commands: Any) -> None:
     parser.add_argument(
         "--seconds", type=float, default=300.0, help="length of the run (default: %(default)g)"
     )
-    parser.add_argument("--steps", type=int, metavar="N", help="length of the run in steps instead")
+    parser.add_argument(
+        "--steps", type=integer(0), metavar="N", help="length of the run in steps instead"
+    )
     parser.add_argument(
         "--lr", type=float, default=1e-4, help="largest learning rate (default: %(default)g)"
     )
@@ -103,7 +105,7 @@ def _add_finetune(commands: Any) -> None:
     )
     parser.add_argument(
         "--patience",
-        type=int,
+        type=integer(1),
         metavar="N",
         help="stop after this many validations without a better score (default: never)",
     )
@@ -138,4 +140,9 @@ def _import(name: str) -> Any:
     try:
         return importlib.import_module(f"sklearn_mitra.export.{name}")
     except ImportError as error:  # it lists what is missing, and how to install it
+        if isinstance(error, ModuleNotFoundError) and error.name == "sklearn_mitra.export":
+            raise CommandError(
+                "sklearn_mitra.export is not installed. In a clone of the repository, run: pip "
+                'install --editable ".[export]"'
+            ) from error
         raise CommandError(str(error)) from error

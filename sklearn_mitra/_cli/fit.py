@@ -4,9 +4,9 @@ import argparse
 import sys
 from typing import Any
 
-from .arguments import add_command, add_table, csv_format
+from .arguments import add_command, add_table, csv_format, integer
 from .csv_files import check_decimals
-from .errors import CommandError
+from .errors import CommandError, named
 from .output import check_out
 from .tables import check_columns, check_target, is_parquet, read_table
 
@@ -47,19 +47,23 @@ def add_training(parser: Any) -> None:
     parser.add_argument("--model", default="mini", help="checkpoint to use (default: %(default)s)")
     parser.add_argument(
         "--max-support",
-        type=int,
+        type=integer(1),
         default=512,
         metavar="N",
         help="largest number of support rows (default: %(default)s)",
     )
     parser.add_argument(
         "--n-estimators",
-        type=int,
+        type=integer(1),
         metavar="N",
         help="number of ensemble members",
     )
     parser.add_argument(
-        "--seed", type=int, default=42, help="seed for choosing rows (default: %(default)s)"
+        "--seed",
+        type=integer(0),
+        metavar="N",
+        default=42,
+        help="seed for choosing rows (default: %(default)s)",
     )
 
 
@@ -95,6 +99,10 @@ def read_training(options: argparse.Namespace) -> tuple[Any, Any, Any]:
             f"{options.target!r} {reason}, so this is a {task} task (override with --task).",
             file=sys.stderr,
         )
+    if task == "regression" and any(isinstance(value, str) for value in y):
+        raise CommandError(
+            f"--task regression needs a numeric target, but {options.target!r} isn't."
+        )
     estimator = (MitraClassifier if task == "classification" else MitraRegressor)(
         model=options.model,
         max_support=options.max_support,
@@ -110,17 +118,23 @@ def run_fit(options: argparse.Namespace) -> int:
 
     check_out(options.out, options.table)
     X, y, estimator = read_training(options)
-    bundle = estimator.fit(X, y).save(options.out)
+    with named(options.table):
+        estimator.fit(X, y)
+    bundle = estimator.save(options.out)
     n_support = len(estimator.X_support_)
-    n_members = np.count_nonzero(estimator.member_weights_)
+    n_members = int(np.count_nonzero(estimator.member_weights_))
     print(
-        f"{options.out}: {type(estimator).__name__}, {n_support} of {len(X)} rows x {X.shape[1]} "
-        f"columns, {n_members} ensemble member{'s' if n_members > 1 else ''}, "
-        f"{len(bundle) / 1000:.0f} kB. It contains these rows: share it only with people who may "
-        "see them.",
+        f"{options.out}: {type(estimator).__name__} with {n_support} of {_count(len(X), 'row')}, "
+        f"{_count(X.shape[1], 'column')}, {_count(n_members, 'ensemble member')}, "
+        f"{len(bundle) / 1000:.0f} kB. The file contains these rows, so share it only with people "
+        "who may see them.",
         file=sys.stderr,
     )
     return 0
+
+
+def _count(n: int, noun: str) -> str:
+    return f"{n} {noun}{'' if n == 1 else 's'}"
 
 
 def _guess_task(y: Any) -> tuple[str, str]:

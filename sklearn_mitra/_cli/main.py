@@ -51,12 +51,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
             print(f"{_PROGRAM}: interrupted", file=sys.stderr)
             return 130
         except ImportError as error:
-            return _fail(f'{error}. In a clone of the repository, run: pip install ".[cli]"')
+            return _fail(_explain_import(error))
         except MemoryError as error:
             return _fail(f"Not enough memory. {error}".strip())
         except OSError as error:
-            named = error.filename and error.strerror
-            return _fail(f"{error.filename}: {error.strerror}" if named else str(error))
+            if error.filename is None or error.strerror is None:
+                return _fail(str(error))
+            return _fail(f"{error.filename or repr('')}: {error.strerror}")
         except (CommandError, TypeError, ValueError) as error:
             return _fail(str(error))
 
@@ -89,6 +90,13 @@ def _flushed() -> Iterator[None]:
         except OSError:  # Python would try again, and report it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
             raise
+
+
+def _explain_import(error: ImportError) -> str:
+    reason = str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        reason = f"The package {error.name.partition('.')[0]} is not installed"
+    return f'{reason}. In a clone of the repository, run: pip install ".[cli]"'
 
 
 def _fail(message: str) -> int:

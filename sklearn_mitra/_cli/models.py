@@ -6,9 +6,9 @@ import time
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-from .arguments import add_command, add_table, csv_format
+from .arguments import add_command, add_table, csv_format, integer
 from .csv_files import CsvFormat, check_decimals
-from .errors import CommandError
+from .errors import CommandError, named
 from .output import check_out, writer
 from .tables import (
     check_columns,
@@ -91,7 +91,9 @@ def add_commands(commands: Any) -> None:
         "sklearn-mitra estimate churn.wlrn --rows 1000000",
     )
     _add_model(estimate)
-    estimate.add_argument("--rows", type=int, required=True, metavar="N", help="rows to predict")
+    estimate.add_argument(
+        "--rows", type=integer(1), required=True, metavar="N", help="rows to predict"
+    )
 
 
 def _add_model(parser: Any) -> None:
@@ -120,15 +122,13 @@ def _add_quiet(parser: Any) -> None:
 
 def run_predict(options: argparse.Namespace) -> int:
     """Predict the rows of a table, piece by piece."""
-    import numpy as np
-
     pandas = import_pandas()
+    check_out(options.out, options.bundle, options.table)
     estimator = _load(options)
     if options.proba and not hasattr(estimator, "predict_proba"):
         raise CommandError("--proba needs a classifier, but this model is a regressor.")
     if options.quantiles and not hasattr(estimator, "predict_quantiles"):
         raise CommandError("--quantiles needs a regressor, but this model is a classifier.")
-    check_out(options.out, options.bundle, options.table)
     keep = list(dict.fromkeys(options.keep))
     quantiles = list(dict.fromkeys(options.quantiles or ()))
     if options.proba:
@@ -138,21 +138,27 @@ def run_predict(options: argparse.Namespace) -> int:
     _check_names(keep, extra)
     with writer(options.out) as write:
         for _, kept, X in _read_rows(estimator, options, keep=keep):
-            if options.proba:
-                values = estimator.predict_proba(X)
-                predictions = estimator.classes_[values.argmax(axis=1)]
-            elif quantiles:
-                predictions, values = estimator._predict_with_quantiles(X, quantiles)
-            else:
-                predictions, values = estimator.predict(X), np.empty((len(X), 0))
+            with named(options.table):
+                predictions, values = _predict(estimator, X, options.proba, quantiles)
             columns = {name: kept[name] for name in keep}
             write(
                 pandas.DataFrame(
-                    {**columns, "prediction": predictions, **dict(zip(extra, values.T))},
+                    {**columns, "prediction": predictions, **dict(zip(extra, values))},
                     index=kept.index,
                 )
             )
     return 0
+
+
+def _predict(estimator: Any, X: Any, proba: bool, quantiles: list[float]) -> tuple[Any, Any]:
+    """Predictions, and the columns to write beside them: of each class, or each quantile."""
+    if proba:
+        probabilities = estimator.predict_proba(X)
+        return estimator.classes_[probabilities.argmax(axis=1)], probabilities.T
+    if quantiles:
+        predictions, values = estimator._predict_with_quantiles(X, quantiles)
+        return predictions, values.T
+    return estimator.predict(X), ()
 
 
 def _check_names(keep: list[str], extra: list[str]) -> None:
@@ -183,9 +189,10 @@ def run_score(options: argparse.Namespace) -> int:
         targets.append(y.to_numpy())
         n_missing += int(y.isna().sum())
         if not n_missing:
-            predictions.append(
-                estimator.predict_proba(X) if is_classifier else estimator.predict(X)
-            )
+            with named(options.table):
+                predictions.append(
+                    estimator.predict_proba(X) if is_classifier else estimator.predict(X)
+                )
     check_target(n_missing, sum(map(len, targets)), options.target, options.table)
     y, predicted = np.concatenate(targets), np.concatenate(predictions)
     if is_classifier:
@@ -212,7 +219,8 @@ def run_estimate(options: argparse.Namespace) -> int:
 def _load(options: argparse.Namespace) -> Any:
     from .. import load
 
-    return load(options.bundle, options.model, trusted=options.trusted)
+    with named(options.bundle):
+        return load(options.bundle, options.model, trusted=options.trusted)
 
 
 def _read_rows(
@@ -273,8 +281,8 @@ def _score_classes(name: str, estimator: Any, y: Any, probabilities: Any) -> dic
     unknown = [str(label) for label in dict.fromkeys(y.tolist()) if label not in known]
     if unknown:
         raise CommandError(
-            f"{name!r} has classes that the model wasn't trained on: {', '.join(unknown[:5])}"
-            f"{' ...' if len(unknown) > 5 else ''}."
+            f"{name!r} has classes that the model wasn't trained on, such as "
+            f"{', '.join(unknown[:5])}."
         )
     scores = {
         "accuracy": accuracy_score(y, classes[probabilities.argmax(axis=1)]),

@@ -36,8 +36,10 @@ def read_table(path: str, form: CsvFormat) -> Any:
     with readable(path):
         if is_parquet(path):
             _check_no_format(form, path)
+            import pyarrow.parquet
+
+            check_unique(pyarrow.parquet.read_schema(path).names, path)
             table = pandas.read_parquet(path)
-            check_unique(table.columns, path)
             if not len(table):
                 raise CommandError(f"{path} has no rows.")
             return table
@@ -228,11 +230,11 @@ def readable(path: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:  # pyarrow's has no message
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
-    except (IsADirectoryError, PermissionError):
-        raise
     except ImportError as error:
         raise CommandError(
             f"{path} needs pyarrow, which is not installed: pip install pyarrow"
         ) from error
     except (ValueError, OSError) as error:  # pandas' and Arrow's parsers raise subclasses
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
         raise CommandError(f"{path} can't be read as a table: {error}") from error

@@ -1,13 +1,18 @@
 """The command line: fits, predictions and scores are the estimators', mistakes are messages."""
 
 import gzip
+import io
+import json
+import os
 import re
+import signal
 import subprocess
 import sys
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import pyarrow.parquet
 import pytest
 from sklearn.metrics import accuracy_score, r2_score
 from tables import make_csv_table
@@ -16,8 +21,11 @@ import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._cli import tables as tables_module
 from sklearn_mitra._cli.csv_files import CsvFormat
-from sklearn_mitra._cli.main import main
+from sklearn_mitra._cli.main import _make_parser, main
+from sklearn_mitra._network.checkpoint import CHECKPOINTS
+from sklearn_mitra._network.config import TASKS
 from sklearn_mitra._network.context import Member
+from sklearn_mitra._network.interchange import PROFILES
 
 RNG = np.random.default_rng(0)
 
@@ -85,12 +93,22 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"sklearn-mitra {sklearn_mitra.__version__}\n"
 
 
+_WRONG_FORMATS = ("--sep=", "--sep=ab", "--decimal=;", "--encoding=none", "--encoding=rot13")
+
+
 @pytest.mark.parametrize(
     "arguments",
     [
         *([], ["--quick"], ["fly"], ["demo", "--fast"], ["fit", "a.csv"]),
-        *(["estimate", "m", "--rows=x"], ["predict", "m", "a.csv", "--quantiles", ".1", "10"]),
+        *(
+            ["estimate", "m", "--rows=x"],
+            ["estimate", "m", "--rows=0"],
+            ["predict", "m", "a.csv", "--quantiles", ".1", "10"],
+        ),
         ["predict", "m", "a.csv", "--quantiles", "low"],
+        ["fit", "a.csv", "--target", "y", "--out", "m", "--max-support=0"],
+        *(["score", "m", "a.csv", "--target", "y", option] for option in _WRONG_FORMATS),
+        *(["convert", "--profile", "other"], ["verify", "--runtime", "r"], ["finetune", "a.csv"]),
     ],
     ids=str,
 )
@@ -217,7 +235,6 @@ def test_estimates(folder, capsys):
     assert main(["estimate", f"{folder}/price.wlrn", "--rows", "1000"]) == 0
     nbytes = sklearn_mitra.load(folder / "price.wlrn").estimate_cost(1000).context_nbytes
     assert f"cached context     {nbytes / 1e6:.0f} MB" in capsys.readouterr().out
-    fails(["estimate", folder / "price.wlrn", "--rows", "0"], capsys, "n_rows == 0, must be >= 1")
 
 
 def test_values_of_the_training_table_are_shown_only_if_asked_for(folder, capsys):
@@ -291,26 +308,58 @@ def test_fits_of_many_rows_have_trees(tmp_path, capsys):
     assert f", {n_members} ensemble member" in capsys.readouterr().err
 
 
+def _with_equal_names():
+    file = io.BytesIO()
+    pyarrow.parquet.write_table(pyarrow.table([[1, 2], [3, 4]], names=["y", "y"]), file)
+    return file.getvalue()
+
+
 def test_mistakes_are_messages(folder, tmp_path, capsys):
     table, model = f"{folder}/table.csv", f"{folder}/colour.wlrn"
     out = ["--out", tmp_path / "out"]
     fails(["fit", table, "--target=weight", *out], capsys, "no column 'weight'. It has: id,")
     fails(["fit", table, "--target", "size", *out], capsys, "missing in 7 of 60 rows")
     fails(["fit", table, "--target=colour", "--model=x/y/z", *out], capsys, "no such directory")
+    fails(["fit", table, "--target=colour", "--drop=colour", *out], capsys, "must not name the ta")
+    numbers = ["--task", "regression"]
+    fails(["fit", table, "--target=colour", *numbers, *out], capsys, "needs a numeric target, but")
+    (tmp_path / "one.csv").write_text("y\n1\n2\n")
+    fails(["fit", tmp_path / "one.csv", "--target=y", *out], capsys, "has only the target 'y'")
+    (tmp_path / "bare.csv").write_text("5.1,3.5\n4.9,3.0\n")
+    message = "has no column 'y'. It has: 5.1, 3.5. The first line must hold column names."
+    fails(["fit", tmp_path / "bare.csv", "--target=y", *out], capsys, message)
+    (tmp_path / "inf.csv").write_text("a,y\n1,2\ninf,3\n")
+    fails(
+        ["fit", tmp_path / "inf.csv", "--target=y", *out], capsys, "inf.csv: .* contains infinity"
+    )
+    for nowhere in ("", tmp_path, tmp_path / "none" / "out"):
+        fails(
+            ["fit", table, "--target=colour", "--out", nowhere],
+            capsys,
+            "error: --out .*director|error: --out is empty",
+        )
     fails(["fit", f"{folder}/nothing.csv", "--target", "y", *out], capsys, "No such file")
-    fails(["predict", table, table], capsys, "table.csv|bundle")
+    fails(["predict", table, table], capsys, "table.csv: A .wlrn bundle starts with")
+    fails(["inspect", table], capsys, "table.csv: A .wlrn bundle starts with")
     fails(["predict", f"{folder}/price.wlrn", table, "--proba"], capsys, "--proba needs a classif")
     fails(["predict", model, table, "--quantiles", ".5"], capsys, "--quantiles needs a regress")
     fails(["predict", model, table, "--keep", "x", *out], capsys, "no column 'x'")
     fails(
         ["score", model, table, "--target", "id"],
         capsys,
-        "'id' has classes that the model wasn't trained on: 0, 1, 2, 3, 4 ...",
+        "'id' has classes that the model wasn't trained on, such as 0, 1, 2, 3, 4",
     )
     (tmp_path / "less.csv").write_text("size,wet\n1,True\n")
     fails(["predict", model, tmp_path / "less.csv", *out], capsys, "lacks columns .*: kind. It has")
     (tmp_path / "bad.csv").write_text("size,wet,kind\nbig,True,x\n")
-    fails(["predict", model, tmp_path / "bad.csv", *out], capsys, "'size'.*'big'")
+    fails(["predict", model, tmp_path / "bad.csv", *out], capsys, "bad.csv: .*'size'.*'big'")
+    fails(["score", f"{folder}/price.wlrn", table, "--target=colour"], capsys, "not numeric, but t")
+    (tmp_path / "twice.parquet").write_bytes(_with_equal_names())
+    fails(
+        ["fit", tmp_path / "twice.parquet", "--target=y", *out], capsys, "columns of .* called 'y'"
+    )
+    source = ["predict", model, folder / "table.parquet", "--sep=;"]
+    fails([*source, *out], capsys, "are for CSV files. Got .*table.parquet")
     (tmp_path / "empty.csv").write_text("size,wet,kind\n")
     fails(
         ["predict", model, tmp_path / "empty.csv", *out],
@@ -545,3 +594,120 @@ def test_a_reader_that_has_enough_is_no_error(folder, tmp_path):
         process.stdout.close()
         assert process.stderr.read() == ""
     assert process.returncode == 1
+
+
+@pytest.mark.parametrize("name", ["colour", "price"])
+def test_a_table_of_a_spreadsheet(folder, tmp_path, capsys, name):
+    """Semicolons, decimal commas and an old encoding: the same model, predictions and scores."""
+    table = read(folder).rename(columns={"size": "größe"})
+    table.to_csv(tmp_path / "plain.csv", index=False)
+    table.to_csv(tmp_path / "sheet.csv", index=False, sep=";", decimal=",", encoding="cp1252")
+    form = ["--decimal", ",", "--encoding", "cp1252"]
+    printed = []
+    for source, more in (("plain", []), ("sheet", form)):
+        csv, model, out = (f"{tmp_path}/{source}{end}" for end in (".csv", ".wlrn", "_out.csv"))
+        fit = ["fit", csv, "--target", name, "--out", model, "--n-estimators", "1", *more]
+        assert main([*fit, "--max-support", "30"]) == 0
+        assert main(["predict", model, csv, "--keep", "id", "--out", out, *more]) == 0
+        assert main(["score", model, csv, "--target", name, *more]) == 0
+        printed.append((capsys.readouterr().out, Path(model).read_bytes(), Path(out).read_bytes()))
+    assert printed[0] == printed[1]
+    sheet = ["score", f"{tmp_path}/plain.wlrn", f"{tmp_path}/sheet.csv", "--target", name]
+    fails(sheet, capsys, "sheet.csv can't be read as UTF-8 text")
+    fails([*sheet, "--encoding=cp1252"], capsys, "sheet.csv has numbers with a comma, such as")
+
+
+def test_choices_are_those_of_the_package():
+    options = {a.dest: a for a in _parsers()["convert"]._actions}
+    assert options["profile"].choices == list(PROFILES)
+    assert options["variant"].choices == [*TASKS.values(), "all"]
+    assert all(name in options["model"].help for name in CHECKPOINTS)
+
+
+def _parsers():
+    (commands,) = (a for a in _make_parser()._actions if a.dest == "command")
+    return commands.choices
+
+
+_RUNS = """
+import json, sys
+from importlib.machinery import PathFinder
+hidden, runs = json.loads(sys.argv[1])
+class Finder(PathFinder):
+    @classmethod
+    def find_spec(cls, name, path=None, target=None):
+        return None if name in hidden else PathFinder.find_spec(name, path, target)
+sys.meta_path[sys.meta_path.index(PathFinder)] = Finder
+from sklearn_mitra._cli.main import main
+for arguments in runs:
+    try:
+        status = main(arguments)
+    except SystemExit as stop:
+        status = stop.code
+    print("status", status, file=sys.stderr)
+print(*sorted({name.partition(".")[0] for name in sys.modules}))
+"""
+
+
+def run_in_process(runs, hidden=()):
+    """What commands write to stderr in a process of their own, and which packages it imported."""
+    command = [sys.executable, "-c", _RUNS, json.dumps([hidden, runs])]
+    result = subprocess.run(command, capture_output=True, text=True, check=True)
+    return result.stderr.splitlines(), set(result.stdout.splitlines()[-1].split())
+
+
+@pytest.mark.slow
+def test_help_and_wrong_arguments_import_nothing_that_takes_time():
+    runs = [["--help"], ["--version"], ["fly"], ["fit", "a.csv"], ["predict", "m", "--rows", "1"]]
+    runs += [[name, "--help"] for name in _parsers()]
+    told, packages = run_in_process(runs)
+    assert [line for line in told if line.startswith("status")] == [
+        *["status 0"] * 2,
+        *["status 2"] * 3,
+        *["status 0"] * len(_parsers()),
+    ]
+    heavy = "sklearn onnxruntime numpy scipy pandas pyarrow onnx joblib huggingface_hub tqdm torch"
+    assert "sklearn_mitra" in packages and not packages & {*heavy.split()}
+
+
+@pytest.mark.slow
+def test_packages_that_are_not_installed_are_named(folder):
+    table = f"{folder}/table.csv"
+    runs = [["convert"], ["verify"], ["finetune", table, "--target", "colour", "--out", "tuned"]]
+    runs += [["predict", f"{folder}/colour.wlrn", table]]
+    told, _ = run_in_process(runs, ["torch", "onnxscript", "onnx"])
+    hint = 'In a clone of the repository, run: pip install ".[{}]"'
+    needed = "sklearn_mitra.export needs packages that are not installed: torch, onnxscript. "
+    for message in told[:-2:2]:
+        assert message == f"sklearn-mitra: error: {needed}{hint.format('export')}"
+    missing = f"sklearn-mitra: error: The package onnx is not installed. {hint.format('cli')}"
+    assert told[-2] == missing
+    assert told[1::2] == ["status 1"] * 4
+
+
+@pytest.mark.slow
+def test_ctrl_c_ends_a_command_without_a_traceback(folder, tmp_path):
+    os.mkfifo(tmp_path / "table.csv")
+    command = [sys.executable, "-m", "sklearn_mitra", "predict", f"{folder}/price.wlrn"]
+    command += [f"{tmp_path}/table.csv", "--out", f"{tmp_path}/out.csv"]
+    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+        with open(tmp_path / "table.csv", "w"):  # once the command has opened it, too
+            process.send_signal(signal.SIGINT)
+            assert process.stderr.read() == "sklearn-mitra: interrupted\n"
+    assert process.returncode in (130, -signal.SIGINT)
+    assert os.listdir(tmp_path) == ["table.csv"]
+
+
+@pytest.mark.slow
+def test_what_cannot_be_printed_is_no_traceback():
+    command = [sys.executable, "-m", "sklearn_mitra", "--help"]
+    how = {"stderr": subprocess.PIPE, "text": True, "env": {**os.environ, "PYTHONUNBUFFERED": ""}}
+    with open("/dev/full", "w") as full:
+        result = subprocess.run(command, stdout=full, **how)
+    assert (result.returncode, result.stderr.count("\n")) == (1, 1)
+    assert "sklearn-mitra: error: [Errno 28]" in result.stderr
+    reader, writer = os.pipe()
+    os.close(reader)
+    with open(writer, "w") as closed:
+        result = subprocess.run(command, stdout=closed, **how)
+    assert (result.returncode, result.stderr) == (1, "")

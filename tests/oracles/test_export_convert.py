@@ -407,17 +407,16 @@ def test_a_failed_export_leaves_the_former_file_alone(make_checkpoint, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--output", "x.onnx"], "pass --variant classifier or regressor"),
-        (["--variant", "classifier", "--output", "none/x.onnx"], "no folder for --output 'none/x"),
-        (["--profile", "other"], "invalid choice: 'other'"),
-        (["--variant", "both"], "invalid choice: 'both'"),
+        (["--output", "x.onnx"], "Pass --variant classifier or regressor"),
+        (
+            ["--variant", "classifier", "--output", "none/x.onnx"],
+            "no directory for --output none/x",
+        ),
     ],
 )
-def test_wrong_arguments(arguments, message, tmp_path, monkeypatch, capsys):
+def test_outputs_that_cannot_be_written(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stop:
-        main(["convert", *arguments])
-    assert stop.value.code == 2
+    assert main(["convert", *arguments]) == 1
     assert message in capsys.readouterr().err
     assert not os.listdir(tmp_path)
 
