@@ -80,8 +80,8 @@ def integer(minimum: int) -> Callable[[str], int]:
 
 def _separator(text: str) -> str:
     separator = {"tab": "\t", "\\t": "\t"}.get(text, text)
-    if len(separator) != 1 or separator in '"\r\n':
-        raise argparse.ArgumentTypeError(f"must be one character, or tab. Got {text!r}")
+    if len(separator) != 1 or not separator.isascii() or separator in '"\r\n':
+        raise argparse.ArgumentTypeError(f"must be one ASCII character, or tab. Got {text!r}")
     return separator
 
 

@@ -81,7 +81,9 @@ def add_commands(commands: Any) -> None:
     _add_model(score)
     add_table(score)
     _add_quiet(score)
-    score.add_argument("--target", required=True, metavar="COLUMN", help="the true values")
+    score.add_argument(
+        "--target", required=True, metavar="COLUMN", help="column with the true values"
+    )
 
     estimate = add_command(
         commands,

@@ -93,7 +93,14 @@ def test_the_version_is_that_of_the_package(capsys):
     assert capsys.readouterr().out == f"sklearn-mitra {sklearn_mitra.__version__}\n"
 
 
-_WRONG_FORMATS = ("--sep=", "--sep=ab", "--decimal=;", "--encoding=none", "--encoding=rot13")
+_WRONG_FORMATS = (
+    "--sep=",
+    "--sep=ab",
+    "--sep=§",
+    "--decimal=;",
+    "--encoding=none",
+    "--encoding=rot13",
+)
 
 
 @pytest.mark.parametrize(
