@@ -1,6 +1,7 @@
 """The base of both distilled estimators: what the student learns from, and how well it does."""
 
 from abc import ABC, abstractmethod
+from copy import copy
 from numbers import Integral
 from time import perf_counter
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, TypeVar
@@ -153,6 +154,12 @@ class BaseDistilled(BaseEstimator, ABC):
     # ------------------------------------------------------------ fit
 
     def _fit(self: E, X: Any, y: Any, X_unlabelled: Any, params: dict[str, Any]) -> E:
+        learner = copy(self)  # until this succeeds, the previous fit stays
+        learner._learn(X, y, X_unlabelled, params)
+        self.__dict__ = vars(learner)
+        return self
+
+    def _learn(self, X: Any, y: Any, X_unlabelled: Any, params: dict[str, Any]) -> None:
         self._validate_params()
         _raise_for_params(params, self, "fit")
         routed = process_routing(self, "fit", **params)
@@ -173,7 +180,6 @@ class BaseDistilled(BaseEstimator, ABC):
         seed = draw_seed(self.random_state)
         training = Training(X, x, y, target, routed.teacher.fit, seed)
         self._distil(training, encoder, unlabelled)
-        return self
 
     def _distil(
         self, training: Training, encoder: TableEncoder, unlabelled: tuple[Any, Any] | None

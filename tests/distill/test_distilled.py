@@ -434,6 +434,16 @@ def test_wrong_tables():
         small().fit(X, np.where(y, np.nan, 1.0))
 
 
+@both
+def test_a_fit_that_fails_leaves_the_previous_one(cls):
+    X, y = make_table()
+    fitted = small(cls).fit(X, y)
+    before = fitted.predict(X)
+    with pytest.raises(ValueError, match="infinity"):
+        fitted.fit(X[:, :3], np.where(y, 5, 3), X_unlabelled=np.full((2, 3), np.inf))
+    same(fitted.predict(X), before)
+
+
 class _Infinite(DummyRegressor):
     def predict(self, X):
         return np.full(len(X), np.inf)
