@@ -92,8 +92,8 @@ class LinearBoosting(RegressorMixin, BaseEstimator):
     def _predict_linear(self, X: NDArray[np.float64]) -> NDArray[np.float64]:
         """The linear functions. The bits of a matrix product would depend on the number of rows."""
         answers = np.tile(self.intercept_, (len(X), 1))
-        for column, low, high, weights in zip(X.T, self.low_, self.high_, self.coef_):
-            answers += np.clip(column, low, high)[:, None] * weights
+        for column, weights in zip(np.clip(X, self.low_, self.high_).T, self.coef_):
+            answers += column[:, None] * weights
         return answers
 
     def __sklearn_tags__(self) -> Any:
