@@ -201,8 +201,8 @@ class BaseDistilled(BaseEstimator, ABC):
                 mixed = self._ask_mixed(teacher, training, encoder, rest, self.n_rows, rng)
                 fidelity = self._compare(training, fold, answers, self._teach(mixed, training.seed))
                 self._report("A student without this fold was compared with its teacher", start)
-        # On eight tables of numbers, students had a mean R² of .749 if a teacher of all rows answered
-        # the mixed ones, and .735 if teachers did that had seen neither of the two rows.
+        # On eight tables of numbers, students had a mean R² of .749 if a teacher of all rows
+        # answered mixed rows, and .735 if teachers did that had seen neither of the two rows.
         teacher = None
         if n_mixed or unlabelled is not None or self.keep_teacher:
             start = perf_counter()

@@ -32,8 +32,8 @@ def mix_rows(X: Any, rows: NDArray[np.int64], n_rows: int, rng: np.random.Random
     mixed : ndarray or DataFrame of shape (n_rows, n_features)
         With the dtypes of X.
     """
-    # On seven tables, students were as good if a tenth of the values were the other row's. With half
-    # of them, a mixed row is the least like a row whose label the teacher knows.
+    # On seven tables, students were as good if a tenth of the values were of the other row. With
+    # half of them, a mixed row is the least like a row whose label the teacher knows.
     one, other = rows[rng.randint(len(rows), size=(2, n_rows))][..., None]
     sources = np.where(rng.randint(2, size=(n_rows, X.shape[1])), one, other)
     if not is_frame(X):

@@ -88,7 +88,7 @@ class DistilledRegressor(RegressorMixin, BaseDistilled):
     >>> from sklearn.datasets import load_diabetes
     >>> from sklearn_mitra import DistilledRegressor, MitraRegressor
     >>> X, y = load_diabetes(return_X_y=True)
-    >>> teacher = MitraRegressor(max_support=60, n_estimators=1)
+    >>> teacher = MitraRegressor(n_estimators=2)
     >>> reg = DistilledRegressor(teacher, n_rows=300).fit(X[:200], y[:200])
     >>> reg.score(X[200:], y[200:]) > 0.2
     True
