@@ -48,4 +48,4 @@ time_axis.legend(fontsize=8)
 # %%
 # The first prediction passes the support set through the network, so its time grows with it. The
 # second one reuses the cached context. Not drawn is the time of ``fit``, which lets the default
-# members predict 500 held-out rows to choose their weights.
+# members predict held-out rows to choose their weights.
