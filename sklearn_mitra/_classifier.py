@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER
 from ._bundles.fields import BundleFields, pack
+from ._common.arguments import explain_unexpected
 from ._common.means import log_softmax, softmax
 from ._common.progress import stage
 from ._errors import BundleError
@@ -21,12 +22,20 @@ from ._fitted import FittedModel
 from ._members.functions import Rows
 from ._network.network import Network
 from ._network.runtime import Provider
+from ._params import ALIAS_HINTS
 from ._targets.classes import ClassTarget, check_labels, keep_integers
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
 else:
     from sklearn.base import ClassifierMixin
+
+# For ``fit``, which has no ``sample_weight``.
+_HINTS = {
+    "sample_weight": "The network reads each support row once, whatever its weight. Pass "
+    "class_weight to weight classes, or repeat rows. See 'Weights of rows' on the page "
+    "'Probabilities' of the documentation."
+}
 
 
 class MitraClassifier(ClassifierMixin, BaseMitra):
@@ -268,6 +277,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         ],
     }
 
+    @explain_unexpected(ALIAS_HINTS)
     def __init__(
         self,
         *,
@@ -303,6 +313,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.cache_context = cache_context
         self.verbose = verbose
 
+    @explain_unexpected(_HINTS)
     def fit(self, X: Any, y: ArrayLike) -> "MitraClassifier":
         """Select the support set, encode it, and build the ensemble members.
 
