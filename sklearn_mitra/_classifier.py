@@ -396,10 +396,18 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         -------
         labels : ndarray of shape (n_samples,)
             Labels with the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
+
+        Warns
+        -----
+        UserWarning
+            Without a ``class_weight``, once for each fit and line of your code: if a class has less
+            than 5 % of the training rows, and no row is predicted to be of it, although some are
+            likely to be.
         """
         copy = self._copy()  # probabilities and classes then come from the same fit
-        best = copy.predict_proba(X).argmax(axis=1)
-        labels: NDArray[Any] = copy.classes_[best]
+        probabilities = copy.predict_proba(X)
+        copy._warn_of_missed(probabilities)
+        labels: NDArray[Any] = copy.classes_[probabilities.argmax(axis=1)]
         return labels
 
     # ------------------------------------------------------------ learned attributes
@@ -482,6 +490,21 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             logits = model.answers(rows, outputs)
             network = log_softmax(target.inverse_transform(logits, self._temperature(), to_prior))
         return model.mix(rows, network) + (correction - to_prior)
+
+    def _warn_of_missed(self, probabilities: NDArray[np.float64]) -> None:
+        """Warn, once for each fit, if a rare class is likely among rows but not predicted."""
+        target = self._class_target
+        missed = target.find_missed(probabilities)
+        if missed is None or self.class_weight is not None:
+            return
+        # The same text for all folds of a cross-validation, so that one of them warns.
+        tune = "Tune the threshold with scikit-learn's TunedThresholdClassifierCV, or pass"
+        self._model.warn_of_class(
+            f"No row was predicted to be of class {target.classes.tolist()[missed]!r}, which is "
+            "rare in training, although some rows are likely to be of it. 'predict' takes the most "
+            f"probable class. {tune if target.n_classes == 2 else 'Pass'} class_weight. See the "
+            "page 'Imbalanced classes and thresholds' of the user guide."
+        )
 
     def _temperature(self) -> float:
         if self.softmax_temperature is None:
