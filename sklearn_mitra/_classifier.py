@@ -66,8 +66,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
           hub. ``"mitra-2"`` is its second version.
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub.
         - A directory with ``config.json`` and ``model.safetensors``.
-        - An ``.onnx`` file that ``sklearn_mitra.export.convert`` made from one of these, or any
-          other with the same inputs. Every prediction then passes the support set through the
+        - An ``.onnx`` file that ``sklearn-mitra convert`` made from one of these, or any other with
+          the same inputs. Every prediction then passes the support set through the
           network again.
 
     max_support : int or None, default=512
