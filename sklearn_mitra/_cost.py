@@ -234,7 +234,7 @@ def _add_trees(
     for size in sizes:
         if kind == BOOSTING:
             growth = min(1.0, size / n_sample) + max(0, size - n_sample) / _DOUBLING_ROWS
-            growth *= count_steps(size) / count_steps(n_sample)
+            growth *= count_steps(size, n_classes) / count_steps(n_sample, n_classes)
         else:
             growth = _growth(size, n_sample, _MOST_TREE_ROWS)
         cost.fit_seconds += seconds * growth
