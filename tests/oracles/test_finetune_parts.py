@@ -212,6 +212,7 @@ def test_validation_scores_what_the_estimator_predicts(members):
     task = fit_task(clf, train, validation)
     network = Tab2D.from_checkpoint(resolve_checkpoint("mini", "classification"))
     loss = Validation(task.served, task.x, task.y, CPU).loss(network)
+    clf.set_params(member_weights="equal")  # of the network's members alone
     served = clf.fit(*train).predict_proba(validation[0])
     assert loss == pytest.approx(log_loss(validation[1], served), abs=1e-5)
 
