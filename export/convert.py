@@ -1,10 +1,9 @@
 """From a checkpoint to one self-contained ``.onnx`` file, for any onnxruntime.
 
-``python -m sklearn_mitra.export.convert`` traces :class:`~sklearn_mitra.export.tab2d.Tab2D`;
-``docs/export.md`` describes the file.
+``sklearn-mitra convert`` traces :class:`~sklearn_mitra.export.tab2d.Tab2D`. ``docs/export.md``
+describes the file.
 """
 
-import argparse
 import contextlib
 import json
 import logging
@@ -19,12 +18,14 @@ from torch import nn
 from torch.nn.functional import pad
 
 import sklearn_mitra
+from sklearn_mitra._cli.errors import CommandError
+from sklearn_mitra._cli.main import main
 from sklearn_mitra._common.files import written
 from sklearn_mitra._errors import CheckpointError
 from sklearn_mitra._network.bins import bin_edges
-from sklearn_mitra._network.checkpoint import CHECKPOINTS, resolve_checkpoint
+from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import TASKS
-from sklearn_mitra._network.interchange import PROFILES, RANKED, SUFFIX
+from sklearn_mitra._network.interchange import RANKED, SUFFIX
 from sklearn_mitra._network.resolve import resolve_networks
 
 from .tab2d import Tab2D, count_below
@@ -206,7 +207,7 @@ def _quiet():
         logger.setLevel(level)
 
 
-# ---- command line --------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 
 def resolve_variants(model, variant):
@@ -236,62 +237,28 @@ def resolve_variants(model, variant):
     return {TASKS[task]: network.file for task, network in resolve_networks(model).items()}
 
 
-def add_arguments(parser):
-    """The arguments that say which checkpoints a command is about."""
-    parser.add_argument(
-        "--variant",
-        choices=[*VARIANTS, "all"],
-        default="all",
-        help="default: all that the model offers",
-    )
-    parser.add_argument(
-        "--model",
-        default="mini",
-        help=f"one of {', '.join(CHECKPOINTS)} (default mini), a repository of the Hugging Face "
-        "hub, or a directory with config.json and model.safetensors",
-    )
-
-
-def main(arguments=None):
-    """Run the command.
+def run_command(options):
+    """Run the command, with its arguments.
 
     Returns
     -------
     status : int
-        0, or 1 if there is no such checkpoint.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m sklearn_mitra.export.convert",
-        description="Write a checkpoint as a self-contained .onnx file.",
-    )
-    add_arguments(parser)
-    parser.add_argument(
-        "--output", metavar="FILE", help="default: MODEL-VARIANT.onnx in this folder"
-    )
-    parser.add_argument(
-        "--profile",
-        choices=PROFILES,
-        default="upstream",
-        help="wlearn: for clients that feed raw targets and take the output as it is",
-    )
-    args = parser.parse_args(arguments)
-    if args.output and not os.path.isdir(os.path.dirname(args.output) or "."):
-        parser.error(f"there is no folder for --output {args.output!r}")
-    try:
-        checkpoints = resolve_variants(args.model, args.variant)
-    except CheckpointError as error:
-        print(error, file=sys.stderr)
-        return 1
-    if args.output and len(checkpoints) > 1:
-        parser.error("--output names one file: pass --variant classifier or regressor, too")
+    if options.output and os.path.isdir(options.output):
+        raise CommandError(f"--output {options.output} is a directory. Pass a file in it.")
+    if options.output and not os.path.isdir(os.path.dirname(options.output) or "."):
+        raise CommandError(f"There is no directory for --output {options.output}.")
+    checkpoints = resolve_variants(options.model, options.variant)
+    if options.output and len(checkpoints) > 1:
+        raise CommandError("--output is one file. Pass --variant classifier or regressor, too.")
     for variant, checkpoint in checkpoints.items():
-        path = args.output or _default_path(args.model, variant, args.profile)
+        path = options.output or _default_path(options.model, variant, options.profile)
         start = time.monotonic()
 
         def report(step, path=path):
             print(f"{path}: {step} ...", file=sys.stderr, flush=True)
 
-        export(checkpoint, path, args.profile, report)
+        export(checkpoint, path, options.profile, report)
         seconds, size = time.monotonic() - start, os.path.getsize(path) / 1e6
         print(f"{path}: {size:.1f} MB in {seconds:.0f} s", file=sys.stderr)
     return 0
@@ -304,4 +271,4 @@ def _default_path(model, variant, profile):
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["convert", *sys.argv[1:]]))

@@ -1,12 +1,11 @@
 """All implementations of the network on the same tables, against AutoGluon's original.
 
-``python -m sklearn_mitra.export.verify`` exports a checkpoint and compares, on the tables of
+``sklearn-mitra verify`` exports a checkpoint and compares, on the tables of
 :mod:`~sklearn_mitra.export.cases`, AutoGluon's Tab2D, the PyTorch rewrite, the graphs that
 serve the estimators, and the interchange files of both profiles in onnxruntime: in Python and,
 if asked for, in its builds for Node.js and for browsers.
 """
 
-import argparse
 import base64
 import json
 import os
@@ -21,17 +20,22 @@ import numpy as np
 import torch
 
 from sklearn_mitra import clear_sessions
-from sklearn_mitra._errors import CheckpointError
+from sklearn_mitra._cli.errors import CommandError
+from sklearn_mitra._cli.main import main
 from sklearn_mitra._network.bins import outputs_to_targets, targets_to_bins
 from sklearn_mitra._network.config import TASKS
 from sklearn_mitra._network.context import Context
-from sklearn_mitra._network.interchange import InterchangeNetwork, resolve_interchange
+from sklearn_mitra._network.interchange import (
+    PROFILES,
+    InterchangeNetwork,
+    resolve_interchange,
+)
 from sklearn_mitra._network.resolve import resolve_networks
 from sklearn_mitra._network.runtime import Runtime
 from sklearn_mitra._network.sessions import run
 
 from .cases import make_cases
-from .convert import PROFILES, Interchange, add_arguments, export, resolve_variants
+from .convert import Interchange, export, resolve_variants
 from .tab2d import Tab2D
 
 # The packages of npm that run a file outside of Python.
@@ -242,64 +246,47 @@ def unpack(output):
     return np.frombuffer(base64.b64decode(output["data"]), "<f4").reshape(output["dims"])
 
 
-# ---- command line --------------------------------------------------------------------------------
+# ---- the command ---------------------------------------------------------------------------------
 
 
-def main(arguments=None):
-    """Run the command.
+def run_command(options):
+    """Run the command, with its arguments.
 
     Returns
     -------
     status : int
         1 if an implementation differs by more than the tolerance or can't be run, else 0.
     """
-    parser = argparse.ArgumentParser(
-        prog="python -m sklearn_mitra.export.verify",
-        description="Compare all implementations of a checkpoint's network with AutoGluon's.",
-    )
-    add_arguments(parser)
-    parser.add_argument("--atol", type=float, default=1e-4, help="tolerance, default 1e-4")
-    parser.add_argument(
-        "--runtime",
-        choices=["python", *RUNTIMES, "all"],
-        default="python",
-        help="run the files in onnxruntime-node or onnxruntime-web, too",
-    )
-    parser.add_argument("--npm", default=".", metavar="FOLDER", help="where npm installed these")
-    parser.add_argument("--onnx", metavar="FILE", help="a file to compare instead of fresh ones")
-    parser.add_argument("--json", metavar="FILE", help="write the differences to a file")
-    args = parser.parse_args(arguments)
-    runtimes = [r for r in RUNTIMES if args.runtime in (r, "all")]
-    try:
-        variant = args.variant
-        if args.onnx:
-            (task,) = resolve_networks(args.onnx)
-            variant = TASKS[task]
-        checkpoints = resolve_variants(args.model, variant)
-    except CheckpointError as error:
-        print(error, file=sys.stderr)
-        return 1
-    report = {"model": args.model, "atol": args.atol, "versions": _versions(), "variants": {}}
+    if options.json and not os.path.isdir(os.path.dirname(options.json) or "."):
+        raise CommandError(f"There is no directory for --json {options.json}.")
+    atol = options.atol
+    runtimes = [r for r in RUNTIMES if options.runtime in (r, "all")]
+    variant = options.variant
+    if options.onnx:
+        (task,) = resolve_networks(options.onnx)
+        variant = TASKS[task]
+    checkpoints = resolve_variants(options.model, variant)
+    report = {"model": options.model, "atol": atol, "versions": _versions(), "variants": {}}
     failures = []
     for variant, checkpoint in checkpoints.items():
         with tempfile.TemporaryDirectory() as folder:
-            files = [args.onnx] if args.onnx else _export_all(checkpoint, folder)
-            reference, differences, problems = verify(checkpoint, files, runtimes, args.npm)
+            files = [options.onnx] if options.onnx else _export_all(checkpoint, folder)
+            reference, differences, problems = verify(checkpoint, files, runtimes, options.npm)
         report["variants"][variant] = {"reference": reference, "differences": differences}
-        print(_table(args.model, variant, reference, differences))
+        print(_table(options.model, variant, reference, differences))
         failures += [f"{variant}: {problem}" for problem in problems]
         failures += [
-            f"{variant}: {name} differs by {result[0]:.1e} on {case!r}, more than {args.atol:.0e}"
+            f"{variant}: {name} differs by {result[0]:.1e} on {case!r}, more than {atol:.0e}"
             for case, results in differences.items()
             for name, result in results.items()
-            if result is not None and not result[0] <= args.atol
+            if result is not None and not result[0] <= atol
         ]
     report["failures"] = failures
-    if args.json:
-        Path(args.json).write_text(json.dumps(report, indent=1) + "\n")
+    if options.json:
+        Path(options.json).write_text(json.dumps(report, indent=1) + "\n")
     for failure in failures:
         print(failure, file=sys.stderr)
-    print("FAILED" if failures else f"All agree within {args.atol:.0e}.")
+    print("FAILED" if failures else f"All agree within {atol:.0e}.")
     return 1 if failures else 0
 
 
@@ -335,4 +322,4 @@ def _versions():
 
 
 if __name__ == "__main__":
-    sys.exit(main())
+    sys.exit(main(["verify", *sys.argv[1:]]))

@@ -35,9 +35,11 @@ def test_public_surface():
         "register_loaders",
         "set_context_budget",
     ]
-    public = {name for name in vars(sklearn_mitra) if not name.startswith("_")}
+    public = {name for name in dir(sklearn_mitra) if not name.startswith("_")}
     public -= {"export"}  # a subpackage, which is there once something has imported it
     assert public == set(sklearn_mitra.__all__) - {"__version__"}
+    with pytest.raises(AttributeError, match="module 'sklearn_mitra' has no attribute 'MitraFor"):
+        sklearn_mitra.MitraForest  # noqa: B018
 
 
 def test_public_objects_are_documented():
@@ -55,7 +57,8 @@ def test_importing_loads_only_what_scikit_learn_and_onnxruntime_load():
     # dependencies, which a user of scikit-learn and onnxruntime has loaded anyway.
     parts = "sklearn.base, sklearn.multiclass, sklearn.utils.validation, onnxruntime, joblib"
     code = "import sys, {}; print(*sys.modules, sep='\\n')"
-    with_ours = set(_run(sys.executable, "-c", code.format("sklearn_mitra")).split())
+    estimators = "sklearn_mitra; sklearn_mitra.MitraClassifier, sklearn_mitra.MitraRegressor"
+    with_ours = set(_run(sys.executable, "-c", code.format(estimators)).split())
     packages = {name.split(".")[0] for name in with_ours}
     assert packages >= {"onnxruntime", "sklearn"}
     assert not packages & {"torch", "onnx", "huggingface_hub", "tqdm"}
@@ -182,5 +185,5 @@ def test_the_export_names_the_dependencies_it_lacks(clean_python, tmp_path):
     command = [clean_python, "-m", "sklearn_mitra.export.convert"]
     result = subprocess.run(command, cwd=tmp_path, env=_CLEAN, capture_output=True, text=True)
     assert result.returncode == 1
-    assert "needs torch, onnxscript, safetensors. Install them" in result.stderr
-    assert "pip install 'sklearn-mitra[export]'" in result.stderr
+    assert "packages that are not installed: torch, onnxscript, safetensors." in result.stderr
+    assert 'In a clone of the repository, run: pip install ".[export]"' in result.stderr

@@ -5,6 +5,7 @@ Where a line is wrong, mypy has to say so: an ``ignore`` that it doesn't need is
 
 import numpy as np
 
+import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor, PredictiveDistribution, load
 
 
@@ -26,6 +27,7 @@ def wrong() -> None:
     MitraClassifier(max_support="abc")  # type: ignore[arg-type]
     MitraClassifier(depth=3)  # type: ignore[call-arg]
     MitraRegressor(precision="float16")  # type: ignore[arg-type]
+    sklearn_mitra.MitraForest  # type: ignore[attr-defined]  # noqa: B018
     MitraClassifier().foo  # type: ignore[attr-defined]  # noqa: B018
     MitraClassifier().fit([[1]], [1]).foo  # type: ignore[attr-defined]  # noqa: B018
     MitraRegressor().predict([[1]], output="best")  # type: ignore[arg-type]

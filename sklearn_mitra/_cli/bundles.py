@@ -5,6 +5,8 @@ import hashlib
 from collections import Counter
 from typing import Any
 
+from .errors import named
+
 
 def add_commands(commands: Any) -> None:
     """Add the command to an argument parser."""
@@ -30,7 +32,8 @@ def run_inspect(options: argparse.Namespace) -> int:
 
     with open(options.bundle, "rb") as file:
         data = file.read()
-    stored = read_bundle(data)
+    with named(options.bundle):
+        stored = read_bundle(data)
     is_classifier = stored.type_id == CLASSIFIER
     _print("type", stored.type_id)
     _print("size", f"{len(data)} bytes")

@@ -1,12 +1,13 @@
 """The main function: arguments, errors and exit statuses."""
 
 import argparse
+import contextlib
 import os
+import re
 import sys
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Iterator, Sequence
 
-from .._errors import BundleError, CheckpointError
 from .._version import __version__
 from . import bundles, export, fit, machine, models
 from .errors import CommandError
@@ -19,7 +20,7 @@ examples:
   sklearn-mitra predict model.wlrn new.csv --out predictions.csv
   sklearn-mitra COMMAND --help
 
-Exit status: 0 for success, 1 if a file, table or model is wrong, 2 if arguments are wrong.
+exit status: 0 on success, 1 if a file, table or model is wrong, 2 if an argument is wrong
 """
 
 
@@ -34,14 +35,31 @@ def main(arguments: Sequence[str] | None = None) -> int:
     Returns
     -------
     status : int
-        0, or 1 if the command failed, with the reason on stderr. If arguments are wrong, argparse
-        exits with status 2.
+        0; 1 if the command failed, with the reason on stderr; or 130 if it was interrupted. If
+        arguments are wrong, argparse exits with status 2.
     """
-    arguments = list(sys.argv[1:] if arguments is None else arguments)
-    if arguments and arguments[0] in export.COMMANDS:  # these parse their own arguments
-        return _guarded(lambda: export.run(*arguments))
-    options = _make_parser().parse_args(arguments)
-    return _guarded(lambda: options.run(options))
+    with warnings.catch_warnings():
+        warnings.showwarning = _show_warning  # type: ignore[assignment]
+        try:
+            with _flushed():
+                options = _make_parser().parse_args(arguments)
+                status: int = options.run(options)
+            return status
+        except BrokenPipeError:  # the reader, such as head, has closed the pipe
+            return 1
+        except KeyboardInterrupt:
+            print(f"{_PROGRAM}: interrupted", file=sys.stderr)
+            return 130
+        except ImportError as error:
+            return _fail(_explain_import(error))
+        except MemoryError as error:
+            return _fail(f"Not enough memory. {error}".strip())
+        except OSError as error:
+            if error.filename is None or error.strerror is None:
+                return _fail(str(error))
+            return _fail(f"{error.filename or repr('')}: {error.strerror}")
+        except (CommandError, TypeError, ValueError) as error:
+            return _fail(str(error))
 
 
 def _make_parser() -> argparse.ArgumentParser:
@@ -61,29 +79,34 @@ def _make_parser() -> argparse.ArgumentParser:
     return parser
 
 
-def _guarded(command: Callable[[], int]) -> int:
-    """Run a command, and print errors that the user can fix without a traceback."""
-    with warnings.catch_warnings():
-        warnings.showwarning = _show_warning  # type: ignore[assignment]
+@contextlib.contextmanager
+def _flushed() -> Iterator[None]:
+    """Write what was printed before the process ends, where an error couldn't be caught."""
+    try:
+        yield
+    finally:
         try:
-            return command()
-        except BrokenPipeError:  # the reader, such as head, has closed the pipe
+            sys.stdout.flush()
+        except OSError:  # Python would try again, and report it
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
-            return 1
-        except KeyboardInterrupt:
-            print(f"{_PROGRAM}: interrupted", file=sys.stderr)
-            return 130
-        except (
-            BundleError,
-            CheckpointError,
-            CommandError,
-            OSError,
-            TypeError,
-            ValueError,
-        ) as error:
-            print(f"{_PROGRAM}: error: {error}", file=sys.stderr)
-            return 1
+            raise
+
+
+def _explain_import(error: ImportError) -> str:
+    reason = str(error)
+    if isinstance(error, ModuleNotFoundError) and error.name:
+        reason = f"The package {error.name.partition('.')[0]} is not installed"
+    return f'{reason}. In a clone of the repository, run: pip install ".[cli]"'
+
+
+def _fail(message: str) -> int:
+    print(f"{_PROGRAM}: error: {_on_one_line(message)}", file=sys.stderr)
+    return 1
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:
-    print(f"{_PROGRAM}: warning: {message}", file=sys.stderr)
+    print(f"{_PROGRAM}: warning: {_on_one_line(str(message))}", file=sys.stderr)
+
+
+def _on_one_line(message: str) -> str:
+    return re.sub(r"\s*\n\s*", " ", message.strip())

@@ -7,12 +7,11 @@ import warnings
 from collections.abc import Iterator, Sequence
 from typing import Any
 
-import numpy as np
-
 from .._common.progress import duration
 from .._common.warnings import LongWaitWarning
-from .arguments import add_command, add_table
-from .errors import CommandError
+from .arguments import add_command, add_table, csv_format, integer
+from .csv_files import CsvFormat, check_decimals
+from .errors import CommandError, named
 from .output import check_out, writer
 from .tables import (
     check_columns,
@@ -20,6 +19,7 @@ from .tables import (
     choose_columns,
     count_rows,
     import_pandas,
+    is_parquet,
     read_pieces,
 )
 
@@ -84,7 +84,9 @@ def add_commands(commands: Any) -> None:
     _add_model(score)
     add_table(score)
     _add_quiet(score)
-    score.add_argument("--target", required=True, metavar="COLUMN", help="the true values")
+    score.add_argument(
+        "--target", required=True, metavar="COLUMN", help="column with the true values"
+    )
 
     estimate = add_command(
         commands,
@@ -94,7 +96,9 @@ def add_commands(commands: Any) -> None:
         "sklearn-mitra estimate churn.wlrn --rows 1000000",
     )
     _add_model(estimate)
-    estimate.add_argument("--rows", type=int, required=True, metavar="N", help="rows to predict")
+    estimate.add_argument(
+        "--rows", type=integer(1), required=True, metavar="N", help="rows to predict"
+    )
 
 
 def _add_model(parser: Any) -> None:
@@ -113,7 +117,7 @@ def _probability(text: str) -> float:
     except ValueError:
         value = -1.0
     if not 0 <= value <= 1:
-        raise argparse.ArgumentTypeError(f"a quantile must be a number from 0 to 1. Got {text!r}.")
+        raise argparse.ArgumentTypeError(f"must be a number from 0 to 1. Got {text!r}")
     return value
 
 
@@ -124,12 +128,12 @@ def _add_quiet(parser: Any) -> None:
 def run_predict(options: argparse.Namespace) -> int:
     """Predict the rows of a table, piece by piece."""
     pandas = import_pandas()
+    check_out(options.out, options.bundle, options.table)
     estimator = _load(options)
     if options.proba and not hasattr(estimator, "predict_proba"):
-        raise CommandError("--proba is for classifiers, but this model is a regressor.")
+        raise CommandError("--proba needs a classifier, but this model is a regressor.")
     if options.quantiles and not hasattr(estimator, "predict_quantiles"):
-        raise CommandError("--quantiles is for regressors, but this model is a classifier.")
-    check_out(options.out, options.bundle, options.table)
+        raise CommandError("--quantiles needs a regressor, but this model is a classifier.")
     keep = list(dict.fromkeys(options.keep))
     quantiles = list(dict.fromkeys(options.quantiles or ()))
     if options.proba:
@@ -139,21 +143,27 @@ def run_predict(options: argparse.Namespace) -> int:
     _check_names(keep, extra)
     with writer(options.out) as write:
         for _, kept, X in _read_rows(estimator, options, keep=keep):
-            if options.proba:
-                values = estimator.predict_proba(X)
-                predictions = estimator.classes_[values.argmax(axis=1)]
-            elif quantiles:
-                predictions, values = estimator._predict_with_quantiles(X, quantiles)
-            else:
-                predictions, values = estimator.predict(X), np.empty((len(X), 0))
+            with named(options.table):
+                predictions, values = _predict(estimator, X, options.proba, quantiles)
             columns = {name: kept[name] for name in keep}
             write(
                 pandas.DataFrame(
-                    {**columns, "prediction": predictions, **dict(zip(extra, values.T))},
+                    {**columns, "prediction": predictions, **dict(zip(extra, values))},
                     index=kept.index,
                 )
             )
     return 0
+
+
+def _predict(estimator: Any, X: Any, proba: bool, quantiles: list[float]) -> tuple[Any, Any]:
+    """Predictions, and the columns to write beside them: of each class, or each quantile."""
+    if proba:
+        probabilities = estimator.predict_proba(X)
+        return estimator.classes_[probabilities.argmax(axis=1)], probabilities.T
+    if quantiles:
+        predictions, values = estimator._predict_with_quantiles(X, quantiles)
+        return predictions, values.T
+    return estimator.predict(X), ()
 
 
 def _check_names(keep: list[str], extra: list[str]) -> None:
@@ -169,22 +179,31 @@ def _check_names(keep: list[str], extra: list[str]) -> None:
 
 def run_score(options: argparse.Namespace) -> int:
     """Print scores of the predictions of a table."""
+    import numpy as np
+
     estimator = _load(options)
     is_classifier = hasattr(estimator, "predict_proba")
     has_text = is_classifier and isinstance(estimator.classes_[0], str)
     targets, predictions, n_missing = [], [], 0
+    form = csv_format(options)
     for table, _, X in _read_rows(estimator, options, text=[options.target] if has_text else []):
         check_columns(table, [options.target], options.table)
+        if not is_classifier:
+            _check_numbers(table[[options.target]], options.table, form)
         y = table[options.target]
         targets.append(y.to_numpy())
         n_missing += int(y.isna().sum())
         if not n_missing:
-            predictions.append(
-                estimator.predict_proba(X) if is_classifier else estimator.predict(X)
-            )
+            with named(options.table):
+                predictions.append(
+                    estimator.predict_proba(X) if is_classifier else estimator.predict(X)
+                )
     check_target(n_missing, sum(map(len, targets)), options.target, options.table)
     y, predicted = np.concatenate(targets), np.concatenate(predictions)
-    scores = _score_classes(estimator, y, predicted) if is_classifier else _score(y, predicted)
+    if is_classifier:
+        scores = _score_classes(options.target, estimator, y, predicted)
+    else:
+        scores = _score(y, predicted)
     print(f"{'rows':<10} {len(y)}")
     for name, value in scores.items():
         print(f"{name:<10} {value:.6g}")
@@ -200,14 +219,15 @@ def run_estimate(options: argparse.Namespace) -> int:
         print(f"first quantiles    {duration(cost.interval_seconds)} more")
     print(f"cached context     {cost.context_nbytes / 1e6:.0f} MB")
     print(f"peak memory        {cost.peak_nbytes / 1e6:.0f} MB")
-    print("Times are correct within a factor of about two.")
+    print("Actual times may be half or twice as long.")
     return 0
 
 
 def _load(options: argparse.Namespace) -> Any:
     from .. import load
 
-    return load(options.bundle, options.model, trusted=options.trusted)
+    with named(options.bundle):
+        return load(options.bundle, options.model, trusted=options.trusted)
 
 
 def _read_rows(
@@ -217,6 +237,7 @@ def _read_rows(
 
     See :func:`read_pieces`. Progress goes to stderr.
     """
+    form = csv_format(options)
     names = getattr(estimator, "feature_names_in_", None)
     columns = estimator._model.encoder.columns
     if names is not None:
@@ -231,27 +252,45 @@ def _read_rows(
 
     n_done, start = 0, time.perf_counter()
     with tqdm(total=n_rows, unit="row", disable=options.quiet or None, file=sys.stderr) as bar:
-        for table, kept in read_pieces(options.table, _PIECE_ROWS, text, keep):
-            yield table, kept, choose_columns(table, names, estimator.n_features_in_, options.table)
+        for table, kept in read_pieces(options.table, form, _PIECE_ROWS, text, keep):
+            X = choose_columns(table, names, estimator.n_features_in_, options.table)
+            if not is_parquet(options.table):
+                used = table.columns if names is None else names
+                check_decimals(table[[n for n in used if n not in text]], options.table, form)
+            yield table, kept, X
             n_done += len(table)
             bar.update(len(table))
     seconds = time.perf_counter() - start
     if not n_done:
-        raise CommandError(f"{options.table} has no rows.")
+        raise CommandError(f"{options.table} has no rows.")  # Parquet
     if not options.quiet:
         speed = f"{n_done} rows in {duration(seconds)}, {n_done / seconds:.0f} rows/s"
         print(speed, file=sys.stderr)
 
 
-def _score_classes(estimator: Any, y: Any, probabilities: Any) -> dict[str, float]:
+def _check_numbers(target: Any, path: str, form: CsvFormat) -> None:
+    """Raise a CommandError unless a column is numeric."""
+    if not is_parquet(path):
+        check_decimals(target, path, form)
+    (name,) = target.columns
+    if target[name].dtype.kind not in "biuf":
+        raise CommandError(f"{name!r} of {path} is not numeric, but this model is a regressor.")
+
+
+def _score_classes(name: str, estimator: Any, y: Any, probabilities: Any) -> dict[str, float]:
+    import numpy as np
     from sklearn.metrics import accuracy_score, log_loss, roc_auc_score
 
     classes = estimator.classes_
     if isinstance(classes[0], str):  # the file may hold numbers where training had text
         y = np.array([str(label) for label in y], dtype=classes.dtype)
-    unknown = np.setdiff1d(y, classes)
-    if len(unknown):
-        raise CommandError(f"The target has classes that the model doesn't know: {unknown[:5]}.")
+    known = set(classes.tolist())
+    unknown = [str(label) for label in dict.fromkeys(y.tolist()) if label not in known]
+    if unknown:
+        raise CommandError(
+            f"{name!r} has classes that the model wasn't trained on, such as "
+            f"{', '.join(unknown[:5])}."
+        )
     scores = {
         "accuracy": accuracy_score(y, classes[probabilities.argmax(axis=1)]),
         "log loss": log_loss(y, probabilities, labels=classes),

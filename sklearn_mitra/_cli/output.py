@@ -9,14 +9,22 @@ from collections.abc import Iterator
 from typing import Any
 
 from .._common.files import written
+from .csv_files import STANDARD_STREAM
 from .errors import CommandError
-from .tables import PARQUET_SUFFIXES, STANDARD_STREAM, import_pandas, is_parquet, readable
+from .tables import PARQUET_SUFFIXES, import_pandas, is_parquet, readable
 
 _SUFFIXES = (".csv", ".csv.gz", *PARQUET_SUFFIXES)
 
 
 def check_out(out: str, *inputs: str) -> None:
-    """Raise a CommandError if the file to write is also a file to read."""
+    """Raise a CommandError if a file can't be written there, or is also a file to read."""
+    if not out:
+        raise CommandError("--out is empty. Pass the name of a file.")
+    if os.path.isdir(out):
+        raise CommandError(f"--out {out} is a directory. Pass the name of a file in it.")
+    folder = os.path.dirname(out)
+    if folder and not os.path.isdir(folder):
+        raise CommandError(f"--out {out} can't be written, since there is no directory {folder}.")
     for path in inputs:
         if os.path.isfile(out) and os.path.isfile(path) and os.path.samefile(out, path):
             raise CommandError(

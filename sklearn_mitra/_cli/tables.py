@@ -4,26 +4,24 @@ import contextlib
 import errno
 import io
 import os
-import re
-import sys
 from collections.abc import Iterator, Sequence
 from typing import Any
 
+from .csv_files import CsvFormat, check_unique, is_number, opened
 from .errors import CommandError
 
-STANDARD_STREAM = "-"  # stdin or stdout, in CSV
 PARQUET_SUFFIXES = (".parquet", ".pq")
-# pandas' error for a row with more values than there are names.
-_SURPLUS = re.compile(r"Expected (\d+) fields in line (\d+), saw (\d+)")
 
 
-def read_table(path: str) -> Any:
+def read_table(path: str, form: CsvFormat) -> Any:
     """Read a whole table.
 
     Parameters
     ----------
     path : str
-        A CSV file, which may be compressed; a Parquet file; or "-" for CSV from stdin.
+        A CSV file, which may be compressed by gzip; a Parquet file; or "-" for CSV from stdin.
+    form : CsvFormat
+        How it is written, if it is a CSV file.
 
     Returns
     -------
@@ -37,21 +35,29 @@ def read_table(path: str) -> Any:
     pandas = import_pandas()
     with readable(path):
         if is_parquet(path):
-            return pandas.read_parquet(path)
-        with _checked_source(path) as source:
-            return pandas.read_csv(source, **_exact(pandas))
+            _check_no_format(form, path)
+            import pyarrow.parquet
+
+            check_unique(pyarrow.parquet.read_schema(path).names, path)
+            table = pandas.read_parquet(path)
+            if not len(table):
+                raise CommandError(f"{path} has no rows.")
+            return table
+        with opened(path, form) as source:
+            return pandas.read_csv(source, **_exact(pandas, source.separator, form))
 
 
 def read_pieces(
-    path: str, n_rows: int, text: Sequence[str] = (), keep: Sequence[str] = ()
+    path: str, form: CsvFormat, n_rows: int, text: Sequence[str] = (), keep: Sequence[str] = ()
 ) -> Iterator[tuple[Any, Any]]:
     """Read consecutive pieces of a table.
 
-    See :func:`read_table` for the path and errors.
+    See :func:`read_table` for the path, the format and errors.
 
     Parameters
     ----------
     path : str
+    form : CsvFormat
     n_rows : int
         Largest number of rows in a piece.
     text : sequence of str, default=()
@@ -69,6 +75,7 @@ def read_pieces(
     keep = list(keep)
     with readable(path):
         if is_parquet(path):
+            _check_no_format(form, path)
             import pyarrow.parquet
 
             def exact_type(type_: Any) -> Any:
@@ -76,25 +83,26 @@ def read_pieces(
                 return None if pyarrow.types.is_floating(type_) else pandas.ArrowDtype(type_)
 
             with pyarrow.parquet.ParquetFile(path) as file:
+                check_unique(file.schema_arrow.names, path)
                 for batch in file.iter_batches(n_rows):
                     table = batch.to_pandas()
                     check_columns(table, keep, path)
                     kept = batch.select(keep)
                     yield table, kept.to_pandas(types_mapper=exact_type, ignore_metadata=True)
             return
-        types, exact = dict.fromkeys(text, str), _exact(pandas)
-        how: dict[str, Any] = (
-            {"dtype": str, "keep_default_na": False} if keep else {"dtype": types, **exact}
-        )
-        with (
-            _checked_source(path) as source,
-            pandas.read_csv(source, chunksize=n_rows, **how) as pieces,
-        ):
+        with contextlib.ExitStack() as stack:
+            source = stack.enter_context(opened(path, form))
+            types = dict.fromkeys(text, str)
+            exact = _exact(pandas, source.separator, form)
+            how: dict[str, Any] = {"dtype": types, **exact}
+            if keep:
+                how = {"dtype": str, "keep_default_na": False, "sep": source.separator}
+            pieces = stack.enter_context(pandas.read_csv(source, chunksize=n_rows, **how))
             for table in pieces:
                 check_columns(table, keep, path)
                 kept = table[keep].fillna("")
                 if keep:  # the model gets the types that pandas infers
-                    written = io.StringIO(table.to_csv(index=False))
+                    written = io.StringIO(table.to_csv(index=False, sep=source.separator))
                     table = pandas.read_csv(written, dtype=types, **exact)
                 yield table, kept
 
@@ -146,8 +154,8 @@ def choose_columns(table: Any, names: Sequence[str] | None, n_features: int, pat
     missing = [name for name in names if name not in table.columns]
     if missing:
         raise CommandError(
-            f"{path} lacks columns that the model was trained on: {', '.join(missing[:10])}"
-            f"{' ...' if len(missing) > 10 else ''}. It has: {', '.join(map(str, table.columns))}."
+            f"{path} lacks columns that the model was trained on: {_list(missing)}. "
+            f"{_describe_columns(table)}"
         )
     return table[list(names)]
 
@@ -156,16 +164,15 @@ def check_columns(table: Any, names: Sequence[str], path: str) -> None:
     """Raise a CommandError if a table lacks one of these columns."""
     for name in names:
         if name not in table.columns:
-            has = ", ".join(map(str, table.columns[:20]))
-            raise CommandError(f"{path} has no column {name!r}. It has: {has}.")
+            raise CommandError(f"{path} has no column {name!r}. {_describe_columns(table)}")
 
 
 def check_target(n_missing: int, n_rows: int, name: str, path: str) -> None:
     """Raise a CommandError if the target is missing in some rows."""
     if n_missing:
         raise CommandError(
-            f"The target {name!r} is missing in {n_missing} of {n_rows} rows of {path}. Leave "
-            "these rows out."
+            f"The target {name!r} is missing in {n_missing} of {n_rows} rows of {path}. Remove "
+            "these rows."
         )
 
 
@@ -173,55 +180,21 @@ def is_parquet(path: str) -> bool:
     return path.lower().endswith(PARQUET_SUFFIXES)
 
 
-class _Stream:
-    """A text stream whose start can be read a second time, after ``rewind``."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._start: list[str] = []
-        self._is_start = True
-
-    def __iter__(self) -> Any:  # otherwise pandas doesn't accept it as a file
-        return iter(self._file)
-
-    def read(self, n: int = -1) -> str:
-        """Read the next characters."""
-        if not self._is_start and self._start:
-            return self._start.pop(0)
-        text: str = self._file.read(n)
-        if self._is_start:
-            self._start.append(text)
-        return text
-
-    def rewind(self) -> None:
-        """Go back to the start, once."""
-        self._is_start = False
+def _describe_columns(table: Any) -> str:
+    advice = " The first line must hold column names." if all(map(is_number, table.columns)) else ""
+    return f"It has: {_list(table.columns)}.{advice}"
 
 
-@contextlib.contextmanager
-def _checked_source(path: str) -> Iterator[Any]:
-    """Open a CSV file for pandas, unless its first row has more values than there are names.
-
-    In that case, pandas would use the first columns as an index and shift all names. For any other
-    row it raises an error. Reading the first two lines without a header raises the same error for
-    the first row.
-    """
-    with contextlib.ExitStack() as stack:
-        source: Any = path
-        if path == STANDARD_STREAM:
-            source = _Stream(sys.stdin)
-        elif os.path.exists(path) and not os.path.isfile(path):  # such as a pipe
-            file = stack.enter_context(open(path, encoding="utf-8", newline=""))
-            source = _Stream(file)
-        pandas = import_pandas()
-        with contextlib.suppress(pandas.errors.EmptyDataError):  # raised again later
-            pandas.read_csv(source, header=None, dtype=str, nrows=2)
-        if isinstance(source, _Stream):
-            source.rewind()
-        yield source
+def _list(names: Sequence[Any]) -> str:
+    return ", ".join(map(str, names[:20])) + (" ..." if len(names) > 20 else "")
 
 
-def _exact(pandas: Any) -> dict[str, Any]:
+def _check_no_format(form: CsvFormat, path: str) -> None:
+    if form != CsvFormat():
+        raise CommandError(f"--sep, --decimal and --encoding are for CSV files. Got {path}.")
+
+
+def _exact(pandas: Any, separator: str, form: CsvFormat) -> dict[str, Any]:
     """Options that make pandas read numbers exactly, and infer a column's type from all of it.
 
     Exact numbers are the default from pandas 3.1 on. Without the second option, a column of a long
@@ -229,7 +202,7 @@ def _exact(pandas: Any) -> dict[str, Any]:
     """
     version = tuple(map(int, pandas.__version__.split(".")[:2]))
     exact = {"float_precision": "round_trip"} if version < (3, 1) else {}
-    return {"low_memory": False, **exact}
+    return {"low_memory": False, "sep": separator, "decimal": form.decimal, **exact}
 
 
 def import_pandas() -> Any:
@@ -244,7 +217,7 @@ def import_pandas() -> Any:
         import pandas
     except ImportError as error:
         raise CommandError(
-            "Tables are read and written with pandas, which is not installed: pip install pandas. "
+            "Reading and writing tables needs pandas, which is not installed: pip install pandas. "
             "Parquet files also need pyarrow."
         ) from error
     return pandas
@@ -257,19 +230,11 @@ def readable(path: str) -> Iterator[None]:
         yield
     except FileNotFoundError as error:  # pyarrow's has no message
         raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), path) from error
-    except (IsADirectoryError, PermissionError):
-        raise
     except ImportError as error:
         raise CommandError(
             f"{path} needs pyarrow, which is not installed: pip install pyarrow"
         ) from error
     except (ValueError, OSError) as error:  # pandas' and Arrow's parsers raise subclasses
-        if surplus := _SURPLUS.search(str(error)):
-            n_names, line, n_values = surplus.groups()
-            raise CommandError(
-                f"Line {line} of {path}, not counting line breaks in quotes, has {n_values} "
-                f"values, but there are {n_names} column names. Name every column, or remove what "
-                "follows the last one, such as a comma. Put values that contain a comma in double "
-                "quotes."
-            ) from error
+        if isinstance(error, OSError) and error.filename is not None:
+            raise
         raise CommandError(f"{path} can't be read as a table: {error}") from error

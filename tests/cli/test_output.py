@@ -64,5 +64,8 @@ def test_a_file_that_is_being_read_is_not_replaced(tmp_path):
     for out in (table, link):
         with pytest.raises(CommandError, match="would replace .*table.csv, which is being read"):
             check_out(str(out), str(tmp_path / "model.wlrn"), str(table))
+    for wrong in ("", str(tmp_path), str(tmp_path / "none" / "out.csv")):
+        with pytest.raises(CommandError, match="--out"):
+            check_out(wrong)
     check_out(str(tmp_path / "new.csv"), str(table))
     check_out("-", str(table))

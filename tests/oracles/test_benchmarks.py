@@ -54,6 +54,19 @@ def test_versions(run):
     assert all(name in printed for name in names)
 
 
+def test_startup(run):
+    printed, results = run("startup")
+    assert set(results) == {"seconds", "ratios"} and set(results["seconds"]) == {
+        "elapsed",
+        "processor",
+    }
+    plain, estimators = "python -c pass", "import of the estimators"
+    assert results["ratios"][plain] == {"elapsed": 1, "processor": 1}
+    processor = results["seconds"]["processor"]
+    assert processor["--help"] < processor[estimators]  # which imports scikit-learn
+    assert all(name in printed for name in (plain, estimators, "--help", "a wrong argument"))
+
+
 def test_classes(run, tmp_path_factory):
     _, results = run("classes")
     assert {"mitra", "mitra, one for each class", "forest"} <= set(results)

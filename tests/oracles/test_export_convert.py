@@ -16,9 +16,10 @@ import torch
 from onnx.utils import extract_model
 
 import sklearn_mitra
+from sklearn_mitra._cli.main import main
 from sklearn_mitra._network.bins import outputs_to_targets, targets_to_bins
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
-from sklearn_mitra.export.convert import export, main
+from sklearn_mitra.export.convert import export
 from sklearn_mitra.export.tab2d import Tab2D
 
 INPUTS = {
@@ -300,9 +301,9 @@ def test_memory_does_not_hold_a_boolean_for_every_value_and_quantile(
 
 _EXPORTS = """
 import sys
-from sklearn_mitra.export.convert import main
+from sklearn_mitra._cli.main import main
 for name, model in zip(("small", "large"), sys.argv[1:]):
-    assert main(["--model", model, "--output", f"{name}.onnx"]) == 0
+    assert main(["convert", "--model", model, "--output", f"{name}.onnx"]) == 0
     with open("/proc/self/status") as file:
         print(next(int(line.split()[1]) for line in file if line.startswith("VmHWM")) * 1024)
 """
@@ -378,8 +379,8 @@ def test_files_have_names_of_their_own(make_checkpoint, tmp_path, monkeypatch, c
     monkeypatch.chdir(tmp_path)
     classifier = make_checkpoint(8, 10, 1, 2, "classification")
     regressor = make_checkpoint(8, 1, 1, 2, "regression")
-    assert main(["--model", str(classifier)]) == 0
-    assert main(["--model", str(regressor), "--profile", "wlearn"]) == 0
+    assert main(["convert", "--model", str(classifier)]) == 0
+    assert main(["convert", "--model", str(regressor), "--profile", "wlearn"]) == 0
     names = [f"{classifier.name}-classifier.onnx", f"{regressor.name}-regressor-wlearn.onnx"]
     assert sorted(os.listdir()) == sorted(names)
     assert capsys.readouterr().err.count(" MB in ") == 2
@@ -406,17 +407,16 @@ def test_a_failed_export_leaves_the_former_file_alone(make_checkpoint, tmp_path,
 @pytest.mark.parametrize(
     ("arguments", "message"),
     [
-        (["--output", "x.onnx"], "pass --variant classifier or regressor"),
-        (["--variant", "classifier", "--output", "none/x.onnx"], "no folder for --output 'none/x"),
-        (["--profile", "other"], "invalid choice: 'other'"),
-        (["--variant", "both"], "invalid choice: 'both'"),
+        (["--output", "x.onnx"], "Pass --variant classifier or regressor"),
+        (
+            ["--variant", "classifier", "--output", "none/x.onnx"],
+            "no directory for --output none/x",
+        ),
     ],
 )
-def test_wrong_arguments(arguments, message, tmp_path, monkeypatch, capsys):
+def test_outputs_that_cannot_be_written(arguments, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(SystemExit) as stop:
-        main(arguments)
-    assert stop.value.code == 2
+    assert main(["convert", *arguments]) == 1
     assert message in capsys.readouterr().err
     assert not os.listdir(tmp_path)
 
@@ -427,12 +427,12 @@ def test_wrong_arguments(arguments, message, tmp_path, monkeypatch, capsys):
 )
 def test_no_such_checkpoint(model, message, tmp_path, monkeypatch, capsys):
     monkeypatch.chdir(tmp_path)
-    assert main(["--model", model]) == 1
+    assert main(["convert", "--model", model]) == 1
     assert message in capsys.readouterr().err
     assert not os.listdir(tmp_path)
 
 
 def test_an_unknown_variant(make_checkpoint, capsys):
     directory = make_checkpoint(8, 10, 1, 2, "classification")
-    assert main(["--model", str(directory), "--variant", "regressor"]) == 1
+    assert main(["convert", "--model", str(directory), "--variant", "regressor"]) == 1
     assert "is for classification, but was asked for regression" in capsys.readouterr().err

@@ -9,11 +9,12 @@ import onnx
 import pytest
 from onnx.numpy_helper import from_array, to_array
 
+from sklearn_mitra._cli.main import main
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
 from sklearn_mitra.export import verify as verification
 from sklearn_mitra.export.cases import make_cases
-from sklearn_mitra.export.verify import main, verify
+from sklearn_mitra.export.verify import verify
 
 pytestmark = pytest.mark.filterwarnings("ignore:.*einx:DeprecationWarning")
 
@@ -112,7 +113,7 @@ def test_a_model_without_a_file_is_exported(
 
     monkeypatch.setattr("sklearn_mitra.export.verify.export", copy)
     report_file = tmp_path / "report.json"
-    assert main(["--model", str(directory), "--json", str(report_file)]) == 0
+    assert main(["verify", "--model", str(directory), "--json", str(report_file)]) == 0
     output = capsys.readouterr().out
     assert f"{directory} regressor: largest (and mean) difference to AutoGluon" in output
     assert "All agree within 1e-04" in output
@@ -135,13 +136,13 @@ def test_a_file_of_other_weights_fails(directory, file, capsys, tmp_path):
     weights.raw_data = (np.frombuffer(weights.raw_data, "<f4") + np.float32(0.01)).tobytes()
     onnx.save(model, tmp_path / "other.onnx")
     arguments = ["--model", str(directory), "--onnx", str(tmp_path / "other.onnx")]
-    assert main(arguments) == 1
+    assert main(["verify", *arguments]) == 1
     captured = capsys.readouterr()
     assert "FAILED" in captured.out
     failures = captured.err.splitlines()
     assert len(failures) == len(CASES)
     assert "classifier: onnx upstream differs by 1.0e-02 on 'Gaussian', more" in failures[0]
-    assert main([*arguments, "--atol", "0.02"]) == 0
+    assert main(["verify", *arguments, "--atol", "0.02"]) == 0
 
 
 def test_a_file_that_cannot_run_fails(directory, file, capsys, tmp_path):
@@ -150,7 +151,7 @@ def test_a_file_that_cannot_run_fails(directory, file, capsys, tmp_path):
     embedding = next(t for t in model.graph.initializer if "y_embedding" in t.name)
     embedding.CopyFrom(from_array(to_array(embedding)[:2], embedding.name))
     onnx.save(model, tmp_path / "two.onnx")
-    assert main(["--model", str(directory), "--onnx", str(tmp_path / "two.onnx")]) == 1
+    assert main(["verify", "--model", str(directory), "--onnx", str(tmp_path / "two.onnx")]) == 1
     assert "classifier: onnxruntime can't run" in capsys.readouterr().err
 
 
@@ -160,16 +161,16 @@ def test_not_a_number_fails(directory, file, tmp_path, capsys):
     weights = next(t for t in model.graph.initializer if t.name.endswith("final_layer.bias"))
     weights.raw_data = np.full(10, np.nan, "<f4").tobytes()
     onnx.save(model, tmp_path / "nan.onnx")
-    assert main(["--model", str(directory), "--onnx", str(tmp_path / "nan.onnx")]) == 1
+    assert main(["verify", "--model", str(directory), "--onnx", str(tmp_path / "nan.onnx")]) == 1
     assert "differs by inf" in capsys.readouterr().err
 
 
 def test_a_missing_file_or_model_fails(directory, tmp_path, capsys):
-    assert main(["--model", str(directory), "--onnx", str(tmp_path / "none.onnx")]) == 1
+    assert main(["verify", "--model", str(directory), "--onnx", str(tmp_path / "none.onnx")]) == 1
     assert "no such file" in capsys.readouterr().err
-    assert main(["--model", str(tmp_path / "none")]) == 1
+    assert main(["verify", "--model", str(tmp_path / "none")]) == 1
     assert "no such directory" in capsys.readouterr().err
-    assert main(["--onnx", __file__]) == 1
+    assert main(["verify", "--onnx", __file__]) == 1
 
 
 @pytest.mark.usefixtures("one_case")
@@ -177,7 +178,7 @@ def test_a_missing_file_or_model_fails(directory, tmp_path, capsys):
 def test_a_missing_runtime_fails(runtime, directory, file, tmp_path, capsys):
     """In a folder without npm's packages; Node.js itself may be missing, too."""
     arguments = ["--model", str(directory), "--onnx", file]
-    assert main([*arguments, "--runtime", runtime, "--npm", str(tmp_path)]) == 1
+    assert main(["verify", *arguments, "--runtime", runtime, "--npm", str(tmp_path)]) == 1
     captured = capsys.readouterr()
     problems = captured.err.splitlines()
     packages = {"node": ["node"], "web": ["web"], "all": ["node", "web"]}[runtime]
@@ -195,7 +196,7 @@ def test_without_autogluon_the_rewrite_takes_its_place(directory, file, monkeypa
         if name.partition(".")[0] == "autogluon":
             monkeypatch.delitem(sys.modules, name)
     monkeypatch.setitem(sys.modules, "autogluon", None)  # as if it weren't installed
-    assert main(["--model", str(directory), "--onnx", file]) == 0
+    assert main(["verify", "--model", str(directory), "--onnx", file]) == 0
     output = capsys.readouterr().out
     assert "difference to torch rewrite, since AutoGluon is not installed" in output
     assert "serving graphs" in output

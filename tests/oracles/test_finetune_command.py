@@ -1,6 +1,7 @@
 """The command ``sklearn-mitra finetune``."""
 
 import contextlib
+import inspect
 import os
 import signal
 import subprocess
@@ -12,8 +13,9 @@ import pytest
 from sklearn.datasets import load_iris
 
 from sklearn_mitra import MitraClassifier
-from sklearn_mitra._cli.main import main
-from sklearn_mitra.export.finetune import read_history
+from sklearn_mitra._cli.main import _make_parser, main
+from sklearn_mitra.export.finetune import finetune, read_history
+from sklearn_mitra.export.verify import RUNTIMES
 
 
 @pytest.fixture
@@ -31,7 +33,10 @@ def test_a_tuned_checkpoint_is_fitted_and_predicts(arguments, tmp_path, capsys):
     told = capsys.readouterr().err
     losses = [line["validation_loss"] for line in read_history(tmp_path / "tuned")]
     assert f"log loss {losses[0]:.4f} before tuning, {min(losses):.4f} after" in told
-    assert "of 20 steps" in told and "'species' is not numeric: classification" in told
+    assert (
+        "of 20 steps" in told
+        and "'species' is not numeric, so this is a classification task" in told
+    )
     bundle = str(tmp_path / "iris.wlrn")
     common = [str(tmp_path / "iris.csv"), "--target", "species"]
     assert main(["fit", *common, "--model", str(tmp_path / "tuned"), "--out", bundle]) == 0
@@ -48,7 +53,7 @@ def test_a_tuned_checkpoint_is_fitted_and_predicts(arguments, tmp_path, capsys):
         (["--target", "nothing"], "has no column 'nothing'"),
         (["--seconds", "-1"], "'seconds' must be a finite number, more than 0"),
         (["--resume"], "There is no interrupted run"),
-        (["--task", "regression"], "is for classification, but was asked for"),
+        (["--target", "petal width (cm)"], "is for classification, but was asked for"),
         (["--model", "/nowhere"], "no such directory"),
     ],
 )
@@ -79,7 +84,7 @@ def test_ctrl_c_keeps_the_best_so_far(arguments, tmp_path):
         process.send_signal(signal.SIGINT)
         _, told = process.communicate()
     assert process.returncode == 130, told
-    assert "holds the best weights so far. --resume goes on." in told
+    assert "holds the best weights so far. Pass --resume to continue." in told
     assert {*os.listdir(tmp_path / "tuned")} >= {"config.json", "model.safetensors", "state.pt"}
     seconds = str(read_history(tmp_path / "tuned")[-1]["seconds"] + 1)
     assert main([*arguments, "--resume", "--seconds", seconds, "--quiet"]) == 0
@@ -105,3 +110,16 @@ def test_the_table_is_read_as_fit_reads_it(arguments, tmp_path, capsys):
     frame.to_csv(tmp_path / "iris.csv", index=False)
     assert main([*arguments, "--drop", "id"]) == 1
     assert "missing in 1 of 150 rows" in capsys.readouterr().err
+
+
+def test_defaults_are_those_of_the_function():
+    (commands,) = (a for a in _make_parser()._actions if a.dest == "command")
+    defaults = {a.dest: a.default for a in commands.choices["finetune"]._actions}
+    parameters = inspect.signature(finetune).parameters
+    names = {"seconds": "seconds", "steps": "n_steps", "lr": "learning_rate"}
+    names |= {name: name for name in ("validation_fraction", "patience", "device", "resume")}
+    assert {name: defaults[name] for name in names} == {
+        name: parameters[parameter].default for name, parameter in names.items()
+    }
+    options = {a.dest: a for a in commands.choices["verify"]._actions}
+    assert options["runtime"].choices == ["python", *RUNTIMES, "all"]

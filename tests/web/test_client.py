@@ -13,10 +13,10 @@ from tables import make_weighted_classes
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
 from sklearn_mitra._bundles.estimators import CLASSIFIER, REGRESSOR
+from sklearn_mitra._cli.main import main
 from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra.export import finetune
 from sklearn_mitra.export.convert import export
-from sklearn_mitra.export.verify import main as verify
 
 TOLERANCE = 1e-5
 LABELS = [[0, 1, 2], [1, 2, 5], [-1, 1], [2**31 - 1, -(2**31)], ["no", "perhaps", "ja, natürlich"]]
@@ -284,7 +284,7 @@ def test_a_tuned_checkpoint(tmp_path):
     )
     assert tuned.checkpoint_ != MitraClassifier().fit(X, ids).checkpoint_
     export(resolve_checkpoint(directory, "classification"), str(file), "wlearn")
-    assert verify(["--model", str(directory), "--onnx", str(file)]) == 0
+    assert main(["verify", "--model", str(directory), "--onnx", str(file)]) == 0
     tuned.save(tmp_path / "bundle.wlrn")
     result = run_job(bundle=tmp_path / "bundle.wlrn", onnx=file, query=query)
     close(result["probabilities"], tuned.predict_proba(query))
