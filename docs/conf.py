@@ -3,6 +3,8 @@
 import re
 from typing import Any
 
+from sphinx_gallery.sorting import ExplicitOrder
+
 import sklearn_mitra
 
 project = "sklearn-mitra"
@@ -23,7 +25,10 @@ templates_path = ["_templates"]
 exclude_patterns = ["_build", "gallery", "playground", "pretraining"]
 nitpicky = True
 # Nothing is fetched during a build, so names of other packages link nowhere.
-nitpick_ignore_regex = [(r"py:.*", r"(?!sklearn_mitra).*"), ("std:ref", "(accuracy|r2)_score")]
+nitpick_ignore_regex = [
+    (r"py:.*", r"(?!sklearn_mitra).*"),
+    ("std:ref", "(accuracy|r2)_score"),
+]
 
 myst_enable_extensions = ["colon_fence"]
 myst_heading_anchors = 3
@@ -47,7 +52,20 @@ sphinx_gallery_conf = {
     "remove_config_comments": True,
     "show_memory": False,
     "show_signature": False,
-    "within_subsection_order": "FileNameSortKey",
+    "subsection_order": ExplicitOrder(
+        [
+            f"gallery/{section}"
+            for section in (
+                "first_steps",
+                "uncertainty",
+                "accuracy",
+                "explanations",
+                "production",
+            )
+        ]
+    ),
+    # Titles have numbers: tests/test_guide.py.
+    "within_subsection_order": "ExampleTitleSortKey",
     "write_computation_times": False,
 }
 
@@ -70,13 +88,21 @@ html_sidebars = {"CHANGELOG": []}
 # Sources link to each other so that links work in the repository, too.
 _PLACES_ON_THE_SITE = [
     (r"\]\((?:\.\./)+benchmarks/README\.md", "](/benchmarks.md"),
-    (r"\]\((?:\.\./)*gallery/(plot_\w+)\.py", r"](/auto_gallery/\1.rst"),
+    (
+        r"\]\((?:\.\./)*gallery/(\w+/plot_\w+)\.py",
+        r"](/auto_gallery/\1.rst",
+    ),
     # no page of Sphinx's: it is copied to the site afterwards
-    (r"\[([^]]+)\]\(((?:\.\./)*playground/index\.html)\)", r'<a href="\2">\1</a>'),
+    (
+        r"\[([^]]+)\]\(((?:\.\./)*playground/index\.html)\)",
+        r'<a href="\2">\1</a>',
+    ),
 ]
 
 
-def _link_within_the_site(app: Any, name: str, source: list[str]) -> None:
+def _link_within_the_site(
+    app: Any, name: str, source: list[str]
+) -> None:
     for pattern, place in _PLACES_ON_THE_SITE:
         source[0] = re.sub(pattern, place, source[0])
 

@@ -1,6 +1,6 @@
 """
-Distilling Mitra into gradient boosting
-=======================================
+9. Distilling Mitra into gradient boosting
+==========================================
 
 Mitra is good on few rows, and slow on millions. So let it label many more rows than there are
 labels for, and train gradient boosting on its probabilities. What is lost, and what is gained?
@@ -15,14 +15,23 @@ import matplotlib.pyplot as plt
 import numpy as np
 from scipy.special import expit, logit
 from sklearn.datasets import make_classification
-from sklearn.ensemble import HistGradientBoostingClassifier, HistGradientBoostingRegressor
+from sklearn.ensemble import (
+    HistGradientBoostingClassifier,
+    HistGradientBoostingRegressor,
+)
 from sklearn.metrics import log_loss, roc_auc_score
 from sklearn.model_selection import train_test_split
 
 from sklearn_mitra import MitraClassifier
 
 X, y = make_classification(
-    1300, 6, n_informative=4, n_redundant=1, flip_y=0.05, class_sep=0.8, random_state=1
+    1300,
+    6,
+    n_informative=4,
+    n_redundant=1,
+    flip_y=0.05,
+    class_sep=0.8,
+    random_state=1,
 )
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, train_size=300, test_size=1000, random_state=0
@@ -40,7 +49,9 @@ one, other = rng.integers(len(X_train), size=(2, n_made))
 is_other = rng.random((n_made, X.shape[1])) < 0.2
 made = np.where(is_other, X_train[other], X_train[one])
 soft = np.clip(teacher.predict_proba(made)[:, 1], 1e-4, 1 - 1e-4)
-student = HistGradientBoostingRegressor(random_state=0).fit(made, logit(soft))
+student = HistGradientBoostingRegressor(random_state=0).fit(
+    made, logit(soft)
+)
 
 
 def predict_student(X):
@@ -51,7 +62,9 @@ def predict_student(X):
 # %%
 # The same boosting on the 300 labels themselves is what there would be without a teacher.
 
-plain = HistGradientBoostingClassifier(random_state=0).fit(X_train, y_train)
+plain = HistGradientBoostingClassifier(random_state=0).fit(
+    X_train, y_train
+)
 models = {
     "Mitra, the teacher": lambda X: teacher.predict_proba(X)[:, 1],
     "boosting, the student": predict_student,
@@ -64,22 +77,34 @@ for name, predict in models.items():
         start = perf_counter()
         probabilities = predict(X_test)
         times.append(perf_counter() - start)
-    auc, loss = roc_auc_score(y_test, probabilities), log_loss(y_test, probabilities)
+    auc, loss = (
+        roc_auc_score(y_test, probabilities),
+        log_loss(y_test, probabilities),
+    )
     rows[name] = auc, loss, 1e6 / len(X_test) * min(times)
     print(
-        f"{name:<24} AUC {auc:.3f}, log loss {loss:.3f}, {rows[name][2]:7.1f} s for a million rows"
+        f"{name:<24} AUC {auc:.3f}, log loss {loss:.3f}, "
+        f"{rows[name][2]:7.1f} s for a million rows"
     )
 
-figure, axes = plt.subplots(1, 3, figsize=(9, 2.8), sharey=True, layout="constrained")
+figure, axes = plt.subplots(
+    1, 3, figsize=(9, 2.8), sharey=True, layout="constrained"
+)
 for ax, values, title in zip(
-    axes, zip(*rows.values()), ("AUC", "log loss", "s for 1,000,000 rows")
+    axes,
+    zip(*rows.values()),
+    ("AUC", "log loss", "s for 1,000,000 rows"),
 ):
     bars = ax.barh([*rows], values, color=["C0", "C1", "C7"])
-    ax.bar_label(bars, fmt="%.3g" if ax is not axes[2] else "%.0f", padding=3)
+    ax.bar_label(
+        bars, fmt="%.3g" if ax is not axes[2] else "%.0f", padding=3
+    )
     ax.set_title(title, fontsize=10)
     ax.margins(x=0.25)
 axes[0].invert_yaxis()
-axes[2].set(xscale="log", xlim=(None, 20 * rows["Mitra, the teacher"][2]))
+axes[2].set(
+    xscale="log", xlim=(None, 20 * rows["Mitra, the teacher"][2])
+)
 
 # %%
 # The student keeps the better log loss of its teacher, at the speed of boosting. On 1,000 rows an
