@@ -1,6 +1,7 @@
 """Settings of the documentation site, which ``make docs`` builds."""
 
 import re
+from importlib import metadata
 from typing import Any
 
 from sphinx_gallery.sorting import ExplicitOrder
@@ -70,19 +71,30 @@ sphinx_gallery_conf = {
 }
 
 html_theme = "pydata_sphinx_theme"
-html_title = project
+html_title = f"{project} {version}"
 html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_extra_path = ["llms.txt"]
 html_show_sourcelink = False
+# Where the repository is, pyproject.toml says once it is public.
+_urls = metadata.metadata(project).get_all("Project-URL") or []
 html_theme_options: dict[str, Any] = {
+    "icon_links": [
+        {"name": name, "url": url, "icon": "fa-solid fa-code-branch"}
+        for name, url in (entry.split(", ", 1) for entry in _urls)
+        if name == "Repository"
+    ],
     "article_header_end": [],
     "footer_end": [],
     "footer_start": ["copyright"],
     "navbar_align": "left",
     "show_toc_level": 2,
 }
-html_sidebars = {"CHANGELOG": []}
+html_sidebars: dict[str, list[str]] = {
+    "index": [],
+    "CHANGELOG": [],
+    "development": [],
+}
 
 
 # Sources link to each other so that links work in the repository, too.
