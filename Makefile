@@ -55,7 +55,7 @@ test-production: .venv-test/production-installed  ## Test with Dask, FastAPI, sk
 	$(TEST) -m pytest tests/production
 
 # The exported files in onnxruntime for Node.js and for browsers, and in a page.
-test-web: .venv-test/web-installed $(WEB)/node_modules/installed  ## Test exported files and the playground in Node.js and a browser
+test-web: .venv-test/web-installed .venv-docs/installed $(WEB)/node_modules/installed  ## Test exported files and the playground in Node.js and a browser
 	$(TEST) -m sklearn_mitra.export.verify --runtime all --npm $(WEB)
 	$(TEST) -m pytest $(WEB)
 

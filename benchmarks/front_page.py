@@ -76,7 +76,7 @@ def draw(rows):
     title, (rows, _) = _title(rows), rows
     names, ranks, seconds = zip(*rows)
     colours = ["#0d7a6f" if name == _OURS else "#b8c0c8" for name in names]
-    figure, panels = plt.subplots(1, 2, figsize=(4.8, 3.3), sharey=True, layout="constrained")
+    figure, panels = plt.subplots(1, 2, figsize=(4.3, 3.1), sharey=True, layout="constrained")
     for panel, values, form, words in (
         (panels[0], ranks, "{:.1f}", "mean rank\n(1 is best)"),
         (panels[1], seconds, "{:.2g} s", "fit and 1000 rows\n(median)"),

@@ -76,6 +76,7 @@ html_static_path = ["_static"]
 html_css_files = ["custom.css"]
 html_extra_path = ["llms.txt"]
 html_show_sourcelink = False
+html_use_index = False
 # Where the repository is, pyproject.toml says once it is public.
 _urls = metadata.metadata(project).get_all("Project-URL") or []
 html_theme_options: dict[str, Any] = {

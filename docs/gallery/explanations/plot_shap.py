@@ -25,9 +25,11 @@ background = shap.utils.sample(X_train, 4, random_state=0)
 
 
 def explain(rows):
-    """SHAP values for "benign", and the seconds they took."""
+    """SHAP values for "benign" in percent, and the seconds taken."""
     explainer = shap.explainers.Permutation(
-        lambda table: clf.predict_proba(table)[:, 1], background, seed=0
+        lambda table: 100 * clf.predict_proba(table)[:, 1],
+        background,
+        seed=0,
     )
     start = perf_counter()
     values = explainer(rows, max_evals=17, silent=True)
@@ -73,9 +75,10 @@ shap.plots.beeswarm(values, show=False, plot_size=(7, 4))
 plt.tight_layout()
 
 # %%
-# One of them, from the average prediction to its own:
+# The one that is least likely to be benign, from the average prediction to its own:
 
 plt.figure()
-shap.plots.waterfall(values[0], show=False)
-plt.gcf().set_size_inches(7, 4)
-plt.tight_layout()
+# some labels are outside the axes
+plt.rcParams["savefig.bbox"] = "tight"
+lowest = values.values.sum(axis=1).argmin()
+shap.plots.waterfall(values[lowest], show=False)

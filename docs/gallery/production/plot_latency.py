@@ -74,4 +74,4 @@ axes[1].legend()
 # %%
 # One row after the first is a matter of milliseconds. Many rows are not: a forest needs hardly
 # more for a thousand rows than for one, Mitra's time grows in proportion. To score millions of
-# rows, see :ref:`sphx_glr_auto_gallery_plot_distillation.py`.
+# rows, see :ref:`sphx_glr_auto_gallery_accuracy_plot_distillation.py`.
