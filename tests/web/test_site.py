@@ -46,6 +46,8 @@ def docs(tmp_path_factory):
     built = shutil.ignore_patterns("_build", "auto_gallery", "generated", "__pycache__")
     for part in "docs", "benchmarks":
         shutil.copytree(ROOT / part, folder / part, ignore=built)
+    for linked in "LICENSE", "NOTICE", "CITATION.cff":
+        shutil.copy(ROOT / linked, folder)
     command = [PYTHON, "-m", "sphinx", "--quiet", "-D", "plot_gallery=0"]
     subprocess.run([*command, folder / "docs", folder / "html"], check=True)
 
