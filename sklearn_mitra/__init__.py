@@ -7,6 +7,8 @@ from ._version import __version__
 if TYPE_CHECKING:
     from ._classifier import MitraClassifier
     from ._common.warnings import LongWaitWarning
+    from ._distill.classifier import DistilledClassifier
+    from ._distill.regressor import DistilledRegressor
     from ._errors import BundleError, CheckpointError, DisposedError
     from ._load import load, register_loaders
     from ._network.budget import clear_sessions, set_context_budget
@@ -17,6 +19,8 @@ __all__ = [
     "BundleError",
     "CheckpointError",
     "DisposedError",
+    "DistilledClassifier",
+    "DistilledRegressor",
     "LongWaitWarning",
     "MitraClassifier",
     "MitraRegressor",
@@ -34,6 +38,8 @@ _MODULES = {
     "BundleError": "_errors",
     "CheckpointError": "_errors",
     "DisposedError": "_errors",
+    "DistilledClassifier": "_distill.classifier",
+    "DistilledRegressor": "_distill.regressor",
     "LongWaitWarning": "_common.warnings",
     "MitraClassifier": "_classifier",
     "MitraRegressor": "_regressor",

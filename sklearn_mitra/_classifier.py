@@ -37,7 +37,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
     its layers and outputs logits of the classes.
 
     A prediction is the weighted mean of an ensemble. Its members are several such passes, most of
-    which also show features of a simple model. With 1000 training rows or more, scikit-learn's
+    which also show features of a simple model. With 100 training rows or more, scikit-learn's
     gradient boosting and extra trees are members, too. See ``members`` and ``member_weights``.
 
     .. warning::
@@ -96,16 +96,16 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         downloaded, and no network runs.
 
         "auto" is one plain member if ``n_estimators`` is 1. Otherwise it is a mix of kinds, or only
-        "compressed" in tables of more than 40 columns. With 1000 training rows or more, it includes
+        "compressed" in tables of more than 40 columns. With 100 training rows or more, it includes
         extra trees and, with up to ten classes, boosting, unless ``member_weights`` is "equal".
 
     member_weights : {"auto", "equal"} or list of float, default="auto"
         The weight of each member in the average of the log-probabilities.
 
         - "auto" learns the weights of boosting, of extra trees, and of all other members together,
-          if there are boosting or extra trees. The weights minimise the log loss of held-out rows:
-          500 rows, or all rows in three folds if there are fewer than 1000. A small penalty favours
-          the network. Members with a weight of 0 cost nothing in predictions.
+          if there are boosting or extra trees. The weights minimise the log loss of a third of
+          the rows, 500 at most, which are held out. A small penalty favours the network. Members
+          with a weight of 0 cost nothing in predictions.
         - "equal" gives all members the same weight.
         - A list has a weight for each member, the members that use the network first.
 

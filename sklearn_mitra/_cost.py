@@ -12,12 +12,12 @@ from sklearn.utils import check_scalar
 
 from ._common.fields import brief
 from ._common.progress import duration
-from ._fit import EncodedTable, Settings, fit_encoded, member_kinds, select_support
+from ._fit import SO_MANY_ROWS, EncodedTable, Settings, fit_encoded, member_kinds, select_support
 from ._fitted import ROWS_WITHOUT_NETWORK, FittedModel
 from ._members.functions import Rows
 from ._members.kinds import BOOSTING
 from ._members.training_table import TrainingTable
-from ._members.tree_models import fit_tree_model
+from ._members.tree_models import count_steps, fit_tree_model
 from ._network.context import Cache
 from ._network.network import Network
 from ._network.plan import Plan, Speed
@@ -196,9 +196,12 @@ def estimate_fit(
         if isinstance(target, NumberTarget) and not kinds.models:
             _add_interval(cost, y[support], plan, speed)
         cost.fit_seconds += plan.seconds_of_folds([*held_out, *tuned], speed)
+    sizes = [rest for rest, _ in held_out]
+    if not held_out or len(y) < SO_MANY_ROWS:
+        sizes.append(len(y))
     for i, kind in enumerate(kinds.models):
         if weights is None or weights.models[i]:
-            _add_trees(cost, kind, sample, [len(y), *(rest for rest, _ in held_out)], runtime)
+            _add_trees(cost, kind, sample, sizes, runtime)
     return cost
 
 
@@ -231,6 +234,7 @@ def _add_trees(
     for size in sizes:
         if kind == BOOSTING:
             growth = min(1.0, size / n_sample) + max(0, size - n_sample) / _DOUBLING_ROWS
+            growth *= count_steps(size, n_classes) / count_steps(n_sample, n_classes)
         else:
             growth = _growth(size, n_sample, _MOST_TREE_ROWS)
         cost.fit_seconds += seconds * growth

@@ -32,6 +32,9 @@ from ._uncertainty.weights import (
     read_weights,
 )
 
+# With this many training rows, tree models aren't fitted again to the 500 rows that were held out.
+SO_MANY_ROWS = 20_000
+
 
 class Settings(NamedTuple):
     """The parameters of an estimator that a fit depends on.
@@ -239,11 +242,14 @@ class _HeldOut(NamedTuple):
         Predictions of the network's members together; None if there are none.
     models : list of ndarray, of the same shape
         Predictions of each other member.
+    fitted : list of TreeModel
+        These members, fitted to the rows outside the last fold.
     """
 
     rows: NDArray[np.int64]
     network: NDArray[np.float64] | None
     models: list[NDArray[np.float64]]
+    fitted: list[TreeModel]
 
 
 class _Ensemble(NamedTuple):
@@ -282,21 +288,25 @@ class _Ensemble(NamedTuple):
                 held_out = ensemble._hold_out()
         if weights is None and held_out is not None:
             choose = choose_class_weights if target.n_classes else choose_number_weights
-            rows, network, models = held_out
+            rows, network, models, _ = held_out
             weights = choose(network, models, y[rows], len(self.kinds.network))
         assert weights is not None
         report(title, f"weights: {weights.describe(self.kinds)}")
         if held_out is not None and isinstance(target, NumberTarget):
-            rows, network, models = held_out
+            rows, network, models, _ = held_out
             scaled = target.scale(weights.mix(network, models))[:, None]
             x, seed = self.training.table.x[rows], self.model.seed
             conformal = Conformal.fit(x, target.scale(y[rows]), scaled, seed)
-        everything = np.arange(len(y))
-        fitted = tuple(
-            self._fit_trees(kind, everything, title) if weight else None
-            for kind, weight in zip(self.kinds.models, weights.models)
-        )
-        return _with_weights(self.model, weights, models=fitted, conformal=conformal)
+        if held_out is None or len(y) < SO_MANY_ROWS:
+            everything = np.arange(len(y))
+            fitted = [
+                self._fit_trees(kind, everything, title) if weight else None
+                for kind, weight in zip(self.kinds.models, weights.models)
+            ]
+        else:
+            pairs = zip(held_out.fitted, weights.models)
+            fitted = [fitted_model if weight else None for fitted_model, weight in pairs]
+        return _with_weights(self.model, weights, models=tuple(fitted), conformal=conformal)
 
     def _fit_trees(self, kind: str, rows: NDArray[np.int64], title: str | None = None) -> TreeModel:
         n_threads = self.runtime.n_threads
@@ -307,7 +317,7 @@ class _Ensemble(NamedTuple):
     def _hold_out(self) -> _HeldOut:
         """Predict held-out rows with all members: some rows if there are many, otherwise all."""
         folds = cut_held_out(self.table.y, self.model.seed)
-        by_fold = []
+        by_fold, models = [], list[TreeModel]()
         for fold in folds:
             rest = np.setdiff1d(np.arange(len(self.table.y)), fold)
             models = [self._fit_trees(kind, rest) for kind in self.kinds.models]
@@ -317,7 +327,7 @@ class _Ensemble(NamedTuple):
             by_fold.append(answers)
         whole = [np.concatenate(parts) for parts in zip(*by_fold)]
         by_network = whole.pop(0) if self.model.members else None
-        return _HeldOut(np.concatenate(folds), by_network, whole)
+        return _HeldOut(np.concatenate(folds), by_network, whole, models)
 
     def _answer(self, fold: NDArray[np.int64], rest: NDArray[np.int64]) -> NDArray[np.float64]:
         """Predict a fold with the network's members, and a support set selected from the rest."""

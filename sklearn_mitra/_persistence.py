@@ -188,12 +188,8 @@ def unpack_model(stored: Stored, learned: BundleFields, options: LoadOptions) ->
         if weights is not None:
             fits = model.n_members == sum(weight > 0 for weight in weights.network)
             learned.require(fits, "memberWeights", "the weights of the members in 'views'")
-        if options.n_estimators is not None and (weights is not None or config is None):
-            _check_number(len(weights.network) if weights else 0, options.n_estimators)
-        elif options.n_estimators is not None and config is not None:
-            # another ensemble has other residuals
-            members = _change_number(model, options.n_estimators, config)
-            model = replace(model, members=members, conformal=None)
+        if options.n_estimators is not None:
+            model = _with_number(model, options.n_estimators, config)
     return _checked(model)
 
 
@@ -352,18 +348,25 @@ def _checked(model: FittedModel) -> FittedModel:
     return model
 
 
-def _check_number(n_found: int, n_members: int) -> None:
-    """Raise an error if another number of the network's members is requested."""
-    if not n_found:
+def _with_number(model: FittedModel, n_members: int, config: Config | None) -> FittedModel:
+    """The model with another number of the network's members, which share their weight equally."""
+    weights = model.weights
+    if config is None:
         raise ValueError(
             f"The bundle has no ensemble members that use the network. Got n_estimators={n_members}"
             ". Leave it out, or fit again."
         )
-    if n_members != n_found:
+    if n_members == model.n_members:
+        return model
+    if weights is not None and not model.target.n_classes:
         raise ValueError(
-            f"The bundle has {n_found} ensemble members that use the network, and their weights "
-            f"belong together. Got n_estimators={n_members}. Pass {n_found}, or fit again."
+            f"The bundle's intervals belong to its {model.n_members} ensemble members that use the "
+            f"network. Got n_estimators={n_members}. Pass {model.n_members}, or fit again."
         )
+    members = _change_number(model, n_members, config)
+    if weights is not None:
+        weights = weights._replace(network=(sum(weights.network) / n_members,) * n_members)
+    return replace(model, members=members, weights=weights, conformal=None)
 
 
 def _change_number(model: FittedModel, n_members: int, config: Config) -> list[EnsembleMember]:

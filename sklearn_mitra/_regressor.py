@@ -107,9 +107,9 @@ class MitraRegressor(RegressorMixin, BaseMitra):
 
         - "auto" learns the weights of boosting, of extra trees, and of all other members together,
           if there are boosting or extra trees. The weights minimise the squared error of held-out
-          rows: 500 rows, or all rows in three folds if there are fewer than 1000. A small penalty
-          favours the network. Members with a weight of 0 cost nothing in predictions. Intervals and
-          quantiles use the residuals of the same rows.
+          rows: a third of the rows, 500 at most, or all rows in three folds if there are fewer than
+          1000. A small penalty favours the network. Members with a weight of 0 cost nothing in
+          predictions. Intervals and quantiles use the residuals of the same rows.
         - "equal" gives all members the same weight.
         - A list has a weight for each member, the members that use the network first.
 

@@ -70,10 +70,10 @@ def count_fits(monkeypatch):
 
 
 @both
-def test_from_1000_rows_on_trees_are_members(cls):
+def test_with_many_rows_trees_are_members(cls):
     X, y = make_table(1000)
-    y = y if cls is MitraClassifier else X[:, 0]
-    few, many = (cls(max_support=30).fit(X[:n], y[:n]) for n in (999, 1000))
+    y, fewest = (y, 100) if cls is MitraClassifier else (X[:, 0], 1000)
+    few, many = (cls(max_support=30).fit(X[:n], y[:n]) for n in (fewest - 1, fewest))
     same(few.member_weights_, np.full(4, 0.25))
     assert few._model.weights is None and few._model.models == ()
     assert many.member_weights_.shape == (6,)
@@ -339,14 +339,25 @@ def test_threads_change_no_bit(cls):
     same(one[0].member_weights_, two[0].member_weights_)
 
 
-@both
-def test_bundles_load_with_as_many_members(cls):
-    estimator, X = fit(cls, member_weights=[1, 1, 1, 1])
-    loaded = sklearn_mitra.load(estimator.save(), n_estimators=2)
-    same(outputs(loaded, X), outputs(estimator, X))
+def test_bundles_of_classes_load_with_fewer_members_of_the_network():
+    clf, X = fit(MitraClassifier, member_weights=[3, 1, 2, 2])
+    same(outputs(sklearn_mitra.load(clf.save(), n_estimators=2), X), outputs(clf, X))
+    one = sklearn_mitra.load(clf.save(), n_estimators=1)
+    same(one.member_weights_, [0.5, 0.25, 0.25])
+    kinds = list(clf.members)
+    del kinds[1]
+    expected, _ = fit(MitraClassifier, members=kinds, member_weights=[2, 1, 1])
+    np.testing.assert_allclose(outputs(one, X), outputs(expected, X), rtol=1e-6)
+    with pytest.raises(ValueError, match=r"has 2 ensemble members, .* Got n_estimators=3"):
+        sklearn_mitra.load(clf.save(), n_estimators=3)
+
+
+def test_bundles_of_numbers_load_with_as_many_members():
+    reg, X = fit(MitraRegressor, member_weights=[1, 1, 1, 1])
+    same(outputs(sklearn_mitra.load(reg.save(), n_estimators=2), X), outputs(reg, X))
     for n_estimators in (1, 3):
-        with pytest.raises(ValueError, match=r"has 2 ensemble members .* Got n_estimators="):
-            sklearn_mitra.load(estimator.save(), n_estimators=n_estimators)
+        with pytest.raises(ValueError, match=r"its 2 ensemble members .* Got n_estimators="):
+            sklearn_mitra.load(reg.save(), n_estimators=n_estimators)
 
 
 @both
@@ -520,9 +531,9 @@ def test_intervals_are_calibrated_in_fit(monkeypatch):
     X, _ = make_table(1500)
     y = X[:, 0] * X[:, 1] + 0.3 * np.random.default_rng(1).normal(size=1500)
     reg = MitraRegressor(members=["plain", *TREES], max_support=50).fit(X[:1000], y[:1000])
-    # 500 rows are held out of members fitted to the rest, and then all is fitted to all
+    # a third of the rows is held out of members fitted to the rest, and then all is fitted to all
     trees = [entry for entry in fits if entry != "network"]
-    assert sorted(n for _, n in trees)[:2] == [500, 500]
+    assert sorted(n for _, n in trees)[:2] == [666, 666]
     assert len(trees) == 2 + np.count_nonzero(reg.member_weights_[1:])
     assert fits.count("network") == 1
     del fits[:]

@@ -25,6 +25,8 @@ def test_public_surface():
         "BundleError",
         "CheckpointError",
         "DisposedError",
+        "DistilledClassifier",
+        "DistilledRegressor",
         "LongWaitWarning",
         "MitraClassifier",
         "MitraRegressor",
@@ -46,7 +48,7 @@ def test_public_objects_are_documented():
     for name in set(sklearn_mitra.__all__) - {"__version__"}:
         public = getattr(sklearn_mitra, name)
         assert public.__doc__
-        if name.startswith("Mitra"):
+        if name.startswith(("Mitra", "Distilled")):
             methods = [m for m in vars(public) if not m.startswith("_")]
             assert all(getattr(public, m).__doc__ for m in methods)
 

@@ -6,7 +6,14 @@ Where a line is wrong, mypy has to say so: an ``ignore`` that it doesn't need is
 import numpy as np
 
 import sklearn_mitra
-from sklearn_mitra import MitraClassifier, MitraRegressor, PredictiveDistribution, load
+from sklearn_mitra import (
+    DistilledClassifier,
+    DistilledRegressor,
+    MitraClassifier,
+    MitraRegressor,
+    PredictiveDistribution,
+    load,
+)
 
 
 def right() -> None:
@@ -20,6 +27,10 @@ def right() -> None:
     distribution: PredictiveDistribution = regressor.predict_distribution([[1.0]])
     width = np.diff(regressor.predict_interval([[1.0]], coverage=0.5))
     print(width, distribution[0].crps(1.0), regressor.predict([[1.0]], output="median"))
+    distilled = DistilledClassifier(classifier, n_rows=50).set_fit_request(X_unlabelled=True)
+    distilled.fit([[1.0]], [0], X_unlabelled=[[2.0]]).predict_proba([[1.0]]).argmax(axis=1)
+    loss: float = DistilledRegressor().fit([[1.0]], [0.5]).fidelity_["student_r2"]
+    print(loss)
     print(size, score, bundle, classifier.get_params()["max_support"])
 
 
@@ -32,3 +43,5 @@ def wrong() -> None:
     MitraClassifier().fit([[1]], [1]).foo  # type: ignore[attr-defined]  # noqa: B018
     MitraRegressor().predict([[1]], output="best")  # type: ignore[arg-type]
     MitraRegressor().predict_proba([[1]])  # type: ignore[attr-defined]
+    DistilledClassifier(n_rows="all")  # type: ignore[arg-type]
+    DistilledRegressor().predict_proba([[1]])  # type: ignore[attr-defined]

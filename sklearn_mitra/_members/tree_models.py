@@ -20,9 +20,15 @@ from .training_table import TrainingTable
 # The smallest log-probability of a class, so that a single row can't outweigh all others.
 LEAST = -7.0
 _N_TREES, _FEWEST_IN_LEAF = 100, 2
-# Limits on the rows that extra trees are fitted to, and on the numbers in their leaves: bundles
-# hold them.
-_MOST_ROWS, _MOST_VALUES = 20_000, 500_000
+# Boosting steps: for classes, each of which takes a tree for every class, and for numbers or more
+# rows than this. scikit-learn would hold out a tenth of so many rows to stop early, which lost more
+# than it gained on the tables of benchmarks/support.py.
+_N_STEPS, _MANY_ROWS, _N_MORE_STEPS = 100, 10_000, 200
+# Without this, boosting is too sure of itself on middle tables: log loss was better on 19 of 20.
+_L2 = 1.0
+# Limits on the rows that extra trees are fitted to, on their leaves and on the numbers in these:
+# bundles hold them.
+_MOST_ROWS, _MOST_LEAVES, _MOST_VALUES = 20_000, 500_000, 2_000_000
 # Smaller tables are fitted in one thread: several would wait for each other longer than they work.
 # With other processes on the cores, a fit of 0.1 s took a minute with two threads.
 _MANY_CELLS = 1_000_000
@@ -86,6 +92,11 @@ class TreeModel:
 def count_outputs(kind: str, n_classes: int) -> int:
     """Number of outputs that the trees of a kind add to."""
     return 1 if n_classes == 0 or (kind == BOOSTING and n_classes == 2) else n_classes
+
+
+def count_steps(n_rows: int, n_classes: int) -> int:
+    """Number of boosting steps with so many training rows and classes, 0 for regression."""
+    return _N_STEPS if n_classes and n_rows <= _MANY_ROWS else _N_MORE_STEPS
 
 
 def fit_tree_model(
@@ -152,11 +163,15 @@ def _fit_boosting(
     cls = HistGradientBoostingClassifier if n_classes else HistGradientBoostingRegressor
     if n_classes:
         # Classes with a single row are left out, since boosting steps for them do harm: in 3000
-        # rows of two classes, one row of a third lowered the accuracy from 1.00 to 0.89. Early
-        # stopping also holds out rows of every class, so each needs two rows.
+        # rows of two classes, one row of a third lowered the accuracy from 1.00 to 0.89.
         has_several = np.bincount(y)[y] > 1
         x, y = x[has_several], y[has_several]
-    model = cls(random_state=seed).fit(x, y)
+    model = cls(
+        max_iter=count_steps(len(x), n_classes),
+        l2_regularization=_L2,
+        early_stopping=False,
+        random_state=seed,
+    ).fit(x, y)
     start = np.ravel(model._baseline_prediction).astype(np.float64)
     trees = []
     for predictor in (p for iteration in model._predictors for p in iteration):
@@ -199,7 +214,7 @@ def _fit_extra_trees(
         chosen = np.random.RandomState(seed).permutation(len(x))[:_MOST_ROWS]
         x, y = x[np.sort(chosen)], y[np.sort(chosen)]
     n_outputs = max(1, n_classes)
-    most_leaves = max(1, _MOST_VALUES // (_N_TREES * n_outputs))
+    most_leaves = max(1, min(_MOST_LEAVES, _MOST_VALUES // n_outputs) // _N_TREES)
     cls = ExtraTreesClassifier if n_classes else ExtraTreesRegressor
     model = cls(
         _N_TREES,

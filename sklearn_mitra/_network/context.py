@@ -179,7 +179,9 @@ class Context:
         """
         if self.was_long or not runtime.is_cpu:
             return None
-        plan = self.plan(runtime, cache)
+        state = self._state  # the weights are looked at when they are used
+        is_known = state is not None and state.settings == _settings(runtime, cache)
+        plan = state.plan if state is not None and is_known else self.plan(runtime, cache)
         if count(plan, SLOW) < _LONG:
             return None
         if self._speed is None:
@@ -190,7 +192,7 @@ class Context:
 
     def _find(self, runtime: Runtime, cache: Cache) -> _State:
         state = self._state
-        settings = runtime.precision, cache, context_budget()
+        settings = _settings(runtime, cache)
         if state is None:
             network = self._resolve()  # perhaps a download, so not under the lock
         else:
@@ -234,3 +236,8 @@ class Context:
                 f"The weights of {self._name!r} have been replaced or deleted since they were "
                 "first used. Fit again, or restore the former checkpoint."
             )
+
+
+def _settings(runtime: Runtime, cache: Cache) -> tuple[Any, ...]:
+    """What a plan depends on beside the tables."""
+    return runtime.precision, cache, context_budget()

@@ -122,15 +122,20 @@ class Categories:
             return np.full((len(values), 1), np.nan)
         kinds = {isinstance(category, str) for category in self.categories}
         codes: dict[Any, float] = {value: code for code, value in enumerate(self.categories)}
-        present = [value for value in values if not is_missing(value)]
-        for value in present:
+        try:
+            found = [codes.get(value) for value in values]
+        except TypeError:  # a list or another object without a hash, which is refused below
+            found = [None] * len(values)
+        missed = [value for value, code in zip(values, found) if code is None]
+        others = [value for value in missed if not is_missing(value)]
+        for value in others:
             if isinstance(value, str) not in kinds or not isinstance(value, Hashable):
                 raise TypeError(
                     f"In {self.name}, training held categories such as {self.categories[0]!r}; got "
                     f"{describe(value)}. Convert the column to the type it had in training."
                 )
-        unseen.add(self.name, [None if value in codes else value for value in present])
-        return np.array([codes.get(value, np.nan) for value in values], np.float64)[:, None]
+        unseen.add(self.name, [None] * (len(values) - len(missed)) + others)
+        return np.array(found, np.float64)[:, None]
 
 
 @dataclass(frozen=True)

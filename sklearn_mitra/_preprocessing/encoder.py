@@ -281,6 +281,11 @@ def _warn_of_small(
             )
 
 
+def _is_numeric_frame(X: Any) -> bool:
+    """Whether X is a DataFrame whose columns all have NumPy's types of numbers or booleans."""
+    return is_frame(X) and all(isinstance(d, np.dtype) and d.kind in "biuf" for d in X.dtypes)
+
+
 def _encoded_names(columns: Sequence[Column]) -> list[str]:
     return [column.name for column in columns for _ in range(column.n_encoded)]
 
@@ -289,6 +294,10 @@ def _to_floats(X: Any, columns: Sequence[Column], unseen: UnseenCategories) -> N
     """An encoded table (n_rows, n_encoded), with NaN for missing values."""
     if is_numeric(X) and all(isinstance(c, Numbers) and c.held != DURATIONS for c in columns):
         x = X.astype(np.float64)
+    elif _is_numeric_frame(X) and all(
+        isinstance(c, Numbers) and c.held == NUMBERS for c in columns
+    ):
+        x = np.ascontiguousarray(X.to_numpy(np.float64))  # as below, but all columns at once
     else:
         parts = [column.to_floats(c, unseen) for c, column in zip(columns_of(X), columns)]
         x = np.hstack(parts)

@@ -40,7 +40,7 @@ def read_column(column: Any, name: str) -> NDArray[Any]:
             return column.to_numpy(np.float64, na_value=np.nan)
         return column.astype(np.float64)
     values = np.array(column, dtype=object)
-    values[:] = [None if is_missing(value) else _as_str(value) for value in values]
+    values[:] = [value if type(value) is str else _to_plain(value) for value in values]
     return values
 
 
@@ -117,6 +117,8 @@ def describe(value: Any) -> str:
     return brief(value.item() if isinstance(value, np.generic) else value)
 
 
-def _as_str(value: Any) -> Any:
-    """An instance of a subclass of str, such as a string enumeration, as a plain str."""
+def _to_plain(value: Any) -> Any:
+    """None if a value is missing, and a plain str if its class is derived from it."""
+    if is_missing(value):
+        return None
     return str.__str__(value) if isinstance(value, str) else value

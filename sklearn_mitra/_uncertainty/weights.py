@@ -23,6 +23,9 @@ _SPREAD, _HOTTEST = 0.2, 1.5
 # The smallest size of residuals, relative to the range of the targets, since a member may be exact;
 # and the largest residual in units of the smallest size, so that its square doesn't overflow.
 _LEAST_SIZE, _LARGEST = 1e-6, 1e100
+# A member's residuals count as so many times their 90 % quantile at most: in a table with heavy
+# tails, a few rows would choose the weights. These are 8 standard deviations of normal residuals.
+_OUTLYING = 5.0
 # A third of the training rows is held out, and no more than about 500. With fewer rows than this,
 # regression holds out each third in turn: intervals need as many residuals as possible.
 _MANY_ROWS, _HELD_OUT_ROWS, _N_FOLDS = 1000, 500, 3
@@ -187,6 +190,9 @@ def choose_number_weights(
         Number of the network's members, which share its weight equally.
     """
     residuals, penalties = _stack(network, models) - y, _penalties(network, models)
+    usual = np.quantile(np.abs(residuals), 0.9, axis=1, keepdims=True)
+    most = np.where(usual > 0, _OUTLYING * usual, np.inf)
+    residuals = np.clip(residuals, -most, most)
     peaks = np.abs(residuals).max(axis=1, keepdims=True)
     peaks = np.where(peaks > 0, peaks, 1)
     sizes = peaks[:, 0] * np.sqrt(np.square(residuals / peaks).mean(axis=1))

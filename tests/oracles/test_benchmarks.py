@@ -186,3 +186,13 @@ def test_finetuning(start, tmp_path, capsys):
     (scores,) = (table["scores"] for table in report["results"]["classification"].values())
     assert list(scores) == ["mitra", "mitra, tuned", "forest", "boosting"]
     assert "log loss, 1 tables" in capsys.readouterr().out
+
+
+def test_distillation(run):
+    printed, results = run("distillation", "--bulk")
+    for task in ("classification", "regression"):
+        (scores,) = results[task].values()
+        assert {"boosting", "student", "teacher", "seconds, student"} <= set(scores)
+    assert set(results["bulk"]["seconds"]) == {"boosting", "student"}
+    assert "classification, log loss, 1 tables" in printed
+    assert "1000 rows" in printed

@@ -33,6 +33,21 @@ def transform(encoder, column, name="a"):
 # ---- numbers ------------------------------------------------------------------------------------
 
 
+def test_frames_of_numbers_are_encoded_as_their_columns_are():
+    frame = pd.DataFrame(MISSING, columns=[*"abcdef"]).astype({"b": np.float32})
+    frame["g"], frame["h"] = np.arange(60) ** 5, np.arange(60) > 7
+    encoder, x = TableEncoder.fit(frame)
+    assert x.flags.c_contiguous
+    for j, name in enumerate(frame):
+        alone, column = TableEncoder.fit(frame[[name]])
+        np.testing.assert_array_equal(x[:, [j]], column, strict=True)
+    mixed, with_text = TableEncoder.fit(frame.assign(text="a"))
+    np.testing.assert_array_equal(with_text[:, :-1], x, strict=True)
+    np.testing.assert_array_equal(
+        mixed.transform(frame.assign(text="a"))[:, :-1], encoder.transform(frame), strict=True
+    )
+
+
 def test_columns_without_any_value_become_zero():
     table = np.random.default_rng(0).normal(size=(20, 4))
     table[::3, 1] = table[:, 2] = NAN

@@ -14,7 +14,12 @@ from sklearn.preprocessing import OneHotEncoder, StandardScaler
 from skops.io.exceptions import UntrustedTypesFoundException
 from snippets import ROOT, read_blocks
 
-from sklearn_mitra import MitraClassifier, MitraRegressor
+from sklearn_mitra import (
+    DistilledClassifier,
+    DistilledRegressor,
+    MitraClassifier,
+    MitraRegressor,
+)
 
 N_ROWS = 90
 RNG = np.random.default_rng(0)
@@ -45,6 +50,8 @@ CASES = {
     "numbers": (NUMBERS, TARGET, Regressor()),
     "numbers, columns of every kind": (MIXED, TARGET, Regressor()),
     "targets far out": (NUMBERS, np.exp(9 * TARGET), Regressor(target_transform="asinh")),
+    "distilled, classes": (MIXED, TARGET > 0, DistilledClassifier(Classifier(), n_rows=90)),
+    "distilled, numbers": (NUMBERS, TARGET, DistilledRegressor(Regressor(), n_rows=90)),
     "pipeline": (
         MIXED,
         TARGET > 0,

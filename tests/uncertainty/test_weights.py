@@ -199,6 +199,25 @@ def test_answers_far_off_are_no_trouble():
     assert sum(weights.network) == 0 and 0.2 < weights.temperature < 5
 
 
+def test_a_few_outliers_do_not_choose_the_weights():
+    y, answers = draw_numbers(500, [1, 0.3, 1])
+    weights = choose_number_weights(answers[0], answers[1:], y)
+    y[:2] += [3000, -2000]
+    answers[2][:2] = y[:2] / 2  # the third member has an idea of the outliers
+    outlying = choose_number_weights(answers[0], answers[1:], y)
+    np.testing.assert_allclose(parts_of(outlying), parts_of(weights), atol=0.15)
+
+
+def test_little_weight_of_the_network_is_none():
+    y, answers = draw_numbers(300, [1, 0.28, 0.28])
+    loss = [number_loss(parts, y, answers) for parts in ALL]
+    best = ALL[int(np.argmin(loss))]
+    assert 0 < best[0] < 0.1
+    assert parts_of(choose_number_weights(answers[0], answers[1:], y))[0] == 0
+    y, answers = draw_classes(300, 3, [3, 0.5, 0.5])
+    assert parts_of(choose_class_weights(answers[0], answers[1:], y))[0] == 0
+
+
 # ---- rows to hold out ----------------------------------------------------------------------------
 
 

@@ -1,0 +1,1 @@
+"""Distillation: a fast student learns a teacher's predictions."""
