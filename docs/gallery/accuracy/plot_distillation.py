@@ -1,5 +1,4 @@
 """
-=======
 9. Distilling Mitra into a fast student
 =======================================
 
