@@ -2,8 +2,9 @@
 13. A bundle and back
 =====================
 
-A fitted estimator becomes one ``.wlrn`` file: support rows, columns, labels, and the sha256 of its
-checkpoint, but no weights. What is in it, how large is it, and does it predict the same?
+A fitted estimator becomes one ``.wlrn`` file: support rows, columns, labels, the trees of its
+members, and the sha256 of its checkpoint, but not the network's weights. What is in it, how large
+is it, and does it predict the same?
 """
 
 import json
