@@ -54,8 +54,8 @@ test-min: .venv-min/installed  ## Run the fast tests with the oldest dependencie
 test-production: .venv-test/production-installed  ## Test with Dask, FastAPI, skops and MLflow
 	$(TEST) -m pytest tests/production
 
-# The exported files in onnxruntime for Node.js and for browsers, and in a page.
-test-web: .venv-test/web-installed $(WEB)/node_modules/installed  ## Test exported files and the playground in Node.js and a browser
+# The exported files in onnxruntime for Node.js and for browsers, and in a page; the site's pages.
+test-web: .venv-test/web-installed .venv-docs/installed $(WEB)/node_modules/installed  ## Test exported files, the playground and the documentation in Node.js and a browser
 	$(TEST) -m sklearn_mitra.export.verify --runtime all --npm $(WEB)
 	$(TEST) -m pytest $(WEB)
 

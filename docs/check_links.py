@@ -20,7 +20,9 @@ class Page(HTMLParser):
         else:
             self.links.update(re.findall(r"\]\(([^)]+)\)", text))
 
-    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+    def handle_starttag(
+        self, tag: str, attrs: list[tuple[str, str | None]]
+    ) -> None:
         """Collect what an element links to, and what it is called."""
         for name, value in attrs:
             if name in ("href", "src") and value:
@@ -31,22 +33,45 @@ class Page(HTMLParser):
 
 def find_broken(folder: Path) -> list[str]:
     """What is wrong with the links of a site's pages, a line for each."""
-    paths = [path for path in sorted(folder.rglob("*.html")) if "_static" not in path.parts]
+    paths = [
+        path
+        for path in sorted(folder.rglob("*.html"))
+        if "_static" not in path.parts
+    ]
     pages = {path: Page(path) for path in [*paths, folder / "llms.txt"]}
     broken = []
     for path, page in pages.items():
         for link in sorted(page.links):
             address = urlsplit(link)
             if address.scheme or address.netloc:
-                if address.scheme not in ("https", "http", "data", "mailto"):
-                    broken.append(f"{path.relative_to(folder)}: {link} has an unknown scheme")
+                if address.scheme not in (
+                    "https",
+                    "http",
+                    "data",
+                    "mailto",
+                ):
+                    broken.append(
+                        f"{path.relative_to(folder)}: {link} has an unknown scheme"
+                    )
                 continue
-            target = path.parent / unquote(address.path) if address.path else path
+            target = (
+                path.parent / unquote(address.path)
+                if address.path
+                else path
+            )
             target = target.resolve()
             if not target.exists():
-                broken.append(f"{path.relative_to(folder)}: {link} is not there")
-            elif target in pages and unquote(address.fragment) not in pages[target].anchors:
-                broken.append(f"{path.relative_to(folder)}: {link} has no such anchor")
+                broken.append(
+                    f"{path.relative_to(folder)}: {link} is not there"
+                )
+            elif (
+                target in pages
+                and unquote(address.fragment)
+                not in pages[target].anchors
+            ):
+                broken.append(
+                    f"{path.relative_to(folder)}: {link} has no such anchor"
+                )
     return broken
 
 

@@ -8,7 +8,7 @@ from sklearn import datasets
 from snippets import ROOT, read_blocks, run_page
 
 import sklearn_mitra
-from sklearn_mitra import MitraClassifier
+from sklearn_mitra import MitraClassifier, MitraRegressor
 
 DOCS = ROOT / "docs"
 # They need a hub, an exported file, or what only production has, or print a number that varies:
@@ -57,13 +57,25 @@ def make_smaller(n_rows, monkeypatch):
     monkeypatch.setattr(datasets, "make_classification", make_part)
 
 
-def test_the_parameter_table_matches_the_classifier():
+@pytest.mark.parametrize("estimator", [MitraClassifier, MitraRegressor])
+def test_the_parameter_table_matches(estimator):
     text = (DOCS / "guide" / "parameters.md").read_text(encoding="utf-8")
-    table = re.findall(r"^\| `(\w+)` \| `([^`]*)` \|", text, flags=re.MULTILINE)
-    parameters = signature(MitraClassifier).parameters
-    defaults = {name: parameter.default for name, parameter in parameters.items()}
-    assert [name for name, _ in table] == list(defaults)
-    assert {name: eval(default) for name, default in table} == defaults
+    rows = re.findall(r"^\| `(\w+)` \| `([^`]*)` \| (?:(\w+) only:)?", text, flags=re.MULTILINE)
+    kind = estimator.__name__.removeprefix("Mitra").lower()
+    table = [(name, eval(default)) for name, default, only in rows if only in ("", kind)]
+    parameters = signature(estimator).parameters
+    assert table == [(name, parameter.default) for name, parameter in parameters.items()]
+
+
+def test_examples_are_numbered_as_the_gallery_shows_them():
+    """In the order of the sections in conf.py; within one, titles are sorted as text."""
+    sections = re.findall(r"^ {16}\"(\w+)\",$", (DOCS / "conf.py").read_text(), flags=re.MULTILINE)
+    assert {*sections} == {path.parent.name for path in DOCS.glob("gallery/*/README.rst")}
+    numbers = []
+    for section in sections:
+        titles = [path.read_text().splitlines()[1] for path in DOCS.glob(f"gallery/{section}/*.py")]
+        numbers += [int(title.split(".")[0]) for title in sorted(titles)]
+    assert numbers == list(range(1, len(numbers) + 1))
 
 
 def test_reference_lists_the_public_objects():

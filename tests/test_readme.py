@@ -1,6 +1,7 @@
 """The README is true: its code, and its demo."""
 
 import re
+import runpy
 
 import pytest
 from sklearn import datasets
@@ -17,6 +18,12 @@ def test_code_runs(tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
     assert run_page(ROOT / "README.md") == 4
     assert (tmp_path / "clf.wlrn").exists()
+
+
+def test_the_picture_shows_the_measurements():
+    """If not: python -m benchmarks.front_page."""
+    script = runpy.run_path(str(ROOT / "benchmarks" / "front_page.py"))
+    assert script["describe"](script["read_rows"]()) in script["PICTURE"].read_text()
 
 
 @pytest.mark.slow

@@ -1,6 +1,6 @@
 """
-SHAP values, with and without the cached context
-================================================
+11. SHAP values, with and without the cached context
+====================================================
 
 The ``shap`` package explains single predictions of any model by predicting many altered rows. It
 calls ``predict_proba`` again and again, each time with few rows. That is the worst case for a
@@ -17,15 +17,19 @@ from sklearn.model_selection import train_test_split
 from sklearn_mitra import MitraClassifier
 
 X, y = load_breast_cancer(return_X_y=True, as_frame=True)
-X_train, X_test, y_train, y_test = train_test_split(X.iloc[:, :8], y, random_state=0, stratify=y)
+X_train, X_test, y_train, y_test = train_test_split(
+    X.iloc[:, :8], y, random_state=0, stratify=y
+)
 clf = MitraClassifier(n_estimators=1).fit(X_train, y_train)
 background = shap.utils.sample(X_train, 4, random_state=0)
 
 
 def explain(rows):
-    """SHAP values of the probability that a tumour is benign, and the seconds they took."""
+    """SHAP values for "benign" in percent, and the seconds taken."""
     explainer = shap.explainers.Permutation(
-        lambda table: clf.predict_proba(table)[:, 1], background, seed=0
+        lambda table: 100 * clf.predict_proba(table)[:, 1],
+        background,
+        seed=0,
     )
     start = perf_counter()
     values = explainer(rows, max_evals=17, silent=True)
@@ -35,12 +39,16 @@ def explain(rows):
 # %%
 # Two rows each way. The values are the same, the time is not.
 
-explain(X_test[:1])  # the context is computed here, and shap compiles its own code
+# the context is computed here, and shap compiles its own code
+explain(X_test[:1])
 _, with_context = explain(X_test[:2])
 clf.set_params(cache_context=False)
 _, without_context = explain(X_test[:2])
 clf.set_params(cache_context="auto")
-print(f"with the cached context {with_context:.2f} s, without it {without_context:.2f} s")
+print(
+    f"with the cached context {with_context:.2f} s, "
+    f"without it {without_context:.2f} s"
+)
 print(f"{without_context / with_context:.1f} times as fast")
 
 # %%
@@ -67,9 +75,10 @@ shap.plots.beeswarm(values, show=False, plot_size=(7, 4))
 plt.tight_layout()
 
 # %%
-# One of them, from the average prediction to its own:
+# The one that is least likely to be benign, from the average prediction to its own:
 
 plt.figure()
-shap.plots.waterfall(values[0], show=False)
-plt.gcf().set_size_inches(7, 4)
-plt.tight_layout()
+# some labels are outside the axes
+plt.rcParams["savefig.bbox"] = "tight"
+lowest = values.values.sum(axis=1).argmin()
+shap.plots.waterfall(values[lowest], show=False)

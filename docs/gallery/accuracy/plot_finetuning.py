@@ -1,6 +1,6 @@
 """
-Fine-tuning the network's weights
-=================================
+8. Fine-tuning the network's weights
+====================================
 
 Usually the weights stay as they are, and the training table is only read in context. ``finetune``
 goes on training them on one table. It needs PyTorch and takes time; the result is a checkpoint like
@@ -40,21 +40,39 @@ plain = MitraClassifier(n_estimators=1).fit(X, y)
 
 folder = tempfile.TemporaryDirectory()
 tuned = finetune(
-    plain, X, y, directory=folder.name, n_steps=120, support_size=128, query_size=64, random_state=0
+    plain,
+    X,
+    y,
+    directory=folder.name,
+    n_steps=120,
+    support_size=128,
+    query_size=64,
+    random_state=0,
 )
 
 forest = RandomForestClassifier(300, random_state=0).fit(X, y)
-for name, model in (("before tuning", plain), ("after tuning", tuned), ("forest", forest)):
+for name, model in (
+    ("before tuning", plain),
+    ("after tuning", tuned),
+    ("forest", forest),
+):
     p = model.predict_proba(X_test)
     accuracy = accuracy_score(y_test, p.argmax(axis=1))
-    print(f"{name:<13}  log loss {log_loss(y_test, p):.3f}, accuracy {accuracy:.3f}")
+    print(
+        f"{name:<13}  log loss {log_loss(y_test, p):.3f}, "
+        f"accuracy {accuracy:.3f}"
+    )
 
 # %%
 # The validation loss, and both models' probabilities:
 
-figure, axes = plt.subplots(1, 3, figsize=(10, 3.4), layout="constrained")
+figure, axes = plt.subplots(
+    1, 3, figsize=(10, 3.4), layout="constrained"
+)
 plot_history(folder.name, ax=axes[0])
-for ax, title, model in zip(axes[1:], ("before", "after"), (plain, tuned)):
+for ax, title, model in zip(
+    axes[1:], ("before", "after"), (plain, tuned)
+):
     DecisionBoundaryDisplay.from_estimator(
         model,
         X,
@@ -66,8 +84,16 @@ for ax, title, model in zip(axes[1:], ("before", "after"), (plain, tuned)):
         cmap="RdBu",
         levels=np.linspace(0, 1, 15),
     )
-    ax.scatter(*X.T, c=y, cmap="RdBu", s=9, edgecolors="white", linewidths=0.4)
-    ax.set(xticks=range(5), yticks=range(5), xlabel="", ylabel="", title=f"{title} tuning")
+    ax.scatter(
+        *X.T, c=y, cmap="RdBu", s=9, edgecolors="white", linewidths=0.4
+    )
+    ax.set(
+        xticks=range(5),
+        yticks=range(5),
+        xlabel="",
+        ylabel="",
+        title=f"{title} tuning",
+    )
 folder.cleanup()
 
 # %%

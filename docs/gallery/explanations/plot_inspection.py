@@ -1,6 +1,6 @@
 """
-Permutation importance and partial dependence
-=============================================
+10. Permutation importance and partial dependence
+=================================================
 
 scikit-learn's tools work on any estimator. All they need is many predictions, and a cached context
 makes these cheap: the support set passes the network once.
@@ -9,14 +9,21 @@ makes these cheap: the support set passes the network once.
 import matplotlib.pyplot as plt
 import numpy as np
 from sklearn.datasets import load_diabetes
-from sklearn.inspection import PartialDependenceDisplay, permutation_importance
+from sklearn.inspection import (
+    PartialDependenceDisplay,
+    permutation_importance,
+)
 from sklearn.model_selection import train_test_split
 
 from sklearn_mitra import MitraRegressor
 
 X, y = load_diabetes(return_X_y=True, as_frame=True, scaled=False)
-X_train, X_test, y_train, y_test = train_test_split(X, y, random_state=0)
-reg = MitraRegressor(members=["residual", "compressed+residual"]).fit(X_train, y_train)
+X_train, X_test, y_train, y_test = train_test_split(
+    X, y, random_state=0
+)
+reg = MitraRegressor(members=["residual", "compressed+residual"]).fit(
+    X_train, y_train
+)
 print(f"R² {reg.score(X_test, y_test):.2f}")
 
 # %%
@@ -24,13 +31,20 @@ print(f"R² {reg.score(X_test, y_test):.2f}")
 # ----------
 # How much worse is the score if a column is shuffled?
 
-found = permutation_importance(reg, X_test, y_test, n_repeats=3, random_state=0)
+found = permutation_importance(
+    reg, X_test, y_test, n_repeats=3, random_state=0
+)
 order = np.argsort(found.importances_mean)
 figure, ax = plt.subplots(figsize=(6, 3.6), layout="constrained")
 ax.barh(
-    X.columns[order], found.importances_mean[order], xerr=found.importances_std[order], color="C0"
+    X.columns[order],
+    found.importances_mean[order],
+    xerr=found.importances_std[order],
+    color="C0",
 )
-ax.set(xlabel="loss of R² when shuffled", title="Permutation importance")
+ax.set(
+    xlabel="loss of R² when shuffled", title="Permutation importance"
+)
 
 # %%
 # Partial dependence
