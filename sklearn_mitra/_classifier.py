@@ -13,6 +13,7 @@ from sklearn.utils._param_validation import Interval, StrOptions
 from ._base import BaseMitra
 from ._bundles.estimators import CLASSIFIER
 from ._bundles.fields import BundleFields, pack
+from ._common.arguments import explain_unexpected
 from ._common.means import log_softmax, softmax
 from ._common.progress import stage
 from ._errors import BundleError
@@ -21,12 +22,20 @@ from ._fitted import FittedModel
 from ._members.functions import Rows
 from ._network.network import Network
 from ._network.runtime import Provider
+from ._params import ALIAS_HINTS
 from ._targets.classes import ClassTarget, check_labels, keep_integers
 
 if TYPE_CHECKING:
     from ._sklearn import ClassifierMixin
 else:
     from sklearn.base import ClassifierMixin
+
+# For ``fit``, which has no ``sample_weight``.
+_HINTS = {
+    "sample_weight": "The network reads each support row once, whatever its weight. Pass "
+    "class_weight to weight classes, or repeat rows. See 'Weights of rows' on the page "
+    "'Probabilities' of the documentation."
+}
 
 
 class MitraClassifier(ClassifierMixin, BaseMitra):
@@ -57,8 +66,8 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
           hub. ``"mitra-2"`` is its second version.
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub.
         - A directory with ``config.json`` and ``model.safetensors``.
-        - An ``.onnx`` file that ``sklearn_mitra.export.convert`` made from one of these, or any
-          other with the same inputs. Every prediction then passes the support set through the
+        - An ``.onnx`` file that ``sklearn-mitra convert`` made from one of these, or any other with
+          the same inputs. Every prediction then passes the support set through the
           network again.
 
     max_support : int or None, default=512
@@ -268,6 +277,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         ],
     }
 
+    @explain_unexpected(ALIAS_HINTS)
     def __init__(
         self,
         *,
@@ -303,6 +313,7 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         self.cache_context = cache_context
         self.verbose = verbose
 
+    @explain_unexpected(_HINTS)
     def fit(self, X: Any, y: ArrayLike) -> "MitraClassifier":
         """Select the support set, encode it, and build the ensemble members.
 
@@ -385,10 +396,18 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
         -------
         labels : ndarray of shape (n_samples,)
             Labels with the dtype of ``classes_``. See :meth:`predict_proba` for the errors raised.
+
+        Warns
+        -----
+        UserWarning
+            Without a ``class_weight``, once for each fit and line of your code: if a class has less
+            than 5 % of the training rows, and no row is predicted to be of it, although some are
+            likely to be.
         """
         copy = self._copy()  # probabilities and classes then come from the same fit
-        best = copy.predict_proba(X).argmax(axis=1)
-        labels: NDArray[Any] = copy.classes_[best]
+        probabilities = copy.predict_proba(X)
+        copy._warn_of_missed(probabilities)
+        labels: NDArray[Any] = copy.classes_[probabilities.argmax(axis=1)]
         return labels
 
     # ------------------------------------------------------------ learned attributes
@@ -471,6 +490,21 @@ class MitraClassifier(ClassifierMixin, BaseMitra):
             logits = model.answers(rows, outputs)
             network = log_softmax(target.inverse_transform(logits, self._temperature(), to_prior))
         return model.mix(rows, network) + (correction - to_prior)
+
+    def _warn_of_missed(self, probabilities: NDArray[np.float64]) -> None:
+        """Warn, once for each fit, if a rare class is likely among rows but not predicted."""
+        target = self._class_target
+        missed = target.find_missed(probabilities)
+        if missed is None or self.class_weight is not None:
+            return
+        # The same text for all folds of a cross-validation, so that one of them warns.
+        tune = "Tune the threshold with scikit-learn's TunedThresholdClassifierCV, or pass"
+        self._model.warn_of_class(
+            f"No row was predicted to be of class {target.classes.tolist()[missed]!r}, which is "
+            "rare in training, although some rows are likely to be of it. 'predict' takes the most "
+            f"probable class. {tune if target.n_classes == 2 else 'Pass'} class_weight. See the "
+            "page 'Imbalanced classes and thresholds' of the user guide."
+        )
 
     def _temperature(self) -> float:
         if self.softmax_temperature is None:

@@ -134,7 +134,3 @@ class Estimated(Parametrised):
         )
         cost.fit_seconds += seconds
         return cost
-
-    # Errors about arguments then don't name this private class.
-    estimate_cost.__qualname__ = "estimate_cost"
-    estimate_fit_cost.__qualname__ = "estimate_fit_cost"

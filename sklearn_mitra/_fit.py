@@ -32,6 +32,9 @@ from ._uncertainty.weights import (
     read_weights,
 )
 
+# With this many training rows, only the first two of a classifier's members that use the network
+# answer for held-out rows. The weights are as good then, and a fit takes a quarter less time.
+_ROWS_FOR_TWO = 500
 # With this many training rows, tree models aren't fitted again to the 500 rows that were held out.
 SO_MANY_ROWS = 20_000
 
@@ -334,7 +337,11 @@ class _Ensemble(NamedTuple):
         model, training, others = self.model, self.training, self.table.without(fold)
         support = rest[select_support(others, self.settings, model.seed)]
         rows, y = training.take(support), training.table.y[support]
-        tables = [member.training_support(rows, y) for member in model.members]
+        members = model.members
+        is_class = isinstance(others.target, ClassTarget)  # intervals are those of all members
+        if is_class and len(self.table.y) >= _ROWS_FOR_TWO:
+            members = members[: 2 * members[0].target.n_nodes]
+        tables = [member.training_support(rows, y) for member in members]
         # this sample of rows may have none of the classes that a node tells apart
         has_rows = [len(targets) > 0 for _, targets in tables]
         context = model.new_context([t for t, has in zip(tables, has_rows) if has])
@@ -348,7 +355,7 @@ class _Ensemble(NamedTuple):
                 next(left).outputs(member.query(chunk))
                 if has
                 else np.zeros((len(chunk.x), member.target.n_shown), np.float32)
-                for member, has in zip(model.members, has_rows)
+                for member, has in zip(members, has_rows)
             ]
             answers.append(model.answers(chunk, outputs))
         found = np.concatenate(answers)

@@ -9,7 +9,7 @@ from numpy.typing import NDArray
 
 from ._common.means import average
 from ._common.progress import duration
-from ._common.warnings import LongWaitWarning, warn_user
+from ._common.warnings import LongWaitWarning, warn_once, warn_user
 from ._members.functions import Rows
 from ._members.member import EnsembleMember
 from ._members.target_encoding import TargetEncoding
@@ -95,7 +95,7 @@ class FittedModel:
 
     It never changes, except for two caches: ``context`` holds the network's keys and values, and
     ``conformal`` is computed from out-of-fold predictions of the support set when it is first
-    needed.
+    needed. It also remembers that it has warned of a rare class.
 
     Attributes
     ----------
@@ -132,8 +132,11 @@ class FittedModel:
             vars(self)["context"] = self.new_context(self.tables())
 
     def __getstate__(self) -> dict[str, Any]:
-        """State for pickling and copying: all but the context, which can be computed again."""
-        return {name: value for name, value in vars(self).items() if name != "context"}
+        """State for pickling and copying: all but the context, which can be computed again.
+
+        A copy may give its own warning of a rare class.
+        """
+        return {n: v for n, v in vars(self).items() if n not in ("context", "warned_of_class")}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         vars(self).update(state)
@@ -230,6 +233,12 @@ class FittedModel:
         """Warn of no more waits if another model of the same fit has warned of one."""
         if self.members and other.members:
             self.context.was_long = other.context.was_long
+
+    def warn_of_class(self, message: str) -> None:
+        """Warn of a rare class, at most once."""
+        if not vars(self).setdefault("warned_of_class", False):
+            vars(self)["warned_of_class"] = True
+            warn_once(message)
 
     def run(
         self, x: NDArray[np.float32], ready: Sequence[Member]

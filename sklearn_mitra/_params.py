@@ -4,6 +4,7 @@ import os
 from abc import ABC
 from collections.abc import Sequence
 from numbers import Integral, Real
+from types import FunctionType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, TypeVar
 
 import numpy as np
@@ -25,6 +26,11 @@ NOT_STORED = {"n_jobs", "providers", "cache_context", "verbose"}
 
 # wlearn's names for two of the parameters.
 _ALIASES = {"maxSupport": "max_support", "seed": "random_state"}
+# ``set_params`` accepts them. A constructor can't: scikit-learn's ``clone`` compares what it passed
+# with what ``get_params`` returns.
+ALIAS_HINTS = {
+    alias: f"That is its name in JavaScript. Pass {name!r}." for alias, name in _ALIASES.items()
+}
 
 E = TypeVar("E", bound="Parametrised")
 
@@ -63,6 +69,16 @@ class Parametrised(BaseEstimator, ABC):
         "cache_context": [StrOptions({"auto"}), "boolean"],
         "verbose": ["verbose"],
     }
+
+    def __init_subclass__(cls, **options: Any) -> None:
+        """Have errors about the arguments of methods name no private base class."""
+        super().__init_subclass__(**options)
+        for base in cls.__mro__:
+            if issubclass(base, Parametrised) and not hasattr(base, "_task"):  # not public
+                for name, member in vars(base).items():
+                    function = getattr(member, "__func__", member)  # of a class method
+                    if isinstance(function, FunctionType) and not name.startswith("_"):
+                        function.__qualname__ = name
 
     def set_params(self: E, **params: Any) -> E:
         """Set the parameters of this estimator.

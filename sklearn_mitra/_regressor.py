@@ -10,9 +10,11 @@ from sklearn.utils._param_validation import StrOptions
 
 from ._base import BaseMitra
 from ._bundles.estimators import REGRESSOR
+from ._common.arguments import explain_unexpected
 from ._members.functions import Rows
 from ._network.network import Network
 from ._network.runtime import Provider
+from ._params import ALIAS_HINTS
 from ._targets.numbers import NumberTarget, check_numbers
 from ._targets.transform import KINDS
 from ._uncertainty.distribution import (
@@ -26,6 +28,12 @@ if TYPE_CHECKING:
     from ._sklearn import RegressorMixin
 else:
     from sklearn.base import RegressorMixin
+
+# For ``fit``, which has no ``sample_weight``.
+_HINTS = {
+    "sample_weight": "The network reads each support row once, whatever its weight. Repeat rows "
+    "instead. See 'Weights of rows' on the page 'Probabilities' of the documentation."
+}
 
 # Indices of some rows of a table, and the distributions of these rows.
 Part = tuple[NDArray[np.int64], PredictiveDistribution]
@@ -57,8 +65,8 @@ class MitraRegressor(RegressorMixin, BaseMitra):
           hub. ``"mitra-2"`` is its second version.
         - ``"organisation/name"`` or ``"organisation/name@revision"``: a repository of the hub.
         - A directory with ``config.json`` and ``model.safetensors``.
-        - An ``.onnx`` file that ``sklearn_mitra.export.convert`` made from one of these, or any
-          other with the same inputs. Every prediction then passes the support set through the
+        - An ``.onnx`` file that ``sklearn-mitra convert`` made from one of these, or any other with
+          the same inputs. Every prediction then passes the support set through the
           network again.
 
     max_support : int or None, default=512
@@ -216,6 +224,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         "target_transform": [StrOptions({"auto", *KINDS})],
     }
 
+    @explain_unexpected(ALIAS_HINTS)
     def __init__(
         self,
         *,
@@ -245,6 +254,7 @@ class MitraRegressor(RegressorMixin, BaseMitra):
         self.cache_context = cache_context
         self.verbose = verbose
 
+    @explain_unexpected(_HINTS)
     def fit(self, X: Any, y: ArrayLike) -> "MitraRegressor":
         """Select the support set, encode it, and build the ensemble members.
 

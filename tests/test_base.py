@@ -446,11 +446,43 @@ def test_invalid_tables_are_refused_in_fit_and_in_prediction(cls, X, error, mess
         estimator.predict(X)
 
 
+def public_methods(cls):
+    """Names of the methods that this package adds to scikit-learn's."""
+    methods = {name: getattr(cls, name) for name in dir(cls) if not name.startswith("_")}
+    return [
+        name
+        for name, method in methods.items()
+        if callable(method) and method.__module__.startswith("sklearn_mitra.")
+    ]
+
+
 @both
-def test_an_unknown_argument_of_fit_is_refused_in_the_name_of_the_estimator(cls):
+def test_errors_about_arguments_name_no_private_class(cls):
+    methods = public_methods(cls)
+    assert {"fit", "predict", "save", "load", "estimate_cost", "set_params"} <= {*methods}
+    for name in methods:
+        with pytest.raises(TypeError, match=rf"^({cls.__name__}\.)?{name}\(\) takes"):
+            getattr(small(cls), name)(*range(9))
+
+
+@both
+def test_a_subclass_of_a_user_keeps_its_names(cls):
+    subclass = type("Own", (cls,), {"score": lambda self: 1, "__module__": __name__})
+    for name in ("fit", "predict"):
+        assert getattr(subclass, name).__qualname__ == f"{cls.__name__}.{name}"
+    with pytest.raises(TypeError, match=r"<lambda>\(\) takes 1 positional"):
+        subclass().score(1)
+
+
+@both
+@pytest.mark.parametrize("weights", [None, [1.0]])
+def test_sample_weight_is_refused_with_what_to_do_instead(cls, weights):
     X, y = make_table()
-    with pytest.raises(TypeError, match=rf"{cls.__name__}.fit\(\) got an unexpected .*'sample_wei"):
-        cls().fit(X, y, sample_weight=np.ones(len(X)))
+    told = "repeat rows" if cls is MitraClassifier else "Repeat rows"
+    told = rf"{cls.__name__}.fit\(\) got an unexpected .*'sample_weight'.*{told}"
+    with pytest.raises(TypeError, match=told) as caught:
+        cls().fit(X, y, sample_weight=weights)
+    assert ("class_weight" in str(caught.value)) == (cls is MitraClassifier)
 
 
 @both

@@ -1,11 +1,15 @@
 """The classifier; test_base.py has what it shares with the regressor."""
 
+import pickle
+import warnings
+
 import numpy as np
 import pandas as pd
 import pytest
 from estimators import member_outputs, same, small, with_value
 from scipy.special import softmax
 from sklearn.datasets import make_blobs
+from sklearn.model_selection import TunedThresholdClassifierCV, cross_val_score
 from tables import make_table
 
 from sklearn_mitra import MitraClassifier, MitraRegressor, load
@@ -255,3 +259,75 @@ def test_labels_of_mixed_types_are_refused():
     X, _ = make_table()
     with pytest.raises(TypeError, match="all numbers or all strings. Got int, str. Convert them"):
         small().fit(X, np.array(["a", 1] * 40, dtype=object))
+
+
+# --------------------------------------------------------------------------------------------
+# Rare classes
+# --------------------------------------------------------------------------------------------
+
+RARE = "No row was predicted to be of class"
+
+
+def rare_table(names=("common", "rare"), share=0.03):
+    """A class that no row is likely to be of, but some rows are likelier than others."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(700, 2))
+    is_rare = rng.random(700) < share * 2 * (X[:, 0] > 0)
+    return X, np.array(names)[is_rare.astype(int)]
+
+
+def warned(recorded):
+    return [str(w.message) for w in recorded if str(w.message).startswith(RARE)]
+
+
+def test_a_rare_class_that_is_never_predicted_is_warned_of_once_for_each_fit():
+    X, y = rare_table()
+    clf = small(max_support=60).fit(X, y)
+    with pytest.warns(UserWarning, match=f"{RARE} 'rare'.*TunedThresholdClassifierCV") as told:
+        assert set(clf.predict(X)) == {"common"}
+    assert told[0].filename == __file__
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        clf.predict(X)
+        clf.predict_proba(X)
+    assert not warned(recorded)
+    with pytest.warns(UserWarning, match=RARE):
+        clf.fit(X, y).predict(X)
+    with pytest.warns(UserWarning, match=RARE):
+        pickle.loads(pickle.dumps(clf)).predict(X)
+
+
+@pytest.mark.parametrize("class_weight", ["balanced", {"rare": 1.0}], ids=str)
+def test_class_weights_silence_this_warning(class_weight, recwarn):
+    X, y = rare_table()
+    small(max_support=60, class_weight=class_weight).fit(X, y).predict(X)
+    assert not warned(recwarn)
+
+
+def test_few_rows_or_a_class_that_is_not_rare_are_no_reason_to_warn(recwarn):
+    X, y = rare_table()
+    small(max_support=60).fit(X, y).predict(X[:60])
+    X, y = rare_table(share=0.12)
+    small(max_support=60).fit(X, y).predict(X)
+    assert not warned(recwarn)
+
+
+def test_cross_validation_warns_of_a_rare_class_once():
+    X, y = rare_table()
+    clf = small(max_support=60)
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("always")
+        cross_val_score(clf, X, y, cv=3)
+    assert len(warned(recorded)) == 1
+    with warnings.catch_warnings(record=True) as recorded:
+        warnings.simplefilter("default")
+        TunedThresholdClassifierCV(clf, cv=2).fit(X, y).predict(X)
+    assert not warned(recorded)
+
+
+def test_only_class_weight_is_for_several_classes():
+    X, y = rare_table()
+    y = np.where((y == "common") & (X[:, 1] > 0), "second", y)
+    with pytest.warns(UserWarning, match=f"{RARE} 'rare'.*class. Pass class_weight") as told:
+        small(max_support=60).fit(X, y).predict(X)
+    assert "TunedThreshold" not in str(told[0].message)

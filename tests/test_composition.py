@@ -7,6 +7,7 @@ import pickle
 import subprocess
 import sys
 import threading
+from inspect import signature
 
 import joblib
 import numpy as np
@@ -158,11 +159,23 @@ def test_both_names_of_a_parameter_at_once_are_refused(cls, alias, name):
 
 
 @both
+@pytest.mark.parametrize(
+    ("alias", "name"), [("maxSupport", "max_support"), ("seed", "random_state")]
+)
+def test_the_constructor_names_the_parameter_that_has_another_name_in_wlearn(cls, alias, name):
+    with pytest.raises(TypeError, match=rf"{cls.__name__}.__init__.*'{alias}'.* Pass '{name}'"):
+        cls(**{alias: 9})
+    assert {alias, name} & signature(cls).parameters.keys() == {name}
+
+
+@both
 def test_unknown_parameters_are_refused(cls):
     with pytest.raises(
         ValueError, match=f"Invalid parameter 'supportMax' for estimator {cls.__name__}"
     ):
         cls().set_params(supportMax=3)
+    with pytest.raises(TypeError, match="unexpected keyword argument 'supportMax'$"):
+        cls(supportMax=3)
 
 
 # --------------------------------------------------------------------------------------------

@@ -1,6 +1,8 @@
 """Fine-tuning as one function: from an estimator and a table to a fitted estimator."""
 
 import os
+import time
+import warnings
 from numbers import Integral
 
 from sklearn.base import clone
@@ -64,7 +66,8 @@ def finetune(
         Part of the rows to validate with, 1000 rows at most. They are among the training rows of
         the result again.
     seconds : float, default=300
-        Length of the tuning. The fits before and after it are not counted.
+        Length of the run: preparation, steps and validations. A step that would end later is not
+        begun. The fit at the end, to all rows, is not counted.
     n_steps : int, default=None
         Length in steps instead. Two such runs with the same seed on one machine have the same
         result to the bit.
@@ -106,6 +109,11 @@ def finetune(
     KeyboardInterrupt
         Once the best weights so far have been written, and what ``resume`` needs.
 
+    Warns
+    -----
+    UserWarning
+        If there was time for fewer than 20 steps.
+
     Notes
     -----
     The recipe is that of AutoGluon's Mitra [1]_ with differences that ``docs/finetuning.md``
@@ -115,6 +123,7 @@ def finetune(
     ----------
     .. [1] ``autogluon/tabular/models/mitra/_internal/core/trainer_finetune.py`` in AutoGluon 1.6.3.
     """
+    start = time.monotonic()
     settings = Settings(
         seconds,
         n_steps,
@@ -144,7 +153,11 @@ def finetune(
 
         from .tuner import tune  # brings in torch
 
-        tune(network.file, task, arguments, settings, directory, device, resume, verbose)
+        shortage = tune(
+            network.file, task, arguments, settings, directory, device, resume, verbose, start
+        )
+    if shortage:
+        warnings.warn(shortage, stacklevel=2)
     return clone(estimator).set_params(model=directory).fit(X, y)
 
 

@@ -19,6 +19,7 @@ from ..pretrain.optimizer import Optimizer
 from ..pretrain.train import learning_rate
 from ..tab2d import Tab2D
 from .arguments import check_same
+from .clock import Clock
 from .device import choose_device, fit_memory, halve, precision
 from .episodes import Episodes
 from .history import open_history
@@ -32,7 +33,7 @@ _VALIDATION_SHARE = 0.2
 _FEWEST_STEPS, _MOST_STEPS = 5, 50  # from one validation to the next
 
 
-def tune(checkpoint, task, arguments, settings, directory, device, resume, verbose):
+def tune(checkpoint, task, arguments, settings, directory, device, resume, verbose, start):
     """Tune a checkpoint, and write the best weights.
 
     Parameters
@@ -45,13 +46,22 @@ def tune(checkpoint, task, arguments, settings, directory, device, resume, verbo
     directory : str
     device : {"auto", "cpu", "cuda"}
     resume, verbose : bool
+    start : float
+        When the run started, by ``time.monotonic``.
+
+    Returns
+    -------
+    shortage : str or None
+        A warning, if too few steps were taken in the time.
     """
     device = choose_device(device)
     with _torchs_defaults(device):
-        _tune(checkpoint, task, arguments, settings, directory, device, resume, verbose)
+        return _tune(
+            checkpoint, task, arguments, settings, directory, device, resume, verbose, start
+        )
 
 
-def _tune(checkpoint, task, arguments, settings, directory, device, resume, verbose):
+def _tune(checkpoint, task, arguments, settings, directory, device, resume, verbose, start):
     tuner = Tuner(
         checkpoint,
         Tab2D.from_checkpoint(checkpoint),
@@ -61,11 +71,13 @@ def _tune(checkpoint, task, arguments, settings, directory, device, resume, verb
         directory,
         device,
         arguments,
+        start,
     )
     if resume:
         tuner.resume()
     with _progress_bar(settings, verbose) as report:
         tuner.run(report)
+    return tuner.explain_shortage()
 
 
 @contextlib.contextmanager
@@ -90,7 +102,7 @@ def _progress_bar(settings, verbose):
     with tqdm(total=round(total), unit=unit, disable=not verbose, desc="fine-tuning") as bar:
 
         def report(tuner):
-            done = tuner.elapsed if settings.n_steps is None else tuner.step
+            done = tuner.clock.elapsed if settings.n_steps is None else tuner.step
             bar.n = min(round(done), bar.total)
             bar.set_postfix_str(
                 f"step {tuner.step}, validation {tuner.first_loss:.4f} -> {tuner.best_loss:.4f}"
@@ -117,10 +129,21 @@ class Tuner:
     device : torch.device
     arguments : dict of str to str
         Those that a resumed run must have been begun with.
+    start : float
+        When the run started, by ``time.monotonic``.
     """
 
     def __init__(
-        self, checkpoint, network, episodes, validation, settings, directory, device, arguments
+        self,
+        checkpoint,
+        network,
+        episodes,
+        validation,
+        settings,
+        directory,
+        device,
+        arguments,
+        start,
     ):
         self.settings, self.directory, self.device = settings, directory, device
         self._checkpoint, self._episodes, self._validation = checkpoint, episodes, validation
@@ -129,14 +152,16 @@ class Tuner:
         self.optimizer = Optimizer(self.network, _BETAS, settings.weight_decay)
         self.best = _copy(self.network)
         self.best_loss = self.first_loss = math.inf
-        self.step, self.elapsed = 0, 0.0
+        self.step = 0
         self._n_worse = 0
         self._is_new = True
         self._is_whole = False  # whether a run that goes on from here takes the same steps
         self._history = open_history(directory)
         self._losses = []
         fit_memory(episodes, network.config, device)
-        self.validate_every = self._choose_interval()
+        self.validate_every = _choose_interval(self._validation_steps(episodes.mean_columns))
+        longest_steps = self._validation_steps(episodes.most_columns)
+        self.clock = Clock(settings.seconds, start, longest_steps)
 
     def resume(self):
         """Go on from the state in the directory.
@@ -161,21 +186,35 @@ class Tuner:
         self.best = {name: w.to(self.device) for name, w in state["best"].items()}
         self.optimizer.load_state_dict(state["optimizer"])
         self._losses = [torch.tensor(loss, device=self.device) for loss in state["losses"]]
-        for name in ("best_loss", "first_loss", "step", "elapsed", "_n_worse"):
+        self.clock.restore(state["clock"])
+        for name in ("best_loss", "first_loss", "step", "_n_worse"):
             setattr(self, name, state[name])
 
     @property
     def progress(self):
-        """How much of the run is over, from 0 to 1."""
+        """How much of the steps is over, from 0 to 1."""
         if self.settings.n_steps is not None:
             return self.step / self.settings.n_steps if self.settings.n_steps else 1.0
-        return min(1.0, self.elapsed / self.settings.seconds)
+        return self.clock.progress
 
     def _progress_amid_step(self):
         """The progress that the learning rate of a step goes by: at its start, that is 0 first."""
         if self.settings.n_steps is not None:
             return (self.step + 0.5) / self.settings.n_steps
-        return min(1.0, (time.monotonic() - self._start) / self.settings.seconds)
+        return self.clock.progress
+
+    @property
+    def _goes_on(self):
+        """Whether there is another step to take."""
+        if self.settings.n_steps is not None:
+            return self.step < self.settings.n_steps
+        return self.clock.has_time
+
+    def explain_shortage(self):
+        """A warning, if the time was too short for the run to learn much, or None."""
+        if self.settings.n_steps is not None or self._is_patience_over():
+            return None
+        return self.clock.explain_shortage(self.step, self.validate_every)
 
     def run(self, report):
         """Tune to the end of the run, and write the best checkpoint.
@@ -186,11 +225,11 @@ class Tuner:
             Called with the tuner after every step.
         """
         with _deferred_interrupt() as is_interrupted:
-            self._start = time.monotonic() - self.elapsed
             if self._is_new:
                 self._validate()
                 self._is_whole = True
                 self._save()
+            self.clock.begin_steps()
             try:
                 self._take_steps(report, is_interrupted)
             except BaseException:
@@ -203,14 +242,16 @@ class Tuner:
                 raise KeyboardInterrupt
 
     def _take_steps(self, report, is_interrupted):
-        saved = time.monotonic()
-        while self.progress < 1 and not self._is_patience_over():
+        saved, goes_on = time.monotonic(), self._goes_on
+        while goes_on and not self._is_patience_over():
             if is_interrupted():
                 raise KeyboardInterrupt
-            self._train_step()
-            self.elapsed = time.monotonic() - self._start
-            if self.step % self.validate_every == 0 or self.progress == 1:
+            with self.clock.time_step():
+                self._train_step()
+            goes_on = self._goes_on
+            if self.step % self.validate_every == 0 or not goes_on:
                 self._validate()
+                goes_on = goes_on and self._goes_on
             self._is_whole = True
             if time.monotonic() - saved >= _SAVE_EVERY:
                 self._save()
@@ -237,7 +278,8 @@ class Tuner:
             self._losses.append(loss.detach())
 
     def _validate(self):
-        loss = self._validation.loss(self.network)
+        with self.clock.time_validation():
+            loss = self._validation.loss(self.network)
         if self.step == 0:
             self.first_loss = loss
         if loss < self.best_loss:
@@ -249,7 +291,7 @@ class Tuner:
         self._losses.clear()
         line = {
             "step": self.step,
-            "seconds": round(self.elapsed, 2),
+            "seconds": round(self.clock.elapsed, 2),
             "loss": mean,
             "validation_loss": loss,
             "lr": learning_rate(self.progress, self.settings),
@@ -259,12 +301,11 @@ class Tuner:
     def _is_patience_over(self):
         return self.settings.patience is not None and self._n_worse >= self.settings.patience
 
-    def _choose_interval(self):
-        """Steps from one validation to the next, by what both take."""
+    def _validation_steps(self, n_columns):
+        """How many steps of so many columns a validation takes as long as, by their tokens."""
         n_rows = self._episodes.n_support + self._episodes.n_query
-        n_tokens = n_rows * (self._episodes.mean_columns + 1)
-        in_steps = self._validation.n_tokens / (3 * n_tokens)  # backwards takes twice as long
-        return round(min(max(in_steps / _VALIDATION_SHARE, _FEWEST_STEPS), _MOST_STEPS))
+        n_tokens = n_rows * (n_columns + 1)
+        return self._validation.n_tokens / (3 * n_tokens)  # backwards takes twice as long
 
     def _write_best(self):
         config, n_estimators = self._checkpoint.config, self._checkpoint.n_estimators
@@ -289,7 +330,7 @@ class Tuner:
             "first_loss": self.first_loss,
             "losses": [loss.item() for loss in self._losses],
             "step": self.step,
-            "elapsed": self.elapsed,
+            "clock": self.clock.state(),
             "_n_worse": self._n_worse,
         }
         write_state(os.path.join(self.directory, STATE), state)
@@ -316,6 +357,11 @@ def _deferred_interrupt():
         yield lambda: bool(asked)
     finally:
         signal.signal(signal.SIGINT, former)
+
+
+def _choose_interval(validation_steps):
+    """Steps from one validation to the next, by how many steps one takes as long as."""
+    return round(min(max(validation_steps / _VALIDATION_SHARE, _FEWEST_STEPS), _MOST_STEPS))
 
 
 def _copy(network):

@@ -11,6 +11,7 @@ from collections.abc import Iterator, Sequence
 from .._version import __version__
 from . import bundles, export, fit, machine, models
 from .errors import CommandError
+from .wording import reword
 
 _PROGRAM = "sklearn-mitra"
 _EXAMPLES = """
@@ -100,12 +101,12 @@ def _explain_import(error: ImportError) -> str:
 
 
 def _fail(message: str) -> int:
-    print(f"{_PROGRAM}: error: {_on_one_line(message)}", file=sys.stderr)
+    print(f"{_PROGRAM}: error: {_on_one_line(reword(message))}", file=sys.stderr)
     return 1
 
 
 def _show_warning(message: Warning | str, *_: object) -> None:
-    print(f"{_PROGRAM}: warning: {_on_one_line(str(message))}", file=sys.stderr)
+    print(f"{_PROGRAM}: warning: {_on_one_line(reword(str(message)))}", file=sys.stderr)
 
 
 def _on_one_line(message: str) -> str:

@@ -164,7 +164,7 @@ def resolve_interchange(model: str | os.PathLike[str], task: str) -> Interchange
     path = expand_user(os.fsdecode(model))
     if not os.path.exists(path) or os.path.isdir(path):
         raise CheckpointError(
-            f"There is no such file: {path!r}. sklearn_mitra.export.convert makes .onnx files."
+            f"There is no such file: {path!r}. sklearn-mitra convert makes .onnx files."
         )
     path = os.path.abspath(path)
     file = _resolve(path, identify(path))
@@ -287,5 +287,5 @@ def _signature(path: str, graph: Any) -> tuple[str, int | None]:
 
 def _wrong(path: str, what: str) -> CheckpointError:
     return CheckpointError(
-        f"The interchange file {path!r} {what}. Export it anew with sklearn_mitra.export.convert."
+        f"The interchange file {path!r} {what}. Export it anew with sklearn-mitra convert."
     )

@@ -17,6 +17,12 @@ from .._errors import BundleError
 
 ClassWeight = Mapping[Any, float] | Literal["balanced"] | None
 
+# A class is rare if it has less than this share of the training rows, and less than a quarter of
+# what it would have if all classes had as many.
+_RARE = 0.05
+# If so many rows of a class are expected, the chance that there are none is 5 %.
+_EXPECTED = 3
+
 
 @dataclass(frozen=True)
 class ClassTarget:
@@ -146,6 +152,25 @@ class ClassTarget:
                     f"{label!r} in class_weight."
                 )
         return np.array([class_weight.get(label, 1) for label in labels], np.float64)
+
+    # ------------------------------------------------------------ rare classes
+
+    def find_missed(self, probabilities: NDArray[np.float64]) -> int | None:
+        """The id of the rarest class, if rows of it are likely but none is predicted; or None.
+
+        They are likely if the probabilities add up to some rows of the class, and tell rows apart:
+        one row at least is of the class with twice the probability that a training row has.
+
+        Parameters
+        ----------
+        probabilities : ndarray of shape (n_rows, n_classes), float64
+        """
+        rarest = int(self.prior.argmin())
+        share, of_class = self.prior[rarest], probabilities[:, rarest]
+        if share >= min(_RARE, 0.25 / self.n_classes) or of_class.sum() < _EXPECTED:
+            return None
+        is_missed = of_class.max() >= 2 * share and (probabilities.argmax(axis=1) != rarest).all()
+        return rarest if is_missed else None
 
     # ------------------------------------------------------------ bundles
 

@@ -15,7 +15,7 @@ from tables import make_frame
 
 import sklearn_mitra
 from sklearn_mitra import MitraClassifier, MitraRegressor
-from sklearn_mitra._common.warnings import warn_user
+from sklearn_mitra._common.warnings import warn_once, warn_user
 
 PACKAGE = str(Path(sklearn_mitra.__file__).parent)
 USER = os.path.join(os.sep, "home", "user", "analysis.py")
@@ -144,3 +144,19 @@ def test_warnings_in_a_thread_that_calls_fit_itself(cls):
 
     (warning,) = catch(fit)
     assert not warning.filename.startswith(PACKAGE) and "look like" in str(warning.message)
+
+
+# ---- once for a line -----------------------------------------------------------------------------
+
+
+def test_a_line_is_warned_once_whatever_happens_to_filters():
+    def loop():
+        for _ in range(3):
+            with warnings.catch_warnings():  # forgets what was warned of
+                warn_once("a loop")
+
+    assert [str(w.message) for w in catch(loop)] == ["a loop"]
+    assert len(catch(lambda: (warn_once("two lines"), warn_once("of one message")))) == 2
+    again = catch(lambda: warn_once("here"))
+    again += catch(lambda: warn_once("here"))
+    assert len(again) == 2 and {w.filename for w in again} == {__file__}

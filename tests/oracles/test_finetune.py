@@ -136,11 +136,33 @@ def test_more_classes_than_outputs(make_checkpoint, tmp_path):
     assert min(losses) < losses[0] - 0.02 and len(tuned.classes_) == 12
 
 
-def test_a_run_by_the_clock_ends(base, tmp_path):
+def test_a_run_by_the_clock_ends_in_time(base, tmp_path, recwarn):
     estimator, X, y = base()
-    finetune(estimator, X, y, directory=tmp_path, seconds=0.3)
-    history = read_history(tmp_path)
-    assert history[-1]["seconds"] >= 0.3 and history[-1]["step"] > 0
+    finetune(estimator, X, y, directory=tmp_path, seconds=4)
+    last = read_history(tmp_path)[-1]
+    assert last["step"] > 0 and last["seconds"] < 4.5
+    assert any("steps that tuning needs" in str(w.message) for w in recwarn) == (last["step"] < 20)
+
+
+def test_a_run_without_time_for_a_step_warns(base, tmp_path):
+    estimator, X, y = base()
+    with pytest.warns(
+        UserWarning, match=r"Only 0 of the 20 steps.*seconds=0.01\. .*or more"
+    ) as told:
+        finetune(estimator, X, y, directory=tmp_path, seconds=0.01)
+    assert told[0].filename == __file__
+    assert [line["step"] for line in read_history(tmp_path)] == [0]
+    assert same(weights(tmp_path), weights(estimator.model))
+    assert not (tmp_path / "state.pt").exists()
+
+
+def test_no_warning_of_a_run_that_was_to_be_short(base, tmp_path, recwarn):
+    estimator, X, y = base()
+    finetune(estimator, X, y, directory=tmp_path / "steps", n_steps=2)
+    options = {"learning_rate": 3.0, "patience": 1, "seconds": 60}
+    finetune(estimator, X, y, directory=tmp_path / "patience", **options)
+    assert read_history(tmp_path / "patience")[-1]["step"] < 20
+    assert not [w for w in recwarn if "steps that tuning needs" in str(w.message)]
 
 
 def test_patience_ends_a_run(base, tmp_path):

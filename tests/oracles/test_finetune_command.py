@@ -3,6 +3,7 @@
 import contextlib
 import inspect
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -51,8 +52,12 @@ def test_a_tuned_checkpoint_is_fitted_and_predicts(arguments, tmp_path, capsys):
     "more, message",
     [
         (["--target", "nothing"], "has no column 'nothing'"),
-        (["--seconds", "-1"], "'seconds' must be a finite number, more than 0"),
-        (["--resume"], "There is no interrupted run"),
+        (["--seconds", "-1"], "error: --seconds must be a finite number, more than 0"),
+        (["--steps", "1", "--lr", "0"], "error: --lr must be a finite number, more than 0"),
+        (["--validation-fraction", "2"], "error: --validation-fraction must be a number between"),
+        (["--out", "mini"], "error: --out mini is the name of a checkpoint. Pass './mini'"),
+        (["--device", "cuda"], "There is no CUDA device. Pass --device cpu or auto."),
+        (["--resume"], "it has no state.pt. Leave out --resume."),
         (["--target", "petal width (cm)"], "is for classification, but was asked for"),
         (["--model", "/nowhere"], "no such directory"),
     ],
@@ -61,6 +66,14 @@ def test_wrong_arguments_get_a_message(arguments, more, message, capsys):
     assert main([*arguments, *more]) == 1
     told = capsys.readouterr().err
     assert message in told and "Traceback" not in told
+
+
+def test_too_little_time_is_told_with_the_option(arguments, capsys):
+    assert main([*arguments, "--seconds", "0.01", "--quiet"]) == 0
+    told = capsys.readouterr().err
+    assert re.search(
+        r"warning: Only 0 of .* in --seconds 0.01\. .* Pass --seconds \d+ or more", told
+    )
 
 
 @contextlib.contextmanager
@@ -79,13 +92,21 @@ def running(arguments, history):
             process.kill()
 
 
-def test_ctrl_c_keeps_the_best_so_far(arguments, tmp_path):
+def test_ctrl_c_keeps_the_best_so_far(arguments, tmp_path, capsys):
     with running(arguments, tmp_path / "tuned" / "history.jsonl") as process:
         process.send_signal(signal.SIGINT)
         _, told = process.communicate()
     assert process.returncode == 130, told
     assert "holds the best weights so far. Pass --resume to continue." in told
     assert {*os.listdir(tmp_path / "tuned")} >= {"config.json", "model.safetensors", "state.pt"}
+    for more, told in (
+        (["--max-support", "64"], "--max-support was 512 and is 64"),
+        (["--lr", "3e-3"], "--lr was 0.0001 and is 0.003"),
+    ):
+        assert main([*arguments, *more, "--resume", "--quiet"]) == 1
+        assert told in capsys.readouterr().err
+    assert main([*arguments, "--quiet"]) == 1
+    assert "holds state.pt already. Pass --resume to go on" in capsys.readouterr().err
     seconds = str(read_history(tmp_path / "tuned")[-1]["seconds"] + 1)
     assert main([*arguments, "--resume", "--seconds", seconds, "--quiet"]) == 0
     assert not (tmp_path / "tuned" / "state.pt").exists()

@@ -2,6 +2,7 @@
 
 import os
 import resource
+import time
 
 import numpy as np
 import pandas as pd
@@ -18,6 +19,7 @@ from sklearn_mitra._network.checkpoint import resolve_checkpoint
 from sklearn_mitra._network.config import Config
 from sklearn_mitra._network.resolve import resolve_network
 from sklearn_mitra.export.finetune import device
+from sklearn_mitra.export.finetune.clock import Clock
 from sklearn_mitra.export.finetune.episodes import Episodes
 from sklearn_mitra.export.finetune.task import Task, split
 from sklearn_mitra.export.finetune.validation import Validation
@@ -210,6 +212,7 @@ def test_validation_scores_what_the_estimator_predicts(members):
     task = fit_task(clf, train, validation)
     network = Tab2D.from_checkpoint(resolve_checkpoint("mini", "classification"))
     loss = Validation(task.served, task.x, task.y, CPU).loss(network)
+    clf.set_params(member_weights="equal")  # of the network's members alone
     served = clf.fit(*train).predict_proba(validation[0])
     assert loss == pytest.approx(log_loss(validation[1], served), abs=1e-5)
 
@@ -251,6 +254,56 @@ def test_steps_get_smaller_until_they_fit_the_memory(monkeypatch):
     monkeypatch.setattr(device, "total_memory", lambda: weights)
     with pytest.raises(MemoryError, match="A step of 16 support rows doesn't fit"):
         device.fit_memory(episodes, LARGE, CPU)
+
+
+# ---- time ----------------------------------------------------------------------------------------
+
+
+def clock_after(elapsed, seconds=100.0, prepared=20.0, steps=(2.0,) * 8, validations=(5.0, 4.0)):
+    """The clock of a run that goes on after so many seconds."""
+    clock = Clock(seconds, time.monotonic(), 0.5)
+    state = {"elapsed": elapsed, "prepared": prepared}
+    clock.restore({**state, "steps": steps, "validations": validations})
+    return clock
+
+
+def test_a_step_is_begun_if_it_ends_in_time_with_its_validation():
+    assert clock_after(92).has_time and not clock_after(93.1).has_time
+    # by the longest of the steps and of the validations
+    assert not clock_after(92, steps=(2.0,) * 7 + (4.0,)).has_time
+    assert not clock_after(92, validations=(5.0, 7.0)).has_time
+
+
+def test_the_first_steps_are_expected_to_take_as_long_as_the_validation_lets_expect():
+    assert clock_after(84, steps=()).has_time and not clock_after(86, steps=()).has_time
+    assert not clock_after(86, steps=(2.0,)).has_time
+
+
+def test_the_schedule_is_of_the_time_between_preparation_and_the_last_validation():
+    for elapsed, progress in ((20, 0.0), (57.5, 0.5), (95, 1.0), (200, 1.0)):
+        assert clock_after(elapsed).progress == pytest.approx(progress, abs=0.01)
+    assert clock_after(1, seconds=3).progress == 1.0
+
+
+def test_preparation_of_a_resumed_run_takes_nothing_off_the_schedule():
+    clock = Clock(100.0, time.monotonic() - 30, 0.5)
+    clock.begin_steps()
+    assert clock.progress == pytest.approx(0, abs=0.01)
+    assert clock.elapsed == pytest.approx(30, abs=1)
+    resumed = Clock(100.0, time.monotonic() - 10, 0.5)
+    resumed.restore({**clock.state(), "elapsed": 65.0})
+    before = resumed.elapsed
+    resumed.begin_steps()
+    assert before == pytest.approx(75, abs=1)
+    assert resumed.progress == pytest.approx(35 / 60, abs=0.02)
+
+
+def test_a_shortage_is_explained_with_the_time_that_is_needed():
+    assert clock_after(50).explain_shortage(20, 5) is None
+    told = clock_after(50).explain_shortage(19, 5)
+    assert "Only 19 of the 20 steps" in told and "Preparation took 20.0 s" in told
+    assert "A step takes about 2.0 s, and a validation 5.0 s" in told
+    assert told.endswith("Pass seconds=100 or more.")  # 1.2 * (20 + 20 * 2 + 4 * 5)
 
 
 # ---- history -------------------------------------------------------------------------------------

@@ -349,7 +349,7 @@ def test_a_file_of_the_other_task(cls, make_file):
 @pytest.mark.parametrize("name", ["none.onnx", "/no/such.onnx", Path("none.onnx"), ".onnx"])
 def test_a_missing_file(name, tmp_path, monkeypatch):
     monkeypatch.chdir(tmp_path)
-    with pytest.raises(CheckpointError, match="no such file.*export.convert makes .onnx files"):
+    with pytest.raises(CheckpointError, match="no such file.*sklearn-mitra convert makes"):
         MitraClassifier(model=name).fit(X, Y)
 
 

@@ -261,3 +261,33 @@ def test_inconsistent_fields_are_named(field, value, y, classes):
         packed[field] = value
     with pytest.raises(BundleError, match=f"'{field}'"):
         unpack(packed, y, classes)
+
+
+# ---- rare classes --------------------------------------------------------------------------------
+
+
+def find_missed(probabilities, shares):
+    """Of two classes or more: the first ones' probabilities are given, the last has the rest."""
+    target = ClassTarget(np.arange(len(shares)), np.array(shares))
+    p = np.array(probabilities).reshape(len(probabilities), -1)
+    return target.find_missed(np.column_stack([p, 1 - p.sum(axis=1)]))
+
+
+def test_a_rare_class_is_missed_if_rows_of_it_are_likely_but_none_is_predicted():
+    likely = [0.01] * 90 + [0.3] * 10  # adds up to 3.9 rows
+    assert find_missed(likely, [0.04, 0.96]) == 0
+    assert find_missed(likely, [0.05, 0.95]) is None, "not rare"
+    assert find_missed([*likely, 0.6], [0.04, 0.96]) is None, "predicted"
+    assert find_missed(likely[15:], [0.04, 0.96]) == 0
+    assert find_missed(likely[:-4], [0.04, 0.96]) is None, "fewer than three rows are expected"
+    assert find_missed([0.06] * 100, [0.04, 0.96]) is None, "rows are not told apart"
+    assert find_missed([0.04] * 99 + [0.3], [0.04, 0.96]) == 0
+    assert find_missed(np.zeros((1, 1)), [0.04, 0.96]) is None
+
+
+def test_of_many_classes_a_rare_one_has_less_than_a_quarter_of_an_even_share():
+    p = np.tile([0.02, *[0.09] * 10], (200, 1))
+    p[:20, 0] = 0.06
+    assert find_missed(p, [0.020, *[0.98 / 11] * 11]) == 0
+    assert find_missed(p, [0.022, *[0.978 / 11] * 11]) is None
+    assert find_missed(np.ones((50, 0)), [1.0]) is None
