@@ -32,6 +32,7 @@ TABLES = {
     "diamonds: cut": (LARGE_TABLES[0], "classification"),
     "diamonds: price": (Table("ggplot2", "diamonds", "price"), "regression"),
 }
+_QUICK = {"breast cancer": (Table("sklearn", "load_breast_cancer", "target"), "classification")}
 _REPEATED_ROWS = 3000  # tables of up to a third of this many rows are drawn three times
 _LEFT_OUT = ("mitra, 2 members", "mitra, plain")
 
@@ -49,15 +50,15 @@ def main():
     if options.million:
         run_million(2000 if options.quick else 1_000_000)
         return
-    results = {}
-    for name in [*TABLES][: 1 if options.quick else None]:
-        results[name] = compare(name, options)
-    write(options, "sizes", results, plot(results))
+    tables, results = _QUICK if options.quick else TABLES, {}
+    for name, (table, task) in tables.items():
+        results[name] = compare(name, table, task, options)
+    titles = {name: _score(task) for name, (_, task) in tables.items()}
+    write(options, "sizes", results, plot(results, titles))
 
 
-def compare(name, options):
+def compare(name, table, task, options):
     """Scores and seconds by model and size."""
-    table, task = TABLES[name]
     X, y = table.load()
     if table.item == "flights":
         y = y > 15
@@ -140,7 +141,7 @@ def _score(task):
     return "log loss" if task == "classification" else "R2"
 
 
-def plot(results):
+def plot(results, scores):
     """Scores of all models over the number of training rows, a panel for every target."""
     figure, panels = make_axes(len(results))
     for panel, (name, by_model) in zip(np.ravel(panels), results.items()):
@@ -154,7 +155,7 @@ def plot(results):
                 color="black" if is_ours else None,
                 label=model_name,
             )
-        panel.set(xscale="log", title=name, xlabel="training rows", ylabel=_score(TABLES[name][1]))
+        panel.set(xscale="log", title=name, xlabel="training rows", ylabel=scores[name])
     np.ravel(panels)[0].legend(fontsize="x-small")
     return figure
 

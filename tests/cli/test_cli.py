@@ -708,7 +708,10 @@ def test_ctrl_c_ends_a_command_without_a_traceback(folder, tmp_path):
     os.mkfifo(tmp_path / "table.csv")
     command = [sys.executable, "-m", "sklearn_mitra", "predict", f"{folder}/price.wlrn"]
     command += [f"{tmp_path}/table.csv", "--out", f"{tmp_path}/out.csv"]
-    with subprocess.Popen(command, stderr=subprocess.PIPE, text=True) as process:
+    how = {"stderr": subprocess.PIPE, "text": True}
+    # a test run in the background ignores the signal, and so would its child processes
+    how["preexec_fn"] = lambda: signal.signal(signal.SIGINT, signal.SIG_DFL)
+    with subprocess.Popen(command, **how) as process:
         with open(tmp_path / "table.csv", "w"):  # once the command has opened it, too
             process.send_signal(signal.SIGINT)
             assert process.stderr.read() == "sklearn-mitra: interrupted\n"
