@@ -55,7 +55,7 @@ def main():
         options.splits, options.rows = 1, 60
     tasks = options.task or list(_SCORES)
     for task in tasks:
-        names = {*make_models(task, 1, options)} - {*options.without}
+        names = {*make_models(task, 1, options.model)} - {*options.without}
         if not {"mitra", options.against} <= names:
             parser.error(f"--against must be one of {sorted(names)}, among them 'mitra'")
     results = {task: compare(task, options) for task in tasks}
@@ -77,7 +77,7 @@ def compare(task, options):
         if options.quick:
             X, y = X[:150], y[:150]
         splits = [split_table(X, y, seed, task, options.rows) for seed in range(options.splits)]
-        for name, model in make_models(task, n_trees, options).items():
+        for name, model in make_models(task, n_trees, options.model).items():
             if name not in options.without:
                 runs = [run(model, task, *split) for split in splits]
                 scores.setdefault(name, {})[table.item] = {
@@ -89,9 +89,8 @@ def compare(task, options):
     return scores
 
 
-def make_models(task, n_trees, options):
+def make_models(task, n_trees, checkpoint=None):
     """By name, each a model that takes a DataFrame as it is."""
-    checkpoint = options.model
     if task == "classification":
         mitra, linear = MitraClassifier, LogisticRegression(max_iter=2000)
         forest, extra = RandomForestClassifier, ExtraTreesClassifier

@@ -12,7 +12,6 @@ with a fit of histogram gradient boosting.
 import resource
 import time
 import warnings
-from types import SimpleNamespace
 
 import numpy as np
 from sklearn.datasets import make_classification
@@ -65,17 +64,14 @@ def compare(name, table, task, options):
     y = np.unique(y, return_inverse=True)[1] if task == "classification" else y.to_numpy(float)
     columns = [column for column in X if X[column].dtype.kind not in "biuf"]
     X = X.assign(**{c: X[c].astype(object).where(X[c].notna(), None) for c in columns})
-    results = {}
+    results, n_trees = {}, 10 if options.quick else 300
     for size in (size for size in options.sizes if size + options.rows <= len(X)):
         n_draws = 3 if size <= _REPEATED_ROWS // 3 and not options.quick else 1
         for seed in range(n_draws):
             rows = np.random.default_rng(seed).permutation(len(X))
             train, test = rows[options.rows : options.rows + size], rows[: options.rows]
             split = X.iloc[train], X.iloc[test], y[train], y[test]
-            extras = SimpleNamespace(model=None)
-            for model_name, model in make_models(
-                task, 10 if options.quick else 300, extras
-            ).items():
+            for model_name, model in make_models(task, n_trees).items():
                 if model_name not in (*_LEFT_OUT, *options.without):
                     cell = results.setdefault(model_name, {}).setdefault(size, [])
                     cell.append(run(model, task, *split))

@@ -11,9 +11,11 @@ from numpy.typing import NDArray
 from sklearn.utils import check_scalar
 
 from ._common.fields import brief
+from ._common.folds import fold_sizes
 from ._common.progress import duration
 from ._fit import SO_MANY_ROWS, EncodedTable, Settings, fit_encoded, member_kinds, select_support
 from ._fitted import ROWS_WITHOUT_NETWORK, FittedModel
+from ._members import baseline, tree_models
 from ._members.functions import Rows
 from ._members.kinds import BOOSTING
 from ._members.training_table import TrainingTable
@@ -37,8 +39,8 @@ _ROWS_TIMED, _BLOCK_NBYTES = 500, 2**24
 # Number of training rows to fit simple models and trees to, before a fit. What follows was measured
 # on tables of 500 to 30,000 rows x 8 to 30 columns.
 _SAMPLE_ROWS = 1000
-# The time of simple models and of extra trees grows with this power of the rows, up to so many.
-_POWER, _MOST_SIMPLE_ROWS, _MOST_TREE_ROWS = 0.85, 10_000, 20_000
+# The time of simple models and of extra trees grows with this power of the rows that they read.
+_POWER = 0.85
 # With this many rows, boosting takes twice as long as with few.
 _DOUBLING_ROWS = 25_000
 
@@ -115,7 +117,7 @@ def _add_interval(cost: Cost, y: NDArray[np.float64], plan: Plan, speed: Speed) 
     """Add out-of-fold predictions of support rows with these targets."""
     if plan.workloads[0].config.dim_output == 1 and len(y) > 1:  # otherwise, there are target bins
         folds = cut_folds(y, N_FOLDS, 0)
-        cost.interval_seconds = plan.seconds_of_folds(_sizes(len(y), folds), speed)
+        cost.interval_seconds = plan.seconds_of_folds(fold_sizes(len(y), folds), speed)
 
 
 def _add_models(cost: Cost, seconds: float, n_classes: int) -> None:
@@ -124,11 +126,6 @@ def _add_models(cost: Cost, seconds: float, n_classes: int) -> None:
     cost.later_seconds += cost.n_rows * seconds
     nbytes = ROWS_WITHOUT_NETWORK * max(1, n_classes) * 8 * 4 + _BLOCK_NBYTES
     cost.peak_nbytes = max(cost.peak_nbytes, nbytes)
-
-
-def _sizes(n_rows: int, folds: list[NDArray[np.int64]]) -> list[tuple[int, int]]:
-    """The rows outside and inside each fold."""
-    return [(n_rows - len(fold), len(fold)) for fold in folds]
 
 
 def _timed(function: Callable[[], Any]) -> tuple[float, Any]:
@@ -176,16 +173,16 @@ def estimate_fit(
     sample, shown = _draw_sample(table, support)
     held_out: list[tuple[int, int]] = []  # the sizes of folds that trees and network predict
     if kinds.models and (weights is None or isinstance(target, NumberTarget)):
-        held_out = _sizes(len(y), cut_held_out(y, 0))
+        held_out = fold_sizes(len(y), cut_held_out(y, 0))
     tuned: list[tuple[int, int]] = []
     if tunes and not kinds.models:
-        tuned = _sizes(len(y), temperature.cut_folds(y, 0))
+        tuned = fold_sizes(len(y), temperature.cut_folds(y, 0))
     if kinds.network:
         alike = settings._replace(
             members=kinds.network, n_estimators=None, member_weights="equal", title=None
         )
         seconds, model = _timed(lambda: fit_encoded(sample, alike, network, 0, indices=shown))
-        growth = _growth(len(y), len(sample.y), _MOST_SIMPLE_ROWS)
+        growth = _growth(len(y), len(sample.y), baseline.MOST_ROWS)
         cost.fit_seconds += seconds * growth * (1 + len(tuned))
     if network and kinds.network and (weights is None or any(weights.network)):
         of_sample, speed = model.context.measure(runtime, cache)
@@ -236,7 +233,7 @@ def _add_trees(
             growth = min(1.0, size / n_sample) + max(0, size - n_sample) / _DOUBLING_ROWS
             growth *= count_steps(size, n_classes) / count_steps(n_sample, n_classes)
         else:
-            growth = _growth(size, n_sample, _MOST_TREE_ROWS)
+            growth = _growth(size, n_sample, tree_models.MOST_ROWS)
         cost.fit_seconds += seconds * growth
     x = np.resize(sample.x, (_ROWS_TIMED, sample.x.shape[1]))
     seconds, _ = _timed(lambda: model.answers(x))

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._common.folds import fold_sizes
 from ._common.means import log_softmax
 from ._common.progress import report, stage
 from ._common.thread_limits import limit_threads
@@ -158,23 +159,7 @@ def fit_encoded(
     if weights is None and not kinds.models:
         return model
     table = table._replace(target=target)
-    runtime = runtime or Runtime()
-    if model.members and (weights is None or isinstance(target, NumberTarget)):
-        _warn_of_held_out(model, table, runtime)
-    ensemble = _Ensemble(model, kinds, rows, table, settings, runtime)
-    weighted = ensemble.weigh(weights)
-    weighted.warned_like(model)
-    return weighted
-
-
-def _warn_of_held_out(model: FittedModel, table: EncodedTable, runtime: Runtime) -> None:
-    folds = cut_held_out(table.y, model.seed)
-    sizes = [(len(table.y) - len(fold), len(fold)) for fold in folds]
-    model.warn_of_wait(
-        "Predicting held-out rows, by which fit chooses the weights of members,",
-        lambda plan, speed: plan.seconds_of_folds(sizes, speed),
-        runtime,
-    )
+    return _Ensemble(model, kinds, rows, table, settings, runtime or Runtime()).weigh(weights)
 
 
 def member_kinds(
@@ -309,7 +294,9 @@ class _Ensemble(NamedTuple):
         else:
             pairs = zip(held_out.fitted, weights.models)
             fitted = [fitted_model if weight else None for fitted_model, weight in pairs]
-        return _with_weights(self.model, weights, models=tuple(fitted), conformal=conformal)
+        weighted = _with_weights(self.model, weights, models=tuple(fitted), conformal=conformal)
+        weighted.warned_like(ensemble.model)
+        return weighted
 
     def _fit_trees(self, kind: str, rows: NDArray[np.int64], title: str | None = None) -> TreeModel:
         n_threads = self.runtime.n_threads
@@ -320,6 +307,13 @@ class _Ensemble(NamedTuple):
     def _hold_out(self) -> _HeldOut:
         """Predict held-out rows with all members: some rows if there are many, otherwise all."""
         folds = cut_held_out(self.table.y, self.model.seed)
+        if self.model.members:
+            sizes = fold_sizes(len(self.table.y), folds)
+            self.model.warn_of_wait(
+                "Predicting held-out rows, by which fit chooses the weights of members,",
+                lambda plan, speed: plan.seconds_of_folds(sizes, speed),
+                self.runtime,
+            )
         by_fold, models = [], list[TreeModel]()
         for fold in folds:
             rest = np.setdiff1d(np.arange(len(self.table.y)), fold)

@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from ._common.folds import fold_sizes
 from ._common.means import average
 from ._common.progress import duration
 from ._common.warnings import LongWaitWarning, warn_once, warn_user
@@ -327,7 +328,7 @@ class FittedModel:
                 "Quantiles and intervals need at least two support rows, to predict each of them "
                 f"from the others. Got {len(y)}. Fit with more rows or a larger max_support."
             )
-        sizes = [(len(y) - len(fold), len(fold)) for fold in folds]
+        sizes = fold_sizes(len(y), folds)
         self.warn_of_wait(
             "Predicting the support rows out of fold, once for all intervals and quantiles,",
             lambda plan, speed: plan.seconds_of_folds(sizes, speed),

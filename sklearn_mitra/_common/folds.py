@@ -1,5 +1,6 @@
 """Stratified folds."""
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -27,3 +28,8 @@ def stratified_folds(
     """
     by_target = shuffled[np.argsort(y[shuffled], kind="stable")]
     return [np.sort(by_target[i::n_folds]) for i in range(min(n_folds, len(shuffled)))]
+
+
+def fold_sizes(n_rows: int, folds: Sequence[NDArray[np.int64]]) -> list[tuple[int, int]]:
+    """The number of rows outside and inside each fold."""
+    return [(n_rows - len(fold), len(fold)) for fold in folds]

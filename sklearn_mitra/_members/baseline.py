@@ -28,7 +28,7 @@ _KNOTS = (0.25, 0.5, 0.75)
 # With more terms than this, functions don't bend.
 _MOST_TERMS = 500
 # Limits on the rows to fit to, and on rows times terms. The support rows are always included.
-_MOST_ROWS, _MOST_CELLS = 10_000, 4_000_000
+MOST_ROWS, _MOST_CELLS = 10_000, 4_000_000
 # With fewer rows, models are of no use. Trees need more.
 _FEWEST_ROWS, _FEWEST_ROWS_OF_TREES = 10, 40
 
@@ -198,7 +198,7 @@ class LinearModels:
         self, n_rows: int, support: NDArray[np.int64], n_terms: int
     ) -> NDArray[np.int64]:
         """The support rows and as many others as the limits allow, ascending."""
-        most = min(_MOST_ROWS, _MOST_CELLS // max(1, n_terms))
+        most = min(MOST_ROWS, _MOST_CELLS // max(1, n_terms))
         others = np.setdiff1d(np.arange(n_rows), support)
         n_others = min(len(others), max(0, most - len(support)))
         chosen = self._generator.permutation(others)[:n_others]

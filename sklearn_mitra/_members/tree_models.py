@@ -28,7 +28,7 @@ _N_STEPS, _MANY_ROWS, _N_MORE_STEPS = 100, 10_000, 200
 _L2 = 1.0
 # Limits on the rows that extra trees are fitted to, on their leaves and on the numbers in these:
 # bundles hold them.
-_MOST_ROWS, _MOST_LEAVES, _MOST_VALUES = 20_000, 500_000, 2_000_000
+MOST_ROWS, _MOST_LEAVES, _MOST_VALUES = 20_000, 500_000, 2_000_000
 # Smaller tables are fitted in one thread: several would wait for each other longer than they work.
 # With other processes on the cores, a fit of 0.1 s took a minute with two threads.
 _MANY_CELLS = 1_000_000
@@ -210,8 +210,8 @@ def _fit_extra_trees(
 ) -> tuple[Forest, NDArray[np.float64]]:
     from sklearn.ensemble import ExtraTreesClassifier, ExtraTreesRegressor
 
-    if len(x) > _MOST_ROWS:
-        chosen = np.random.RandomState(seed).permutation(len(x))[:_MOST_ROWS]
+    if len(x) > MOST_ROWS:
+        chosen = np.random.RandomState(seed).permutation(len(x))[:MOST_ROWS]
         x, y = x[np.sort(chosen)], y[np.sort(chosen)]
     n_outputs = max(1, n_classes)
     most_leaves = max(1, min(_MOST_LEAVES, _MOST_VALUES // n_outputs) // _N_TREES)

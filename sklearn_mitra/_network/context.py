@@ -180,8 +180,10 @@ class Context:
         if self.was_long or not runtime.is_cpu:
             return None
         state = self._state  # the weights are looked at when they are used
-        is_known = state is not None and state.settings == _settings(runtime, cache)
-        plan = state.plan if state is not None and is_known else self.plan(runtime, cache)
+        if state is None or state.settings != _settings(runtime, cache):
+            plan = self.plan(runtime, cache)
+        else:
+            plan = state.plan
         if count(plan, SLOW) < _LONG:
             return None
         if self._speed is None:

@@ -110,7 +110,7 @@ def test_rows_beyond_the_support_are_learned_from():
 
 
 def test_of_many_rows_some_are_taken_and_the_support_among_them(monkeypatch):
-    monkeypatch.setattr(linear_models, "_MOST_ROWS", 50)
+    monkeypatch.setattr(linear_models, "MOST_ROWS", 50)
     x, y = make_table(400)
     support = np.array([3, 77, 301])
     models = fit(x, y, 0, support=support)

@@ -99,7 +99,7 @@ def test_values_of_noise_tell_nothing_of_the_target(n_classes):
 
 
 def test_rows_that_models_have_not_seen_have_their_functions(monkeypatch):
-    monkeypatch.setattr(baseline, "_MOST_ROWS", 70)  # the support of 60, and ten others
+    monkeypatch.setattr(baseline, "MOST_ROWS", 70)  # the support of 60, and ten others
     table = make_table()
     _, members, training = build_members(["scores"], table, 20, 0)
     function = members[0].features[0].function
